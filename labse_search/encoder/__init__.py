@@ -1,0 +1,56 @@
+"""Texts in, vectors out. The only package that runs a model for searching; torch is imported only when it is needed.
+
+`load_encoder` opens a model by folder or hub name; `load_tokenizer` opens just its tokenizer, cheaply, for cutting
+text to the model's window in processes that never encode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from labse_search.similarity import Vectors
+
+
+class Tokenizer(Protocol):
+    """Counts tokens as the model will see them."""
+
+    max_tokens: int  # the model's window, special tokens included
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens included, never truncated."""
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Code-point (start, end) of every token of one text, special tokens left out, never truncated."""
+
+
+class Encoder(Protocol):
+    """A model that turns texts into vectors of length 1."""
+
+    model: str  # the name or path it was opened with
+    dimension: int
+    fingerprint: str  # 64 hex digits over weights, modules, tokenizer and window: equal means interchangeable vectors
+    languages: tuple[str, ...]  # ISO 639-1 codes the model was trained on; empty if it does not say
+    tokenizer: Tokenizer
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """One vector a text, (n, dimension) float32, length 1, in the order of the texts. Longer texts than the
+        window raise ValueError: whoever cuts must cut, nothing is truncated silently."""
+
+
+def load_encoder(model: str, *, precision: str = "auto", threads: int | None = None) -> Encoder:
+    """The model in a folder, or of a hub name that is on disk or can be had within seconds; else ModelUnavailable.
+
+    `precision`: auto, fp32 or bf16. `threads`: None takes the cores this process may use.
+    """
+    raise NotImplementedError
+
+
+def load_tokenizer(model: str) -> Tokenizer:
+    """The model's tokenizer and window, without torch."""
+    raise NotImplementedError
+
+
+def default_model() -> str:
+    """LaBSE if it is already on disk, else the labse-mini that lies beside this package."""
+    raise NotImplementedError

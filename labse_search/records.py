@@ -1,0 +1,168 @@
+"""The plain values that travel between the stages, and nothing else.
+
+file → Extraction (Units with places) → Segments → vectors → store → Found → Hit → card on the page.
+All offsets are code points into the document's text, which is `Extraction.text`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+# Where in the source a person would find it. Keys, all optional: page, pages, slide, slides, sheet, row, line,
+# section, chapter, title, time, path (inside JSON), paragraph, member (inside an archive), attachment, part.
+Place = Mapping[str, str | int]
+
+Mode = Literal["meaning", "words", "both"]
+
+UNIT_SEPARATOR = "\n"
+UNKNOWN_LANGUAGE = "unknown"
+
+_POINTS = uuid.UUID("6f1c2b9e-5d0a-5c7b-9c53-1abe5ea2c400")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A page, slide, row, section: text that no segment may cross the border of."""
+
+    text: str
+    place: Place = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the reader of a file should tell the person: a key (pages_without_text, pages_damaged,
+    lines_damaged, undecodable_bytes, member_skipped, encoding_guessed) and what it concerns ("3-7")."""
+
+    code: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """All that was read from one file."""
+
+    units: tuple[Unit, ...]
+    kind: str  # the format that was read: "pdf", "docx", "text", ...
+    title: str | None = None
+    encoding: str | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The document's text, which every offset refers to."""
+        return UNIT_SEPARATOR.join(unit.text for unit in self.units)
+
+    def unit_starts(self) -> list[int]:
+        """The code point at which each unit begins in `text`."""
+        starts, at = [], 0
+        for unit in self.units:
+            starts.append(at)
+            at += len(unit.text) + len(UNIT_SEPARATOR)
+        return starts
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One to a few sentences that fill, and never exceed, the model's window."""
+
+    index: int  # position in the document, from 0
+    start: int
+    end: int  # text == document text[start:end]
+    text: str
+    language: str  # ISO 639-1, or "unknown"
+    place: Place
+    sentences: tuple[tuple[int, int], ...] = ()  # code points, relative to the segment's own text
+
+
+@dataclass(frozen=True)
+class StoredSegment:
+    """A segment with what a search needs to know of its document: what the store keeps beside the vector."""
+
+    document: str  # document_id() of the file's content
+    names: tuple[str, ...]  # the same content under every name it was added with, relative with "/" separators
+    folders: tuple[str, ...]  # every folder above those names, for filtering
+    kind: str  # file type for filtering: the lower-case extension, or Extraction.kind
+    added: float  # seconds since the epoch
+    segment: Segment
+
+    @property
+    def point(self) -> str:
+        return point_id(self.document, self.segment.index)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which segments a search may return. Empty fields filter nothing; all that is given must hold."""
+
+    languages: tuple[str, ...] = ()
+    not_languages: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    not_documents: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    added_after: float | None = None  # seconds since the epoch, inclusive
+    added_before: float | None = None  # exclusive
+    indexes: tuple[int, ...] = ()  # segment indexes, for neighbours
+
+
+@dataclass(frozen=True)
+class Found:
+    """One segment that the store found. `score` is the cosine for a search by meaning, BM25 for one by words."""
+
+    stored: StoredSegment
+    score: float
+
+
+@dataclass(frozen=True)
+class CollectionSpec:
+    """What a collection was made for. Vectors of two models never mix."""
+
+    dimension: int
+    fingerprint: str  # Encoder.fingerprint
+    model: str  # name or path, to tell a person which one
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    name: str
+    spec: CollectionSpec
+    segments: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One answer, as the command line and the page show it."""
+
+    rank: int  # from 1
+    score: float  # cosine similarity of question and segment, whatever the mode
+    stored: StoredSegment
+    neighbours: tuple[StoredSegment, ...] = ()  # the segments just before and after, in reading order
+    best_sentence: tuple[int, int] = (
+        0,
+        0,
+    )  # relative to the segment's text; the sentence closest to the question
+    meaning_rank: int | None = None  # rank in the search by meaning alone, from 1
+    words_rank: int | None = None  # rank in the search by words alone
+    shared_words: tuple[str, ...] = ()  # names, numbers and words that stand in both
+    copies: tuple[StoredSegment, ...] = ()  # near-identical passages that this one stands for
+    more_in_document: tuple[Found, ...] = ()  # further passages of the same document, best first
+    closer_than: float = 0.0  # share of the collection that is less close, 0..1, estimated from a sample
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two texts that mean the same."""
+
+    source: str
+    target: str
+    score: float = 1.0
+    source_language: str = ""
+    target_language: str = ""
+
+
+def point_id(document: str, index: int) -> str:
+    """The id of a segment in every store: the same content always gets the same id, so a repeated upsert is harmless."""
+    return str(uuid.uuid5(_POINTS, f"{document}:{index}"))
