@@ -1,0 +1,99 @@
+"""The library: every original that people added, and the ledger of what the store must hold for it.
+
+The vector store is an index that can be rebuilt from here at any time; this is what must not be lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from labse_search.library.ledger import Ledger
+from labse_search.library.originals import Originals, document_id, written_whole
+from labse_search.library.records import DocumentRow, JobFile, JobRow, Outcome, Source, Wish
+from labse_search.records import Segment
+
+__all__ = [
+    "DocumentRow",
+    "JobFile",
+    "JobRow",
+    "Library",
+    "Outcome",
+    "Source",
+    "Wish",
+    "document_id",
+    "segments_digest",
+    "written_whole",
+]
+
+
+class Library:
+    """One home folder: `ledger` (SQLite), `originals`, and locks that die with the process that holds them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.ledger = Ledger(home / "ledger.sqlite3")
+        self.originals = Originals(home)
+
+    # ---- what the page and the command line ask for
+
+    def documents(self, collection: str) -> list[DocumentRow]:
+        """The documents of a collection, oldest first."""
+        return self.ledger.documents(collection)
+
+    def removed_documents(self, collection: str) -> list[DocumentRow]:
+        """Removed documents whose originals are still kept: these can be put back."""
+        return self.ledger.documents(collection, ("removed",))
+
+    def add_index_job(self, collection: str, model: str, sources: Iterable[Source]) -> str:
+        """A job that will index these files; a worker picks it up. Returns its id."""
+        return self.ledger.add_job("index", collection, model, sources)
+
+    def jobs(self, collection: str | None = None, *, limit: int = 50) -> list[JobRow]:
+        return self.ledger.jobs(collection, limit=limit)
+
+    def job(self, job: str) -> JobRow:
+        return self.ledger.job(job)
+
+    def job_files(self, job: str, *, outcomes: Sequence[str] = (), limit: int = 1_000_000) -> list[JobFile]:
+        return self.ledger.job_files(job, outcomes=outcomes, limit=limit)
+
+    def ask(self, job: str, wish: Wish) -> None:
+        """Ask a running or waiting job to "pause", to "cancel", or ("") to go on."""
+        self.ledger.wish(job, wish)
+
+    # ---- locks
+
+    def lock(self, name: str) -> FileLock | None:
+        """A lock on this home that the system frees when its holder dies; None if somebody has it."""
+        folder = self.home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        return lock
+
+    def bytes_used(self) -> int:
+        """What the home takes on the disk, in bytes."""
+        return sum(os.lstat(Path(folder) / name).st_size for folder, _, names in os.walk(self.home) for name in names)
+
+    def close(self) -> None:
+        self.ledger.close()
+
+
+def segments_digest(segments: Iterable[Segment]) -> str:
+    """What the store must hold for a document, as 32 hex digits: over index, offsets and text of its segments in order.
+
+    Equal whether computed from fresh segments or from those that the store gives back.
+    """
+    digest = hashlib.sha256()
+    for segment in sorted(segments, key=lambda segment: segment.index):
+        digest.update(json.dumps([segment.index, segment.start, segment.end, segment.text]).encode())
+    return digest.hexdigest()[:32]

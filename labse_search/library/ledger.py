@@ -1,0 +1,316 @@
+"""The SQLite ledger: collections, documents, names, jobs. Plain rows in, plain values out; no text of documents."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from labse_search.errors import UserError
+from labse_search.library.records import DocumentRow, JobFile, JobRow, JobState, Outcome, Source, Wish
+from labse_search.records import Note
+
+UNFINISHED: tuple[JobState, ...] = ("queued", "running", "paused")
+
+_DOCUMENT = """SELECT d.*, (SELECT json_group_array(n.name) FROM names n
+  WHERE n.collection = d.collection AND n.document = d.document) AS names FROM documents d"""
+_JOB = """SELECT jobs.*, COUNT(f.position) AS files, COALESCE(SUM(f.outcome != ''), 0) AS files_done,
+  COALESCE(SUM(f.size), 0) AS bytes, COALESCE(SUM(CASE WHEN f.outcome != '' THEN f.size ELSE 0 END), 0) AS bytes_done
+  FROM jobs LEFT JOIN job_files f ON f.job = jobs.id"""
+
+
+class Ledger:
+    """Safe to use from several threads and processes at once (SQLite WAL, one connection a thread)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._write() as database:
+                database.executescript(resources.files(__package__).joinpath("ledger.sql").read_text())
+        except (OSError, sqlite3.OperationalError) as error:
+            raise UserError(
+                f"{path.parent} cannot be written ({error}). Choose another folder with LABSE_HOME or --store."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise UserError(
+                f"The ledger {path} is damaged ({error}). Run: python -m labse_search.library check --repair"
+            ) from error
+
+    # ---- collections
+
+    def set_collection(self, collection: str, *, model: str, fingerprint: str, store: str) -> None:
+        with self._write() as database:
+            database.execute(
+                "INSERT INTO collections VALUES (?, ?, ?, ?, ?) ON CONFLICT (collection) DO UPDATE SET "
+                "model = excluded.model, fingerprint = excluded.fingerprint, store = excluded.store",
+                (collection, model, fingerprint, store, time.time()),
+            )
+
+    def collections(self) -> dict[str, tuple[str, str]]:
+        """Name → (model, fingerprint)."""
+        rows = self._read("SELECT collection, model, fingerprint FROM collections ORDER BY collection")
+        return {row["collection"]: (row["model"], row["fingerprint"]) for row in rows}
+
+    def drop_collection(self, collection: str) -> None:
+        with self._write() as database:
+            for table in ("collections", "documents", "names"):
+                database.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
+
+    # ---- documents
+
+    def put_document(self, row: DocumentRow, *, version: int) -> None:
+        """Write the row; its names stay as they are."""
+        with self._write() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    row.collection, row.document, row.kind, row.title, row.bytes, row.characters, row.embedded,
+                    json.dumps(dict(row.skipped)), row.segments, json.dumps(dict(row.languages)), row.encoding,
+                    json.dumps([[note.code, note.detail] for note in row.notes], ensure_ascii=False), row.digest,
+                    row.state, version, row.added, row.removed,
+                ),
+            )  # fmt: skip
+
+    def set_state(self, collection: str, document: str, state: str) -> None:
+        removed = time.time() if state in ("removing", "removed") else None
+        with self._write() as database:
+            database.execute(
+                "UPDATE documents SET state = ?, removed = COALESCE(?, removed) WHERE collection = ? AND document = ?",
+                (state, removed, collection, document),
+            )
+
+    def document(self, collection: str, document: str) -> DocumentRow | None:
+        rows = list(self._documents("collection = ? AND document = ?", (collection, document)))
+        return rows[0] if rows else None
+
+    def version(self, collection: str, document: str) -> int:
+        """The segmentation version the document was stored with; -1 if it is not stored."""
+        rows = self._read(
+            "SELECT version FROM documents WHERE collection = ? AND document = ? AND state = 'stored'",
+            (collection, document),
+        )
+        return int(rows[0]["version"]) if rows else -1
+
+    def documents(self, collection: str, states: Sequence[str] = ("stored",)) -> list[DocumentRow]:
+        marks = ",".join("?" * len(states))
+        return list(self._documents(f"collection = ? AND state IN ({marks})", (collection, *states)))
+
+    def forget_document(self, collection: str, document: str) -> None:
+        with self._write() as database:
+            for table in ("documents", "names"):
+                database.execute(f"DELETE FROM {table} WHERE collection = ? AND document = ?", (collection, document))
+
+    def kept_anywhere(self, document: str) -> bool:
+        return bool(self._read("SELECT 1 FROM documents WHERE document = ? LIMIT 1", (document,)))
+
+    def _documents(self, where: str, values: Sequence[object]) -> Iterator[DocumentRow]:
+        for row in self._read(f"{_DOCUMENT} WHERE {where} ORDER BY added, document", values):
+            yield DocumentRow(
+                collection=row["collection"],
+                document=row["document"],
+                names=tuple(sorted(json.loads(row["names"]))),
+                kind=row["kind"],
+                title=row["title"],
+                bytes=row["bytes"],
+                characters=row["characters"],
+                embedded=row["embedded"],
+                skipped=json.loads(row["skipped"]),
+                segments=row["segments"],
+                languages=json.loads(row["languages"]),
+                encoding=row["encoding"],
+                notes=tuple(Note(code, detail) for code, detail in json.loads(row["notes"])),
+                digest=row["digest"],
+                state=row["state"],
+                added=row["added"],
+                removed=row["removed"],
+            )
+
+    # ---- names
+
+    def name_at(self, collection: str, path: str) -> tuple[str, str, int, int] | None:
+        """(name, document, size, mtime_ns) of what was read from this path last time."""
+        rows = self._read(
+            "SELECT name, document, size, mtime_ns FROM names WHERE collection = ? AND path = ?", (collection, path)
+        )
+        return (rows[0]["name"], rows[0]["document"], rows[0]["size"], rows[0]["mtime_ns"]) if rows else None
+
+    def name(self, collection: str, name: str) -> tuple[str, str] | None:
+        """(document, path) behind a name."""
+        rows = self._read("SELECT document, path FROM names WHERE collection = ? AND name = ?", (collection, name))
+        return (rows[0]["document"], rows[0]["path"]) if rows else None
+
+    def names(self, collection: str, document: str) -> list[str]:
+        rows = self._read(
+            "SELECT name FROM names WHERE collection = ? AND document = ? ORDER BY name", (collection, document)
+        )
+        return [row["name"] for row in rows]
+
+    def names_under(self, collection: str, folder: str) -> list[tuple[str, str]]:
+        """(name, path) of every file once read from inside this folder of the disk."""
+        rows = self._read(
+            "SELECT name, path FROM names WHERE collection = ? AND substr(path, 1, ?) = ? ORDER BY name",
+            (collection, len(folder) + 1, folder.rstrip("/") + "/"),
+        )
+        return [(row["name"], row["path"]) for row in rows]
+
+    def put_name(
+        self, collection: str, name: str, document: str, *, path: str = "", size: int = 0, mtime_ns: int = 0
+    ) -> None:
+        with self._write() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO names VALUES (?, ?, ?, ?, ?, ?)",
+                (collection, name, document, path, size, mtime_ns),
+            )
+
+    def drop_name(self, collection: str, name: str) -> None:
+        with self._write() as database:
+            database.execute("DELETE FROM names WHERE collection = ? AND name = ?", (collection, name))
+
+    # ---- jobs
+
+    def add_job(self, kind: str, collection: str, model: str, sources: Iterable[Source]) -> str:
+        job = time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
+        rows = (
+            (job, position, source.path, source.name, source.size, int(source.kept))
+            for position, source in enumerate(sources)
+        )
+        with self._write() as database:
+            database.execute(
+                "INSERT INTO jobs (id, kind, collection, model, state, created) VALUES (?, ?, ?, ?, 'queued', ?)",
+                (job, kind, collection, model, time.time()),
+            )
+            database.executemany(
+                "INSERT INTO job_files (job, position, path, name, size, kept) VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
+        return job
+
+    def jobs(self, collection: str | None = None, *, limit: int = 50) -> list[JobRow]:
+        """Newest first."""
+        where, values = ("WHERE collection = ?", [collection]) if collection else ("", [])
+        return self._jobs(f"{where} GROUP BY jobs.id ORDER BY created DESC, id DESC LIMIT {int(limit)}", values)
+
+    def job(self, job: str) -> JobRow:
+        rows = self._jobs("WHERE jobs.id = ? GROUP BY jobs.id", [job])
+        if not rows:
+            raise UserError(f"There is no job {job!r}.")
+        return rows[0]
+
+    def unfinished_jobs(self) -> list[JobRow]:
+        """Oldest first."""
+        marks = ",".join("?" * len(UNFINISHED))
+        return self._jobs(f"WHERE state IN ({marks}) GROUP BY jobs.id ORDER BY created, id", UNFINISHED)
+
+    def job_files(self, job: str, *, outcomes: Sequence[str] = (), limit: int = 1_000_000) -> list[JobFile]:
+        where, values = "", []
+        if outcomes:
+            where, values = f" AND outcome IN ({','.join('?' * len(outcomes))})", list(outcomes)
+        rows = self._read(
+            f"SELECT * FROM job_files WHERE job = ?{where} ORDER BY position LIMIT ?", (job, *values, limit)
+        )
+        return [
+            JobFile(
+                position=row["position"],
+                source=Source(row["path"], row["name"], row["size"], bool(row["kept"])),
+                outcome=row["outcome"],
+                reason=row["reason"],
+                detail=row["detail"],
+                document=row["document"],
+                segments=row["segments"],
+            )
+            for row in rows
+        ]
+
+    def set_outcome(
+        self,
+        job: str,
+        position: int,
+        outcome: Outcome,
+        *,
+        reason: str = "",
+        detail: str = "",
+        document: str = "",
+        segments: int = 0,
+    ) -> None:
+        with self._write() as database:
+            database.execute(
+                "UPDATE job_files SET outcome = ?, reason = ?, detail = ?, document = ?, segments = ? "
+                "WHERE job = ? AND position = ?",
+                (outcome, reason, detail, document, segments, job, position),
+            )
+
+    def wish(self, job: str, wish: Wish) -> None:
+        """What the person asks for: "pause", "cancel", or "" to go on. A job that is over does not change."""
+        with self._write() as database:
+            database.execute("UPDATE jobs SET wish = ? WHERE id = ? AND state IN ('queued', 'running', 'paused')",
+                             (wish, job))  # fmt: skip
+
+    def wished(self, job: str) -> Wish:
+        wish: Wish = self._read("SELECT wish FROM jobs WHERE id = ?", (job,))[0]["wish"]
+        return wish
+
+    def set_job(self, job: str, **values: object) -> None:
+        """Set columns of the job: state, segments, rate, seconds_left, current, error, started, finished, model."""
+        assert set(values) <= {"state", "segments", "rate", "seconds_left", "current", "error", "started", "finished",
+                               "model"}  # fmt: skip
+        columns = ", ".join(f"{column} = ?" for column in values)
+        with self._write() as database:
+            database.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*values.values(), job))
+
+    def _jobs(self, where: str, values: Sequence[object]) -> list[JobRow]:
+        jobs = []
+        for row in self._read(f"{_JOB} {where}", values):
+            outcomes = self._read(
+                "SELECT outcome, COUNT(*) AS n FROM job_files WHERE job = ? AND outcome != '' GROUP BY outcome",
+                (row["id"],),
+            )
+            jobs.append(
+                JobRow(
+                    **{name: row[name] for name in JobRow.__dataclass_fields__ if name != "outcomes"},
+                    outcomes={line["outcome"]: line["n"] for line in outcomes},
+                )
+            )
+        return jobs
+
+    # ---- connections
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: what is acknowledged survives a power cut; a document is one small commit, so it costs little.
+            connection.execute("PRAGMA synchronous = FULL")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        database = self._connection()
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+        if database.in_transaction:  # executescript() commits by itself
+            database.execute("COMMIT")
+
+    def _read(self, query: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
+        return self._connection().execute(query, tuple(values)).fetchall()
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None

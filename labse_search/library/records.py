@@ -1,0 +1,84 @@
+"""What the ledger remembers, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from labse_search.records import Note
+
+JobState = Literal["queued", "running", "paused", "done", "cancelled", "failed"]
+Wish = Literal["", "pause", "cancel"]
+
+# What became of one file of a job. `failed` alone is worth retrying; `skipped` carries a reason of errors.REASONS.
+Outcome = Literal["", "added", "replaced", "unchanged", "renamed", "removed", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to index: where its bytes are, and the name it gets in the collection ("/" separated)."""
+
+    path: str
+    name: str
+    size: int = 0
+    kept: bool = False  # the bytes are a temporary copy (an upload): keep them first, and never look for them again
+
+
+@dataclass(frozen=True)
+class DocumentRow:
+    """One document of one collection. characters == embedded + sum(skipped): the coverage ledger."""
+
+    collection: str
+    document: str
+    names: tuple[str, ...]
+    kind: str
+    title: str
+    bytes: int
+    characters: int  # code points of the document's text
+    embedded: int  # code points inside segments
+    skipped: Mapping[str, int]  # code points outside segments, by reason
+    segments: int
+    languages: Mapping[str, int]  # segments per language, most frequent first
+    encoding: str  # of the file, for text formats; else ""
+    notes: tuple[Note, ...]
+    digest: str  # segments_digest() of what the store must hold
+    state: Literal["storing", "stored", "removing", "removed"]
+    added: float  # seconds since the epoch
+    removed: float | None = None
+
+
+@dataclass(frozen=True)
+class JobRow:
+    id: str
+    kind: str  # "index"
+    collection: str
+    model: str
+    state: JobState
+    wish: Wish
+    files: int
+    files_done: int
+    bytes: int
+    bytes_done: int
+    segments: int  # stored so far
+    rate: float  # segments a second over the last seconds
+    seconds_left: float | None  # None while nothing can be said
+    current: str  # the name of a file at work
+    error: str  # one sentence, when failed
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    created: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """One file of a job and what became of it."""
+
+    position: int
+    source: Source
+    outcome: Outcome
+    reason: str  # key of errors.REASONS, when skipped
+    detail: str  # for the person: which pages, which member; never document text
+    document: str
+    segments: int

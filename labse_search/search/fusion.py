@@ -1,0 +1,80 @@
+"""Putting ranked lists together, and taking apart what is nearly the same. No store, no model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from labse_search.records import Found
+from labse_search.similarity import Vectors
+
+# Reciprocal rank fusion, Cormack, Clarke and Büttcher 2009: 60 is the paper's constant.
+RANK_CONSTANT = 60
+# Cosine above which two passages of one language say the same: 0.97 keeps sentences that differ in one number apart
+# with labse-mini (looked at on the examples; a translation is never collapsed, it is another language).
+SAME_PASSAGE = 0.97
+
+_WORD = re.compile(r"\w+")
+
+
+def fuse(*rankings: Sequence[Found]) -> list[Found]:
+    """All found segments, best first by the sum of 1 / (60 + rank); `score` stays what the first list says."""
+    points: dict[str, float] = {}
+    found: dict[str, Found] = {}
+    for ranking in rankings:
+        for rank, one in enumerate(ranking, 1):
+            point = one.stored.point
+            points[point] = points.get(point, 0.0) + 1 / (RANK_CONSTANT + rank)
+            found.setdefault(point, one)
+    return sorted(found.values(), key=lambda one: -points[one.stored.point])
+
+
+def normal_form(text: str) -> str:
+    """The text's letters and digits alone, lower case: equal for passages that differ in spaces and punctuation."""
+    return "".join(_WORD.findall(text.casefold()))
+
+
+def collapse(found: Sequence[Found], vectors: dict[str, Vectors]) -> list[tuple[Found, list[Found]]]:
+    """Each passage once, with the nearly identical ones that come after it."""
+    kept: list[tuple[Found, list[Found]]] = []
+    for one in found:
+        twin = next((copies for first, copies in kept if _same(first, one, vectors)), None)
+        if twin is None:
+            kept.append((one, []))
+        else:
+            twin.append(one)
+    return kept
+
+
+def _same(first: Found, second: Found, vectors: dict[str, Vectors]) -> bool:
+    a, b = first.stored, second.stored
+    if normal_form(a.segment.text) == normal_form(b.segment.text):
+        return True
+    if a.segment.language != b.segment.language or _numbers(a.segment.text) != _numbers(b.segment.text):
+        return False
+    if a.point not in vectors or b.point not in vectors:
+        return False
+    return float(vectors[a.point] @ vectors[b.point]) >= SAME_PASSAGE
+
+
+def _numbers(text: str) -> list[str]:
+    return re.findall(r"\d+", text)
+
+
+def shared_words(question: str, text: str, limit: int = 8) -> tuple[str, ...]:
+    """Words and numbers that stand in both as whole words, in the passage's spelling; no language knowledge."""
+    asked = {word.casefold() for word in _telling(_WORD.findall(question))}
+    shared = {word.casefold(): word for word in _telling(_WORD.findall(text)) if word.casefold() in asked}
+    return tuple(shared.values())[:limit]
+
+
+def _telling(words: Iterable[str]) -> list[str]:
+    """Numbers, and words long enough not to be mere grammar."""
+    return [word for word in words if len(word) > 3 or any(letter.isdigit() for letter in word)]
+
+
+def closer_than(score: float, sample: np.ndarray) -> float:
+    """Share of the sampled cosines (n,) that lie below the score, 0..1."""
+    return float(np.mean(sample < score)) if len(sample) else 0.0
