@@ -4,6 +4,7 @@ UserError
 ├── ModelUnavailable     the model's name or folder gives no model
 ├── ModelMismatch        a collection was made with another model
 ├── StoreUnavailable     the store does not answer
+│   └── CollectionDamaged  the files of one collection are not what was stored
 ├── CollectionMissing    no collection of that name
 └── Unreadable           one file gives no text: `code` is stable, `detail` is for the log
 
@@ -25,6 +26,10 @@ class ModelMismatch(UserError):
 
 
 class StoreUnavailable(UserError):
+    pass
+
+
+class CollectionDamaged(StoreUnavailable):
     pass
 
 
@@ -50,6 +55,7 @@ REASONS = {
     "out_of_memory": "Reading needed more memory than the limit. Split the file.",
     "crashed": "The reader failed on this file. The other files are not affected.",
     "vanished": "The file was no longer there when its turn came.",
+    "changing": "The file kept changing while it was read. Add it again when it is finished.",
     "not_permitted": "The file may not be read. Check its permissions.",
 }
 

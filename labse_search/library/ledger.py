@@ -66,16 +66,16 @@ class Ledger:
 
     # ---- documents
 
-    def put_document(self, row: DocumentRow, *, version: int) -> None:
-        """Write the row; its names stay as they are."""
+    def put_document(self, row: DocumentRow, *, version: int, job: str = "") -> None:
+        """Write the row; its names stay as they are. `job` is who is storing it."""
         with self._write() as database:
             database.execute(
-                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     row.collection, row.document, row.kind, row.title, row.bytes, row.characters, row.embedded,
                     json.dumps(dict(row.skipped)), row.segments, json.dumps(dict(row.languages)), row.encoding,
                     json.dumps([[note.code, note.detail] for note in row.notes], ensure_ascii=False), row.digest,
-                    row.state, version, row.added, row.removed,
+                    row.state, version, job, row.added, row.removed,
                 ),
             )  # fmt: skip
 
@@ -247,10 +247,27 @@ class Ledger:
             )
 
     def wish(self, job: str, wish: Wish) -> None:
-        """What the person asks for: "pause", "cancel", or "" to go on. A job that is over does not change."""
+        """What the person asks for: "pause", "cancel", or "" to go on, which also retries a failed job.
+
+        A job nobody works on changes at once; a running one when its worker looks. One that is over stays over.
+        """
+        now = time.time()
         with self._write() as database:
-            database.execute("UPDATE jobs SET wish = ? WHERE id = ? AND state IN ('queued', 'running', 'paused')",
-                             (wish, job))  # fmt: skip
+            change = "UPDATE jobs SET wish = ?, state = ?, finished = ? WHERE id = ? AND state IN "
+            if wish == "":
+                database.execute(change + "('paused', 'failed')", ("", "queued", None, job))
+            elif wish == "pause":
+                database.execute(change + "('queued')", ("", "paused", None, job))
+            else:
+                database.execute(change + "('queued', 'paused', 'failed')", ("", "cancelled", now, job))
+            database.execute("UPDATE jobs SET wish = ? WHERE id = ? AND state = 'running'", (wish, job))
+
+    def storing(self, collection: str) -> list[tuple[str, str]]:
+        """(document, job) of every document that is half way in."""
+        rows = self._read(
+            "SELECT document, job FROM documents WHERE collection = ? AND state = 'storing'", (collection,)
+        )
+        return [(row["document"], row["job"]) for row in rows]
 
     def wished(self, job: str) -> Wish:
         wish: Wish = self._read("SELECT wish FROM jobs WHERE id = ?", (job,))[0]["wish"]
@@ -293,8 +310,17 @@ class Ledger:
         return connection
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Several writes as one: all or nothing, one flush to the disk."""
+        with self._write():
+            yield
+
+    @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         database = self._connection()
+        if database.in_transaction:  # inside transaction(): that one commits
+            yield database
+            return
         database.execute("BEGIN IMMEDIATE")
         try:
             yield database

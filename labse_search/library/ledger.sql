@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS documents (
   collection TEXT NOT NULL, document TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL, bytes INTEGER NOT NULL,
   characters INTEGER NOT NULL, embedded INTEGER NOT NULL, skipped TEXT NOT NULL, segments INTEGER NOT NULL,
   languages TEXT NOT NULL, encoding TEXT NOT NULL, notes TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL,
-  version INTEGER NOT NULL, added REAL NOT NULL, removed REAL, PRIMARY KEY (collection, document)
+  version INTEGER NOT NULL, job TEXT NOT NULL, added REAL NOT NULL, removed REAL, PRIMARY KEY (collection, document)
 );
 CREATE TABLE IF NOT EXISTS names (
   collection TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,

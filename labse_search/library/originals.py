@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,13 +41,21 @@ class Originals:
     def text_path(self, document: str) -> Path:
         return self.folder / "texts" / document[:2] / f"{document}.json.gz"
 
-    def keep(self, path: Path, document: str) -> Path:
-        """A copy of the file under its identity; nothing is copied twice. OSError if the disk is full."""
+    def keep(self, path: Path, document: str) -> bool:
+        """Keep a copy of the file under its identity; nothing is copied twice. False if the file is no longer what
+        `document` names: it changed meanwhile, and nothing was kept. OSError if the disk is full."""
         place = self.path(document)
-        if not place.exists():
-            with path.open("rb") as source, written_whole(place) as target:
-                shutil.copyfileobj(source, target, _BLOCK)
-        return place
+        if place.exists():
+            return True
+        with path.open("rb") as source, written_whole(place) as target:
+            digest = hashlib.sha256()
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                target.write(block)
+            same = digest.hexdigest()[:32] == document
+        if not same:
+            place.unlink()
+        return same
 
     def keep_text(self, document: str, extraction: Extraction) -> None:
         value = {

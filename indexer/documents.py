@@ -1,0 +1,142 @@
+"""Putting documents into a collection and taking them out, so that a crash at any point can be mended.
+
+The order is what makes it safe: original kept → ledger says "storing" → segments in the store → ledger says "stored"
+and the name points here → the document that had the name before goes. Ids are computed from content, so doing any
+step twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from indexer.segment import Split
+from indexer.sources import folders
+from labse_search.library import DocumentRow, Library, segments_digest
+from labse_search.records import Extraction, Filter, StoredSegment
+from labse_search.store import Store
+
+# Raised whenever the same file would give other segments: documents of an older version are read again.
+VERSION = 1
+
+
+def document_row(
+    collection: str, document: str, name: str, extraction: Extraction, split: Split, *, size: int
+) -> DocumentRow:
+    """The ledger's row for a document that is about to be stored."""
+    languages = Counter(segment.language for segment in split.segments)
+    return DocumentRow(
+        collection=collection,
+        document=document,
+        names=(name,),
+        kind=kind_of(name, extraction),
+        title=extraction.title or name.rpartition("/")[2],
+        bytes=size,
+        characters=len(extraction.text),
+        embedded=sum(segment.end - segment.start for segment in split.segments),
+        skipped=split.skipped,
+        segments=len(split.segments),
+        languages=dict(languages.most_common()),
+        encoding=extraction.encoding or "",
+        notes=extraction.notes,
+        digest=segments_digest(split.segments),
+        state="storing",
+        added=time.time(),
+    )
+
+
+def kind_of(name: str, extraction: Extraction) -> str:
+    """The lower-case extension, or what the reader found it to be."""
+    extension = name.rpartition("/")[2].rpartition(".")[2].lower() if "." in name.rpartition("/")[2] else ""
+    return extension if 0 < len(extension) <= 8 else extraction.kind
+
+
+def stored_segments(row: DocumentRow, names: Sequence[str], split: Split) -> list[StoredSegment]:
+    return [
+        StoredSegment(
+            document=row.document,
+            names=tuple(names),
+            folders=folders(names),
+            kind=row.kind,
+            added=row.added,
+            segment=segment,
+        )
+        for segment in split.segments
+    ]
+
+
+def point_name(
+    library: Library, collection: str, name: str, document: str, *, path: str = "", size: int = 0, mtime_ns: int = 0
+) -> str | None:
+    """Let `name` mean `document`, in the ledger alone. Returns the document that lost the name, if another one did:
+    `settle` both afterwards."""
+    before = library.ledger.name(collection, name)
+    library.ledger.put_name(collection, name, document, path=path, size=size, mtime_ns=mtime_ns)
+    return before[0] if before is not None and before[0] != document else None
+
+
+def settle(library: Library, store: Store, collection: str, document: str) -> None:
+    """Tell the store which names a document has; erase the document if it has none left."""
+    names = library.ledger.names(collection, document)
+    if names:
+        store.rename(collection, document, names, folders(names))
+        return
+    library.ledger.set_state(collection, document, "removing")
+    store.delete(collection, Filter(documents=(document,)))
+    forget(library, collection, document)
+
+
+def remove_name(library: Library, store: Store, collection: str, name: str) -> None:
+    """Take one name away; the document goes with its last name."""
+    known = library.ledger.name(collection, name)
+    if known is not None:
+        library.ledger.drop_name(collection, name)
+        settle(library, store, collection, known[0])
+
+
+def remove_documents(library: Library, store: Store, collection: str, documents: Sequence[str]) -> int:
+    """Take documents out of the collection under all their names. Their originals and names stay in the library, so
+    that `undo_remove` can put them back. How many were there."""
+    there = [document for document in documents if library.ledger.document(collection, document)]
+    with library.ledger.transaction():
+        for document in there:
+            library.ledger.set_state(collection, document, "removing")
+    if there:
+        store.delete(collection, Filter(documents=tuple(there)))
+    with library.ledger.transaction():
+        for document in there:
+            library.ledger.set_state(collection, document, "removed")
+    return len(there)
+
+
+def forget_removed(library: Library, collection: str, *, older_than_seconds: float = 0.0) -> int:
+    """Erase removed documents for good, originals too, unless another collection holds them. How many."""
+    erased = 0
+    for row in library.removed_documents(collection):
+        if time.time() - (row.removed or 0.0) >= older_than_seconds:
+            forget(library, collection, row.document)
+            erased += 1
+    return erased
+
+
+def recover(library: Library, store: Store, collection: str) -> None:
+    """Finish what a killed process left half done: removals are completed, documents of jobs that will not go on are
+    taken out again. A document of a job that goes on is left for it: what is stored need not be encoded again."""
+    for row in library.ledger.documents(collection, ("removing", "stored")):
+        if not row.names:  # its name went to another document
+            settle(library, store, collection, row.document)
+        elif row.state == "removing":
+            remove_documents(library, store, collection, [row.document])
+    going_on = {job.id for job in library.ledger.unfinished_jobs()}
+    orphans = [document for document, job in library.ledger.storing(collection) if job not in going_on]
+    for document in orphans:
+        store.delete(collection, Filter(documents=(document,)))
+        forget(library, collection, document)
+
+
+def forget(library: Library, collection: str, document: str) -> None:
+    """Erase the document from the ledger, and its original unless another collection holds it."""
+    library.ledger.forget_document(collection, document)
+    if not library.ledger.kept_anywhere(document):
+        library.originals.forget(document)

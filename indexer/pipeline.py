@@ -1,0 +1,379 @@
+"""One indexing job from its first file to its last: read ∥ segment ∥ encode ∥ store.
+
+Files are looked at and kept in one thread, read and segmented in child processes, encoded here, stored in another
+thread; short queues between them. A file's outcome is in the ledger as soon as its segments are durable, so a killed
+job goes on where it was, in the middle of a document too.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from indexer.documents import VERSION, document_row, point_name, recover, settle, stored_segments
+from indexer.segment import Split
+from labse_search.encoder import Encoder
+from labse_search.errors import StoreUnavailable, Unreadable, UserError
+from labse_search.library import DocumentRow, JobFile, JobRow, Library, Outcome, document_id
+from labse_search.library.records import JobState
+from labse_search.records import CollectionSpec, Extraction, Filter, StoredSegment
+from labse_search.similarity import Vectors
+from labse_search.store import Store
+
+AHEAD = 16  # files looked at before their turn: keeps the readers busy, bounds the memory
+FIRST_BATCH, LARGEST_BATCH = 64, 4096  # segments; grows while a batch takes less than BATCH_SECONDS
+BATCH_SECONDS = 0.5  # about how long a pause or a cancel has to wait
+REPORT_SECONDS = 0.5
+STORE_TRIES = 3  # the store's process restarts by itself; a server may be restarting
+
+
+class _Asked(Exception):
+    """The person asked the job to pause or to be cancelled."""
+
+    def __init__(self, state: JobState) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+class Reader(Protocol):
+    """Reads and segments files somewhere else: indexer.worker.ReaderPool."""
+
+    def submit(self, path: Path, name: str) -> Future[tuple[Extraction, Split]]: ...
+
+
+@dataclass
+class _Look:
+    """A file after the first look: an outcome already, or a reading that will come."""
+
+    file: JobFile
+    outcome: Outcome = ""
+    reason: str = ""
+    detail: str = ""
+    document: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+    reading: Future[tuple[Extraction, Split]] | None = None
+
+
+@dataclass(eq=False)
+class _Document:
+    """A document on its way into the store."""
+
+    looks: list[_Look]  # the file, and other files of this job with the same content
+    row: DocumentRow
+    extraction: Extraction
+    left: int  # segments that are not durable yet
+    begun: bool = False
+
+
+@dataclass
+class Pipeline:
+    """The resources of a job. One pipeline runs one job at a time."""
+
+    library: Library
+    store: Store
+    encoder: Encoder
+    reader: Reader
+    collection: str
+    max_file_bytes: int = 200 << 20
+    report: Callable[[JobRow], None] = lambda job: None
+    _job: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _buffer: deque[tuple[_Document, StoredSegment]] = field(default_factory=deque)
+    _active: dict[str, _Document] = field(default_factory=dict)
+    _writes: deque[Future[None]] = field(default_factory=deque)
+    _batch: int = FIRST_BATCH
+    _stored: int = 0
+    _rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=24))
+    _started: float = 0.0
+    _bytes_before: int = 0
+
+    def run(self, job: str) -> JobRow:
+        """All that is left of the job. Returns its row: done, paused, cancelled, or failed with one sentence."""
+        ledger = self.library.ledger
+        row = ledger.job(job)
+        self._job, self._stored, self._bytes_before = job, row.segments, row.bytes_done
+        self._started = time.monotonic()
+        ledger.set_job(job, state="running", started=row.started or time.time(), finished=None, error="")
+        state: JobState = "failed"
+        error = ""
+        try:
+            self._open()
+            self._run()
+            self.store.optimize(self.collection)
+            state = "done"
+        except _Asked as asked:
+            state = asked.state
+        except (UserError, OSError) as problem:
+            error = _sentence(problem)
+        finished = None if state == "paused" else time.time()
+        ledger.set_job(
+            job, state=state, error=error, finished=finished, segments=self._stored, current="", seconds_left=None
+        )
+        if state == "cancelled":
+            recover(self.library, self.store, self.collection)
+        return ledger.job(job)
+
+    def _open(self) -> None:
+        spec = CollectionSpec(self.encoder.dimension, self.encoder.fingerprint, self.encoder.model)
+        self.store.create(self.collection, spec)
+        self.library.ledger.set_collection(
+            self.collection, model=spec.model, fingerprint=spec.fingerprint, store=self.store.location
+        )
+        recover(self.library, self.store, self.collection)
+
+    def _run(self) -> None:
+        files = deque(self.library.job_files(self._job, outcomes=("",)))
+        looks: deque[Future[_Look]] = deque()
+        with ThreadPoolExecutor(1, "look") as looker, ThreadPoolExecutor(1, "write") as writer:
+            try:
+                while files or looks:
+                    self._heed()
+                    while files and len(looks) < AHEAD:
+                        looks.append(looker.submit(self._look, files.popleft()))
+                    self._take(looks.popleft().result(), writer)
+                    self._encode_buffer(writer, at_least=self._batch)
+                self._encode_buffer(writer, at_least=1)
+            finally:
+                for look in looks:
+                    look.cancel()
+                self._settle_writes(0)
+
+    def _heed(self) -> None:
+        wish = self.library.ledger.wished(self._job)
+        if wish:
+            raise _Asked("paused" if wish == "pause" else "cancelled")
+
+    # ---- first look: what is it, and do we have it?
+
+    def _look(self, file: JobFile) -> _Look:
+        path = Path(file.source.path)
+        try:
+            return self._look_at(file, path)
+        except FileNotFoundError:
+            return _Look(file, "skipped", "vanished")
+        except PermissionError:
+            return _Look(file, "skipped", "not_permitted")
+
+    def _look_at(self, file: JobFile, path: Path) -> _Look:
+        ledger, name = self.library.ledger, file.source.name
+        for _ in range(3):
+            status = path.stat()
+            look = _Look(file, size=status.st_size, mtime_ns=status.st_mtime_ns)
+            known = None if file.source.kept else ledger.name_at(self.collection, str(path))
+            if known is not None and known == (name, known[1], status.st_size, status.st_mtime_ns):
+                if ledger.version(self.collection, known[1]) == VERSION:
+                    look.outcome = "unchanged"
+                    return look
+            if status.st_size > self.max_file_bytes:
+                look.outcome, look.reason = "skipped", "too_large"
+                return look
+            look.document = document_id(path)
+            if ledger.version(self.collection, look.document) == VERSION:
+                named = ledger.name(self.collection, name)
+                look.outcome = "unchanged" if named and named[0] == look.document else "renamed"
+                return look
+            if self.library.originals.keep(path, look.document):
+                look.reading = self.reader.submit(self.library.originals.path(look.document), name)
+                return look
+        return _Look(file, "skipped", "changing")
+
+    def _take(self, look: _Look, writer: ThreadPoolExecutor) -> None:
+        """Put what was read into the buffer, or write down why there is nothing to put."""
+        if look.reading is None:
+            self._writes.append(writer.submit(self._conclude, look))
+            return
+        with self._lock:
+            if look.document in self._active:  # the same content twice in one job: one document with two names
+                look.outcome = "renamed"
+                self._active[look.document].looks.append(look)
+                return
+        if self.library.ledger.version(self.collection, look.document) == VERSION:  # stored since the first look
+            look.outcome = "renamed"
+            self._writes.append(writer.submit(self._conclude, look))
+            return
+        try:
+            extraction, split = look.reading.result()
+            if not split.segments:
+                raise Unreadable("no_text")
+        except Unreadable as problem:
+            look.outcome, look.reason = "skipped", problem.code
+            self._writes.append(writer.submit(self._conclude, look))
+            return
+        source = look.file.source
+        row = document_row(self.collection, look.document, source.name, extraction, split, size=look.size)
+        document = _Document([look], row, extraction, left=0)
+        names = sorted({source.name, *self.library.ledger.names(self.collection, look.document)})
+        there = self._already_stored(look.document)
+        waiting = [
+            one for one in stored_segments(row, names, split) if there.get(one.segment.index) != one.segment.text
+        ]
+        document.left = len(waiting)
+        self._active[look.document] = document
+        self._buffer.extend((document, one) for one in waiting)
+        if not waiting:
+            self._writes.append(writer.submit(self._store, [(document, None)], None))
+
+    def _already_stored(self, document: str) -> dict[int, str]:
+        """Segments of a document that a killed run left in the store: index → text."""
+        if not any(known == document for known, _ in self.library.ledger.storing(self.collection)):
+            return {}
+        stored = self.store.segments(self.collection, Filter(documents=(document,)))
+        return {one.segment.index: one.segment.text for one in stored}
+
+    # ---- encode here, store in the other thread
+
+    def _encode_buffer(self, writer: ThreadPoolExecutor, *, at_least: int) -> None:
+        """Encode and store while so many segments wait, as many at a time as a batch takes."""
+        self._tell()
+        while len(self._buffer) >= max(1, min(at_least, self._batch)):
+            self._encode(writer)
+            self._tell()
+            self._heed()
+
+    def _encode(self, writer: ThreadPoolExecutor) -> None:
+        items = [self._buffer.popleft() for _ in range(min(self._batch, len(self._buffer)))]
+        started = time.monotonic()
+        vectors = self.encoder.encode([one.segment.text for _, one in items])
+        seconds = time.monotonic() - started
+        if seconds < BATCH_SECONDS / 2:
+            self._batch = min(2 * self._batch, LARGEST_BATCH)
+        elif seconds > 2 * BATCH_SECONDS:
+            self._batch = max(self._batch // 2, FIRST_BATCH // 8)
+        self._writes.append(writer.submit(self._store, items, vectors))
+        self._settle_writes(2)
+
+    def _settle_writes(self, most: int) -> None:
+        """Wait until at most so many writes are under way; raises what a write raised."""
+        while len(self._writes) > most:
+            self._writes.popleft().result()
+
+    def _store(self, items: Sequence[tuple[_Document, StoredSegment | None]], vectors: Vectors | None) -> None:
+        documents = list(dict.fromkeys(document for document, _ in items))
+        self._begin([document for document in documents if not document.begun])
+        segments = [one for _, one in items if one is not None]
+        if vectors is not None:
+            self._upsert(segments, vectors)
+        for document, one in items:
+            document.left -= one is not None
+        self._finish([document for document in documents if document.left == 0])
+        self._stored += len(segments)
+
+    def _begin(self, documents: Sequence[_Document]) -> None:
+        for document in documents:
+            identity = document.row.document
+            document.begun = True
+            self.library.originals.keep_text(identity, document.extraction)
+            if self.library.ledger.version(self.collection, identity) not in (-1, VERSION):
+                self.store.delete(self.collection, Filter(documents=(identity,)))  # segmented another way before
+        with self.library.ledger.transaction():
+            for document in documents:
+                self.library.ledger.put_document(document.row, version=VERSION, job=self._job)
+
+    def _upsert(self, segments: Sequence[StoredSegment], vectors: Vectors) -> None:
+        for attempt in range(1, STORE_TRIES + 1):
+            try:
+                self.store.upsert(self.collection, segments, vectors, fingerprint=self.encoder.fingerprint)
+                return
+            except StoreUnavailable:
+                if attempt == STORE_TRIES:
+                    raise
+                time.sleep(attempt)
+
+    def _finish(self, documents: Sequence[_Document]) -> None:
+        """The segments are durable: say so in the ledger, in one transaction, then let go of what they replace."""
+        ledger, unsettled = self.library.ledger, []
+        with self._lock:  # from here on nobody adds a name to them
+            for document in documents:
+                self._active.pop(document.row.document)
+        with ledger.transaction():
+            for document in documents:
+                identity = document.row.document
+                ledger.set_state(self.collection, identity, "stored")
+                for look in document.looks:
+                    lost = self._point(look)
+                    look.outcome = look.outcome or ("replaced" if lost else "added")
+                    look.detail = "; ".join(f"{note.code}: {note.detail}" for note in document.row.notes)
+                    self._write_outcome(look, document.row.segments)
+                    unsettled += [lost] if lost else []
+                if len(document.looks) > 1:
+                    unsettled.append(identity)
+        for identity in unsettled:
+            settle(self.library, self.store, self.collection, identity)
+        for document in documents:
+            self._tidy(document.looks)
+
+    def _conclude(self, look: _Look) -> None:
+        """The outcome of a file that needs no reading, or gives no text."""
+        lost = None
+        with self.library.ledger.transaction():
+            if look.document and look.outcome in ("renamed", "unchanged"):
+                lost = self._point(look)
+            self._write_outcome(look, 0)
+        if look.outcome == "renamed":
+            settle(self.library, self.store, self.collection, look.document)
+        if lost:
+            settle(self.library, self.store, self.collection, lost)
+        if look.outcome == "skipped" and look.document and not self.library.ledger.kept_anywhere(look.document):
+            self.library.originals.forget(look.document)
+        self._tidy([look])
+
+    def _point(self, look: _Look) -> str | None:
+        source = look.file.source
+        path = "" if source.kept else source.path
+        return point_name(
+            self.library,
+            self.collection,
+            source.name,
+            look.document,
+            path=path,
+            size=look.size,
+            mtime_ns=look.mtime_ns,
+        )
+
+    def _write_outcome(self, look: _Look, segments: int) -> None:
+        self.library.ledger.set_outcome(
+            self._job,
+            look.file.position,
+            look.outcome,
+            reason=look.reason,
+            detail=look.detail,
+            document=look.document,
+            segments=segments if look.outcome in ("added", "replaced") else 0,
+        )
+
+    def _tidy(self, looks: Sequence[_Look]) -> None:
+        """Uploads were kept in the library: their temporary copies go."""
+        for look in looks:
+            if look.file.source.kept:
+                Path(look.file.source.path).unlink(missing_ok=True)
+
+    # ---- progress
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if self._rates and now - self._rates[-1][0] < REPORT_SECONDS:
+            return
+        self._rates.append((now, self._stored))
+        seconds = now - self._rates[0][0]
+        rate = (self._stored - self._rates[0][1]) / seconds if seconds > 0 else 0.0
+        row = self.library.ledger.job(self._job)
+        done = row.bytes_done - self._bytes_before
+        left = (row.bytes - row.bytes_done) * (now - self._started) / done if done > 0 else None
+        with self._lock:
+            current = next((document.row.title for document in self._active.values()), "")
+        self.library.ledger.set_job(self._job, segments=self._stored, rate=rate, seconds_left=left, current=current)
+        self.report(self.library.ledger.job(self._job))
+
+
+def _sentence(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+        return "The disk is full. What was indexed is safe. Free some space, then press Retry."
+    return str(problem)
