@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from labse_search.errors import REASONS, UserError
@@ -39,27 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def settings_for(arguments: argparse.Namespace) -> Settings:
-    """The environment's settings with the command line's in front: --store is a URL, or a home folder."""
-    settings = Settings.from_env(os.environ)
-    store = arguments.store or ""
-    if store.startswith(("http://", "https://")):
-        settings = replace(settings, store=store)
-    elif store:
-        settings = replace(settings, home=Path(store).expanduser().resolve(), store="")
-    return replace(
-        settings,
-        collection=getattr(arguments, "collection", None) or settings.collection,
-        model=getattr(arguments, "model", None) or settings.model,
-    )
-
-
 def _index(arguments: argparse.Namespace) -> int:
     from indexer.jobs import do_job
     from indexer.sources import missing, walk
     from labse_search.encoder import default_model
 
-    settings = settings_for(arguments)
+    settings = Settings.from_env(os.environ).with_arguments(
+        store=arguments.store, collection=arguments.collection, model=arguments.model
+    )
     library = Library(settings.home)
     sources = walk(arguments.paths, library, settings.collection)
     known = library.ledger.collections().get(settings.collection)

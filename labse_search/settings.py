@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import platformdirs
@@ -34,6 +34,15 @@ class Settings:
                 values[setting.name] = _parse(variable, text, setting.default)
         values.setdefault("home", default_home())
         return cls(**values)  # type: ignore[arg-type]
+
+    def with_arguments(self, *, store: str | None, collection: str | None, model: str | None) -> Settings:
+        """The same settings with a command line's in front. `store` is a server's URL, or a home folder."""
+        settings = replace(self, collection=collection or self.collection, model=model or self.model)
+        if store and store.startswith(("http://", "https://")):
+            return replace(settings, store=store)
+        if store:
+            return replace(settings, home=Path(store).expanduser().resolve(), store="")
+        return settings
 
 
 def default_home() -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -185,8 +184,12 @@ class Searcher:
 
     def _best_sentences(self, found: Sequence[Found], vector: Vectors) -> dict[str, tuple[int, int]]:
         """For each segment, the sentence that is closest to the question: one call of the encoder for all."""
-        spans = [(one.stored.point, span) for one in found for span in one.stored.segment.sentences]
-        spans = [(point, span) for point, span in spans if Counter(p for p, _ in spans)[point] > 1]
+        spans = [
+            (one.stored.point, span)
+            for one in found
+            if len(one.stored.segment.sentences) > 1
+            for span in one.stored.segment.sentences
+        ]
         if not spans:
             return {}
         texts = {one.stored.point: one.stored.segment.text for one in found}
