@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from labse_search.errors import UserError
 from labse_search.similarity import Vectors
+
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 class Tokenizer(Protocol):
@@ -31,7 +34,12 @@ class Encoder(Protocol):
     dimension: int
     fingerprint: str  # 64 hex digits over weights, modules, tokenizer and window: equal means interchangeable vectors
     languages: tuple[str, ...]  # ISO 639-1 codes the model was trained on; empty if it does not say
-    tokenizer: Tokenizer
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    def describe(self) -> str:
+        """How it computes, in one line: kernels, precision, threads."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One vector a text, (n, dimension) float32, length 1, in the order of the texts. Longer texts than the
@@ -43,14 +51,31 @@ def load_encoder(model: str, *, precision: str = "auto", threads: int | None = N
 
     `precision`: auto, fp32 or bf16. `threads`: None takes the cores this process may use.
     """
-    raise NotImplementedError
+    from labse_search.encoder import static
+    from labse_search.encoder.folder import read_folder
+    from labse_search.encoder.hub import find_model
+
+    if precision not in PRECISIONS:
+        raise UserError(f"The precision is {precision!r}, expected one of {', '.join(PRECISIONS)}.")
+    folder = read_folder(find_model(model))
+    if static.fits(folder):
+        return static.StaticEncoder(model, folder)
+    from labse_search.encoder import reference
+
+    return reference.ReferenceEncoder(model, folder, precision=precision, threads=threads)
 
 
 def load_tokenizer(model: str) -> Tokenizer:
     """The model's tokenizer and window, without torch."""
-    raise NotImplementedError
+    from labse_search.encoder.folder import read_folder
+    from labse_search.encoder.hub import find_model
+    from labse_search.encoder.tokens import ModelTokenizer
+
+    return ModelTokenizer(read_folder(find_model(model)))
 
 
 def default_model() -> str:
     """LaBSE if it is already on disk, else the labse-mini that lies beside this package."""
-    raise NotImplementedError
+    from labse_search.encoder.hub import LABSE, LABSE_MINI, labse_on_disk
+
+    return LABSE if labse_on_disk() else str(LABSE_MINI)

@@ -1,0 +1,100 @@
+"""Tensors of a .safetensors file, mapped into memory and never copied: rows are paged in when they are read.
+
+Format: 8 bytes of header length (little endian), a JSON header {name: {dtype, shape, data_offsets}}, the raw data
+(https://github.com/huggingface/safetensors#format). Read here, because only with our own mapping can pages be given
+back after they were used.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labse_search.errors import ModelUnavailable
+
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+_NUMPY = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Where one tensor lies: `start` and `end` are bytes from the beginning of the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+class MappedFile:
+    """The tensors of one file. The buffer is private to the process (copy on write) and meant for reading."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with path.open("rb") as file:
+            self.tensors = _read_header(path, file.read(8), file)
+            self.buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+
+    def array(self, name: str) -> NDArray[np.generic]:
+        """One tensor as a numpy view of the file; ModelUnavailable if it is not there or numpy has no such type."""
+        tensor = self.tensor(name)
+        if tensor.dtype not in _NUMPY:
+            raise ModelUnavailable(f"{name} in {self.path} is {tensor.dtype}, expected {', '.join(_NUMPY)}.")
+        return np.frombuffer(
+            self.buffer, dtype=_NUMPY[tensor.dtype], count=math.prod(tensor.shape), offset=tensor.start
+        ).reshape(tensor.shape)
+
+    def tensor(self, name: str) -> Tensor:
+        if name not in self.tensors:
+            raise ModelUnavailable(f"{self.path} has no tensor {name}. Copy or download the model again.")
+        return self.tensors[name]
+
+    def give_back(self) -> None:
+        """Drop the pages that were read from this process's memory; they come back from the system's cache."""
+        if hasattr(self.buffer, "madvise"):  # not on Windows, which trims its working sets by itself
+            self.buffer.madvise(mmap.MADV_DONTNEED)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, tuple[str, tuple[int, ...], NDArray[np.generic]]]) -> None:
+    """A .safetensors file of name → (dtype, shape, raw data as an array of any type). Order of names is kept."""
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [end, end + data.nbytes]}
+        end += data.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for _, _, data in tensors.values():
+            file.write(np.ascontiguousarray(data).data)
+
+
+def _read_header(path: Path, length: bytes, file: object) -> dict[str, Tensor]:
+    size = path.stat().st_size
+    end = 8 + struct.unpack("<Q", length)[0] if len(length) == 8 else size + 1
+    if end > size:
+        raise ModelUnavailable(f"{path} is cut off or is no safetensors file. Copy or download the model again.")
+    try:
+        header = json.loads(file.read(end - 8))  # type: ignore[attr-defined]
+    except ValueError as error:
+        raise ModelUnavailable(f"{path} is no safetensors file ({error}). Copy the model again.") from error
+    header.pop("__metadata__", None)
+    tensors = {
+        name: Tensor(entry["dtype"], tuple(entry["shape"]), *(end + offset for offset in entry["data_offsets"]))
+        for name, entry in header.items()
+    }
+    if any(tensor.end > size for tensor in tensors.values()):
+        raise ModelUnavailable(
+            f"{path} is cut off: {size} bytes, expected {max(tensor.end for tensor in tensors.values())}. "
+            "Copy or download the model again."
+        )
+    return tensors

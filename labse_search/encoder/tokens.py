@@ -1,0 +1,126 @@
+"""A model's tokenizer, without torch or transformers: counts, offsets and ids of texts.
+
+Nothing is truncated or padded here. WordPiece turns a word of more than 100 characters into one unknown token, which
+would lose whole lines of Thai, Lao, Khmer or Burmese (no spaces between words) without a trace; so a longer run is read
+as if it had a space every 80 characters. Text without such runs gets exactly the ids that transformers gives it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+
+from labse_search.encoder.folder import TOKENIZERS, ModelFolder, read_json
+from labse_search.errors import ModelUnavailable
+
+# Where BERT's pre-tokenizer ends a word: spaces, punctuation, and every Chinese character for itself.
+_BREAKS = r"\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff0f"
+TEXTS_AT_ONCE = 1024  # one call into the tokenizer: tens of milliseconds, and the interpreter is free meanwhile
+
+
+class ModelTokenizer:
+    """The tokenizer of one model folder."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self.max_tokens = folder.window
+        self.special = folder.first.kind != "StaticEmbedding"  # sentence-transformers adds none there
+        self._tokenizer = _open(folder.first.folder)
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        if folder.lowercase:
+            _lower_first(self._tokenizer)
+        limit = getattr(self._tokenizer.model, "max_input_chars_per_word", None)  # WordPiece only
+        # 80 of 100: the normaliser may make a word a little longer than it was.
+        self._longest_word = limit * 4 // 5 if limit else 0
+        self._long_word = re.compile(f"[^{_BREAKS}]{{{limit + 1},}}") if limit else None
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens included, never truncated."""
+        return [len(ids) for ids in self.ids(texts)]
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, special tokens included where the model adds them."""
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            part = [self._spaced(text)[0] for text in texts[start : start + TEXTS_AT_ONCE]]
+            encodings = self._tokenizer.encode_batch_fast(part, add_special_tokens=self.special)
+            ids.extend(encoding.ids for encoding in encodings)
+        return ids
+
+    def flat_ids(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All ids in one array, and the (n,) lengths; a text longer than the window is a ValueError."""
+        ids = self.ids(texts)
+        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
+        if len(ids) and lengths.max() > self.max_tokens:
+            n = int(lengths.argmax())
+            raise ValueError(
+                f"text {n} has {lengths[n]} tokens, the model reads {self.max_tokens}: cut it first "
+                f"(it begins {texts[n][:40]!r})"
+            )
+        flat = np.fromiter((id for text in ids for id in text), dtype=np.int64, count=int(lengths.sum()))
+        return flat, lengths
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Code-point (start, end) of every token of one text, special tokens left out, never truncated."""
+        spaced, inserted = self._spaced(text)
+        found = self._tokenizer.encode(spaced, add_special_tokens=False).offsets
+        if not inserted:
+            return list(found)
+        return [(start - bisect_left(inserted, start), end - bisect_left(inserted, end)) for start, end in found]
+
+    def unknown_id(self) -> int:
+        """The id of the unknown token; 0 if the tokenizer has none."""
+        model = self._tokenizer.model
+        token = getattr(model, "unk_token", None)
+        if token is not None:
+            return self._tokenizer.token_to_id(token) or 0
+        return int(getattr(model, "unk_id", None) or 0)
+
+    def _spaced(self, text: str) -> tuple[str, list[int]]:
+        """The text with a space inside every overlong word, and where these spaces are in the new text."""
+        if self._long_word is None or not self._long_word.search(text):
+            return text, []
+        cuts: list[int] = []
+        for word in self._long_word.finditer(text):
+            start = word.start()
+            while word.end() - start > self._longest_word:
+                cut = start + self._longest_word
+                while cut > start + self._longest_word // 2 and unicodedata.category(text[cut]).startswith("M"):
+                    cut -= 1  # a mark stays with its letter
+                cuts.append(cut)
+                start = cut
+        pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+        inserted = [length + n for n, length in enumerate(accumulate(map(len, pieces[:-1])))]
+        return " ".join(pieces), inserted
+
+
+def _open(folder: Path) -> tokenizers.Tokenizer:
+    """tokenizer.json, or a BERT vocabulary of an older folder."""
+    if (path := folder / "tokenizer.json").is_file():
+        try:
+            return tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception for every kind of damage
+            raise ModelUnavailable(f"{path} cannot be read ({error}). Copy or download the model again.") from error
+    if (path := folder / "vocab.txt").is_file():
+        lower = bool(read_json(folder / "tokenizer_config.json").get("do_lower_case", False))
+        vocabulary = tokenizers.BertWordPieceTokenizer(str(path), lowercase=lower)
+        return tokenizers.Tokenizer.from_str(vocabulary.to_str())
+    raise ModelUnavailable(
+        f"{folder} has no tokenizer that can be read here: looked for {' and '.join(TOKENIZERS)}. "
+        "Load the model once with sentence-transformers and save it again."
+    )
+
+
+def _lower_first(tokenizer: tokenizers.Tokenizer) -> None:
+    from tokenizers.normalizers import Lowercase, Sequence
+
+    own = tokenizer.normalizer
+    tokenizer.normalizer = Sequence([Lowercase()] if own is None else [Lowercase(), own])
