@@ -1,0 +1,117 @@
+"""python -m labse_search.mine on small files: pairs for training, the BUCC format, thresholds, errors."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+from pathlib import Path
+
+import pytest
+from lexicon import make_lexicon_model, random_concepts, sentence
+
+from labse_search.mine.__main__ import main
+from labse_search.mine.corpus import read_corpus, read_gold, unify, written_aside
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_lexicon_model(tmp_path_factory.mktemp("models") / "lexicon")
+
+
+@pytest.fixture
+def corpora(tmp_path: Path) -> Path:
+    """de.txt and en.txt.xz: 40 translations among 60 sentences each that have none; gold.tsv knows the 40."""
+    both = random_concepts(40, seed=1)
+    german = [sentence("de", words) for words in both + random_concepts(60, seed=2)]
+    english = [sentence("en", words) for words in random_concepts(60, seed=3) + both]
+    write_lines(tmp_path / "de.txt", [*german, german[0], ""])
+    with lzma.open(tmp_path / "en.txt.xz", "wt", encoding="utf-8") as lines:
+        lines.write("\n".join(english) + "\n")
+    write_lines(tmp_path / "gold.tsv", [f"{sentence('de', words)}\t{sentence('en', words)}" for words in both])
+    bucc = {"fr-en.de": ("de", german), "fr-en.en": ("en", english)}
+    for name, (language, texts) in bucc.items():
+        write_lines(tmp_path / name, [f"{language}-{number:09}\t{text}" for number, text in enumerate(texts)])
+    write_lines(tmp_path / "fr-en.gold", [f"de-{i:09}\ten-{i + 60:09}" for i in range(40)])
+    return tmp_path
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def rows(path: Path) -> list[list[str]]:
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_files_become_pairs_that_training_reads(corpora: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = corpora / "out" / "pairs.tsv"
+    arguments = [str(corpora / "de.txt"), str(corpora / "en.txt.xz"), "--output", str(output), "--model", str(model)]
+    assert main([*arguments, "--gold", str(corpora / "gold.tsv"), "--keep-junk"]) == 0
+    found = {(source, target) for source, target, _ in rows(output)}
+    gold = set(read_gold(corpora / "gold.tsv"))
+    assert len(found & gold) >= 38 and len(found - gold) <= 3
+    scores = [float(score) for _, _, score in rows(output)]
+    assert scores == sorted(scores, reverse=True)
+    printed = capsys.readouterr().out
+    assert "101 lines, 1 repeated" in printed
+    assert "precision" in printed and "tuned on" in printed
+    assert not list(output.parent.glob("*.part"))
+
+
+def test_bucc_files_go_in_and_out(corpora: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = corpora / "found.tsv"
+    files = [str(corpora / "fr-en.de"), str(corpora / "fr-en.en"), "--gold", str(corpora / "fr-en.gold")]
+    assert main([*files, "--bucc", "--keep-junk", "--output", str(output), "--model", str(model)]) == 0
+    found = set(read_gold(output))
+    assert len(found & set(read_gold(corpora / "fr-en.gold"))) >= 38
+    assert "F1" in capsys.readouterr().out
+
+
+def test_candidates_and_plot_are_written(corpora: Path, model: Path) -> None:
+    arguments = [str(corpora / "de.txt"), str(corpora / "en.txt.xz"), "--output", str(corpora / "pairs.tsv")]
+    extras = ["--candidates", str(corpora / "all.tsv"), "--plot", str(corpora / "scores.png"), "--threshold", "1.2"]
+    assert main([*arguments, *extras, "--model", str(model), "--margin", "ratio", "--k", "3"]) == 0
+    candidates = rows(corpora / "all.tsv")
+    assert len(candidates) == 1 + 3 * 100 + 3 * 100
+    assert {row[0] for row in candidates[1:]} == {"forward", "backward"}
+    assert (corpora / "scores.png").read_bytes().startswith(b"\x89PNG")
+    assert all(float(row[2]) >= 1.2 for row in rows(corpora / "pairs.tsv"))
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(tmp_path / "no.txt"), str(tmp_path / "no.txt"), "--output", str(tmp_path / "out.tsv")]
+    assert main([*arguments, "--model", str(model)]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'no.txt'} is not a file\n"
+    assert not (tmp_path / "out.tsv").exists()
+
+
+def test_gold_of_other_corpora_is_refused(corpora: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_lines(corpora / "other.tsv", ["a\tb"])
+    arguments = [str(corpora / "de.txt"), str(corpora / "en.txt.xz"), "--output", str(corpora / "pairs.tsv")]
+    assert main([*arguments, "--model", str(model), "--gold", str(corpora / "other.tsv")]) == 2
+    assert "None of the 1 gold pairs" in capsys.readouterr().err
+
+
+def test_corpora_are_read_packed_or_not(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a.gz", "wt", encoding="utf-8") as lines:
+        lines.write("eins\r\nzwei\n\neins\n")
+    corpus = read_corpus(tmp_path / "a.gz")
+    assert corpus.texts == ("eins", "zwei")
+    assert (corpus.ids, corpus.lines, corpus.repeated) == (("1", "2"), 3, 1)
+
+
+def test_repeated_sentences_are_kept_once_or_dropped() -> None:
+    texts, ids = ["a", "b", "a"], ["1", "2", "3"]
+    assert unify(texts, ids).ids == ("1", "2")
+    dropped = unify(texts, ids, repeated="drop")
+    assert (dropped.ids, dropped.repeated) == (("2",), 2)
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), written_aside(path) as lines:
+        lines.write("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pairs.tsv"]
