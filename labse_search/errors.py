@@ -49,6 +49,7 @@ REASONS = {
     "archive_bomb": "Unpacks to more than the limit. Unpack it yourself and add the files you need.",
     "archive_too_deep": "Archives inside archives inside archives. Unpack the outer one first.",
     "archive_too_many_files": "More files than the limit inside one archive. Unpack it first.",
+    "link": "Points to another file, which is not followed. Add that file itself.",
     "too_large": "Larger than the limit for one file. Split it, or raise LABSE_MAX_FILE_MB.",
     "unsafe_xml": "The file declares its own XML entities, which is not read. Save it again with another program.",
     "too_slow": "Reading took longer than the time limit. Split the file, or save it as plain text.",

@@ -1,0 +1,72 @@
+"""Headings and paragraphs in, one unit a section out, each named by the path of its headings: "Care › Watering"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from indexer.read.clean import clean, one_line
+from labse_search.records import Place, Unit
+
+PATH_SEPARATOR = " › "
+
+
+class Sections:
+    """Collects paragraphs under headings.
+
+    A heading with nothing under it but a deeper heading is no unit of its own: its text opens the deeper section,
+    whose name contains it anyway.
+    """
+
+    def __init__(self, joiner: str = "\n\n", place: Mapping[str, str | int] | None = None) -> None:
+        self._joiner = joiner
+        self._common = dict(place or {})
+        self._path: list[tuple[int, str]] = []
+        self._parts: list[str] = []
+        self._line: int | None = None
+        self._has_body = False
+        self._units: list[Unit] = []
+        self.first_heading: str | None = None
+
+    def heading(self, level: int, text: str, *, shown: str | None = None, line: int | None = None) -> None:
+        """`shown`: the lines as they stand in the file, where that is more than the heading's words."""
+        name = one_line(text)
+        if not name:
+            self.paragraph(shown or text, line=line)
+            return
+        deeper = not self._path or level > self._path[-1][0]
+        if self._has_body or not deeper:
+            self._close()
+        while self._path and self._path[-1][0] >= level:
+            self._path.pop()
+        self._path.append((level, name))
+        self.first_heading = self.first_heading or name
+        self._add(text if shown is None else shown, line)
+
+    def paragraph(self, text: str, *, line: int | None = None) -> None:
+        self._add(text, line)
+        self._has_body = self._has_body or bool(text.strip())
+
+    def units(self) -> tuple[Unit, ...]:
+        self._close()
+        return tuple(self._units)
+
+    def _add(self, text: str, line: int | None) -> None:
+        if self._line is None:
+            self._line = line
+        self._parts.append(text)
+
+    def _close(self) -> None:
+        text = clean(self._joiner.join(self._parts))
+        if self._line is None:
+            text = text.strip()
+        if text.strip():
+            self._units.append(Unit(text, self._place()))
+        self._parts, self._line, self._has_body = [], None, False
+
+    def _place(self) -> Place:
+        place = dict(self._common)
+        if self._path:
+            place["section"] = PATH_SEPARATOR.join(name for _, name in self._path)
+        if self._line is not None:
+            place["line"] = self._line
+        return place
