@@ -60,8 +60,10 @@ def load_encoder(model: str, *, precision: str = "auto", threads: int | None = N
     folder = read_folder(find_model(model))
     if static.fits(folder):
         return static.StaticEncoder(model, folder)
-    from labse_search.encoder import reference
+    from labse_search.encoder import packed, reference
 
+    if packed.fits(folder):
+        return packed.PackedEncoder(model, folder, precision=precision, threads=threads)
     return reference.ReferenceEncoder(model, folder, precision=precision, threads=threads)
 
 

@@ -1,0 +1,224 @@
+"""BERT without padding: a batch is one long row of tokens, and only attention knows where a text ends.
+
+Against the usual padded forward pass: no work for padding; query, key and value in one multiplication; in the last
+layer only keys and values for every token and all the rest for the [CLS] token alone, when nothing else is read;
+weights in the matrix unit's own order (linear.py). The table of word vectors stays in the file, its rows are gathered.
+
+Devlin et al. 2018, post-norm; also RoBERTa's and XLM-R's stacks, which differ in where positions start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from labse_search.encoder.folder import ModelFolder
+from labse_search.encoder.linear import prepare
+from labse_search.encoder.mapped import MappedFile
+from labse_search.errors import ModelUnavailable
+
+FAMILIES = ("bert", "roberta", "xlm-roberta")
+ACTIVATIONS = ("gelu", "relu")
+POOLINGS = ("cls", "mean", "max")
+_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+# The table's pages that were touched are dropped from our memory after that many rows: the system maps 16 pages
+# around each, so without it all 1.5 GB of LaBSE's table would count as ours in the end.
+_ROWS_KEPT = 4000
+
+
+def fits(folder: ModelFolder) -> bool:
+    """Is the transformer one that this module computes?"""
+    config = folder.first.config
+    return (
+        folder.first.kind == "Transformer"
+        and config.get("model_type") in FAMILIES
+        and config.get("hidden_act", "gelu") in ACTIVATIONS
+        and config.get("position_embedding_type", "absolute") == "absolute"
+        and not config.get("is_decoder", False)
+        and (folder.first.folder / "model.safetensors").is_file()
+    )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Texts of equal length that lie next to each other in a packed batch: `n` texts of `length` tokens."""
+
+    start: int  # token
+    n: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.n * self.length
+
+
+class Bert:
+    """The transformer and its pooling: packed token ids in, one (n, hidden) row a text out."""
+
+    def __init__(self, folder: Path, config: dict[str, Any], *, pooling: str, precision: str, device: str) -> None:
+        self.heads = int(config["num_attention_heads"])
+        self.hidden = int(config["hidden_size"])
+        self.pooling = pooling
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.device = device
+        self._eps = float(config.get("layer_norm_eps", 1e-12))
+        roberta = config["model_type"] != "bert"
+        self._first_position = int(config.get("pad_token_id", 1)) + 1 if roberta else 0
+        weights = _Weights(folder / "model.safetensors")
+        self._words = _Table(weights, "embeddings.word_embeddings.weight", device, self.dtype)
+        self._positions = weights.copy("embeddings.position_embeddings.weight").to(device)
+        self._positions += weights.copy("embeddings.token_type_embeddings.weight")[0].to(device)  # one type only
+        self._norm = weights.norm("embeddings.LayerNorm", torch.float32, device)
+        act = str(config.get("hidden_act", "gelu"))
+        layers = int(config["num_hidden_layers"])
+        self._layers = [
+            _Layer(weights, f"encoder.layer.{n}", act, self.dtype, device, split=n == layers - 1 and pooling == "cls")
+            for n in range(layers)
+        ]
+        weights.file.give_back()
+
+    @property
+    def packed(self) -> bool:
+        """Are the weights prepacked for the matrix unit?"""
+        return bool(self._layers[0].output.packed)
+
+    def __call__(
+        self, ids: torch.Tensor, groups: Sequence[Group], pause: Callable[[], None] | None = None
+    ) -> torch.Tensor:
+        """(tokens,) ids of all groups, one after the other → (n, hidden) float32. `pause` is called before layers.
+
+        To be called under torch.inference_mode.
+        """
+        states = self._embed(ids, groups)  # (tokens, hidden)
+        for layer in self._layers:
+            if pause is not None:
+                pause()
+            states = self._last(layer, states, groups) if layer.split else self._layer(layer, states, groups)
+        if self.pooling != "cls":
+            states = torch.cat([self._pool(states, group) for group in groups])
+        return states.float()
+
+    def _embed(self, ids: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
+        positions = torch.cat([torch.arange(group.length).repeat(group.n) for group in groups])
+        rows = self._words(ids)
+        rows += self._positions[(positions + self._first_position).to(self.device)]
+        return F.layer_norm(rows, (self.hidden,), *self._norm, self._eps).to(self.dtype)
+
+    def _layer(self, layer: _Layer, states: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
+        heads = self.heads
+        projected = layer.query_key_value(states)  # (tokens, 3 hidden)
+        context = torch.empty_like(states)
+        for group in groups:
+            part = projected[group.start : group.end].view(group.n, group.length, 3, heads, -1)
+            query, key, value = part.permute(2, 0, 3, 1, 4)  # each (n, heads, length, head)
+            attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+            context[group.start : group.end].view(group.n, group.length, heads, -1).copy_(attended)
+        return self._after(layer, context, states)
+
+    def _last(self, layer: _Layer, states: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
+        heads = self.heads
+        projected = layer.query_key_value(states)  # (tokens, 2 hidden): keys and values
+        first = states[_first_tokens(groups)]  # (n, hidden)
+        queries = layer.query(first)
+        contexts = []
+        text = 0
+        for group in groups:
+            part = projected[group.start : group.end].view(group.n, group.length, 2, heads, -1)
+            key, value = part.permute(2, 0, 3, 1, 4)
+            query = queries[text : text + group.n].view(group.n, heads, 1, -1)
+            contexts.append(F.scaled_dot_product_attention(query, key, value).reshape(group.n, self.hidden))
+            text += group.n
+        return self._after(layer, torch.cat(contexts), first)
+
+    def _after(self, layer: _Layer, context: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        shape = (self.hidden,)
+        states = F.layer_norm(layer.output.plus(context, states), shape, *layer.norm, self._eps)
+        return F.layer_norm(layer.down.plus(layer.up(states), states), shape, *layer.last_norm, self._eps)
+
+    def _pool(self, states: torch.Tensor, group: Group) -> torch.Tensor:
+        part = states[group.start : group.end].view(group.n, group.length, self.hidden).float()
+        return part.mean(dim=1) if self.pooling == "mean" else part.amax(dim=1)
+
+
+class _Layer:
+    """One layer's weights. `split`: query apart from keys and values, for a last layer of which only [CLS] counts."""
+
+    def __init__(self, weights: _Weights, name: str, act: str, dtype: torch.dtype, device: str, *, split: bool) -> None:
+        def linear(*parts: str, activation: str = "none") -> Any:
+            names = [f"{name}.{part}" for part in parts]
+            weight = torch.cat([weights(f"{part}.weight").to(dtype) for part in names])
+            bias = torch.cat([weights(f"{part}.bias").to(dtype) for part in names])
+            return prepare(weight, bias, dtype, activation=activation, device=device)
+
+        own = "attention.self"
+        self.split = split
+        self.query: Any = linear(f"{own}.query") if split else None
+        query = [] if split else [f"{own}.query"]
+        self.query_key_value = linear(*query, f"{own}.key", f"{own}.value")
+        self.output = linear("attention.output.dense")
+        self.up = linear("intermediate.dense", activation=act)
+        self.down = linear("output.dense")
+        self.norm = weights.norm(f"{name}.attention.output.LayerNorm", dtype, device)
+        self.last_norm = weights.norm(f"{name}.output.LayerNorm", dtype, device)
+        weights.file.give_back()
+
+
+class _Weights:
+    """Tensors of a file by their BERT names, with or without the prefix that a head puts before them."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = MappedFile(path)
+        prefixes = ("", "bert.", "roberta.", "model.")
+        table = "embeddings.word_embeddings.weight"
+        found = [prefix for prefix in prefixes if prefix + table in self.file.tensors]
+        if not found:
+            raise ModelUnavailable(f"{path} has no tensor {table}, as a BERT has. Copy or download the model again.")
+        self._prefix = found[0]
+
+    def __call__(self, name: str) -> torch.Tensor:
+        """A view of the file: its pages are read when it is."""
+        tensor = self.file.tensor(self._prefix + name)
+        if tensor.dtype not in _DTYPES:
+            raise ModelUnavailable(f"{name} in {self.file.path} is {tensor.dtype}, expected {', '.join(_DTYPES)}.")
+        dtype = _DTYPES[tensor.dtype]
+        count = (tensor.end - tensor.start) // dtype.itemsize
+        flat = torch.frombuffer(self.file.buffer, dtype=dtype, count=count, offset=tensor.start)
+        return flat.view(tensor.shape)
+
+    def copy(self, name: str) -> torch.Tensor:
+        return self(name).to(torch.float32, copy=True)
+
+    def norm(self, name: str, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """A LayerNorm's weight and bias. Old checkpoints call them gamma and beta."""
+        old = f"{self._prefix}{name}.gamma" in self.file.tensors
+        names = ("gamma", "beta") if old else ("weight", "bias")
+        weight, bias = (self(f"{name}.{part}").to(device, dtype, copy=True) for part in names)
+        return weight, bias
+
+
+class _Table:
+    """Word vectors: on a CPU left in the file, on a GPU copied there."""
+
+    def __init__(self, weights: _Weights, name: str, device: str, dtype: torch.dtype) -> None:
+        self._file = weights.file
+        self._rows = weights(name) if device == "cpu" else weights(name).to(device, dtype)
+        self._device = device
+        self._touched = 0
+
+    def __call__(self, ids: torch.Tensor) -> torch.Tensor:
+        """(tokens, hidden) float32, a copy."""
+        rows = self._rows[ids.to(self._device)].float()
+        self._touched += len(ids)
+        if self._device == "cpu" and self._touched > _ROWS_KEPT:
+            self._file.give_back()
+            self._touched = 0
+        return rows
+
+
+def _first_tokens(groups: Sequence[Group]) -> torch.Tensor:
+    return torch.cat([torch.arange(group.start, group.end, group.length) for group in groups])
