@@ -11,14 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from indexer.segment import VERSION as SEGMENTATION
 from indexer.segment import Split
 from indexer.sources import folders
-from labse_search.library import DocumentRow, Library, segments_digest
+from labse_search.errors import UserError
+from labse_search.library import DocumentRow, Library, Source, segments_digest
 from labse_search.records import Extraction, Filter, StoredSegment
 from labse_search.store import Store
 
-# Raised whenever the same file would give other segments: documents of an older version are read again.
-VERSION = 1
+# Documents that were cut into segments another way are read again.
+VERSION = int(SEGMENTATION)
 
 
 def document_row(
@@ -120,6 +122,19 @@ def forget_removed(library: Library, collection: str, *, older_than_seconds: flo
     return erased
 
 
+def restore_documents(library: Library, collection: str, model: str, documents: Sequence[str]) -> str:
+    """A job that puts removed (or damaged) documents back from their originals. Returns its id; UserError if an
+    original is no longer there."""
+    sources = []
+    for document in documents:
+        original = library.originals.path(document)
+        if not original.exists():
+            raise UserError("The original of this document is no longer kept. Add the file again.")
+        size = original.stat().st_size
+        sources += [Source(str(original), name, size) for name in library.ledger.names(collection, document)]
+    return library.add_index_job(collection, model, sources)
+
+
 def recover(library: Library, store: Store, collection: str) -> None:
     """Finish what a killed process left half done: removals are completed, documents of jobs that will not go on are
     taken out again. A document of a job that goes on is left for it: what is stored need not be encoded again."""
@@ -129,10 +144,12 @@ def recover(library: Library, store: Store, collection: str) -> None:
         elif row.state == "removing":
             remove_documents(library, store, collection, [row.document])
     going_on = {job.id for job in library.ledger.unfinished_jobs()}
-    orphans = [document for document, job in library.ledger.storing(collection) if job not in going_on]
-    for document in orphans:
-        store.delete(collection, Filter(documents=(document,)))
-        forget(library, collection, document)
+    for document in [document for document, job in library.ledger.storing(collection) if job not in going_on]:
+        if library.ledger.names(collection, document):  # it was here before: a repair or a re-reading broke off
+            remove_documents(library, store, collection, [document])
+        else:
+            store.delete(collection, Filter(documents=(document,)))
+            forget(library, collection, document)
 
 
 def forget(library: Library, collection: str, document: str) -> None:

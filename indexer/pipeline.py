@@ -327,15 +327,13 @@ class Pipeline:
 
     def _point(self, look: _Look) -> str | None:
         source = look.file.source
-        path = "" if source.kept else source.path
+        path, size, mtime_ns = source.path, look.size, look.mtime_ns
+        if source.kept or Path(path).is_relative_to(self.library.home):  # our own copy says nothing of where it was
+            known = self.library.ledger.name(self.collection, source.name)
+            same = known is not None and known[0] == look.document
+            _, path, size, mtime_ns = known if known is not None and same else ("", "", 0, 0)
         return point_name(
-            self.library,
-            self.collection,
-            source.name,
-            look.document,
-            path=path,
-            size=look.size,
-            mtime_ns=look.mtime_ns,
+            self.library, self.collection, source.name, look.document, path=path, size=size, mtime_ns=mtime_ns
         )
 
     def _write_outcome(self, look: _Look, segments: int) -> None:

@@ -79,12 +79,12 @@ class Ledger:
                 ),
             )  # fmt: skip
 
-    def set_state(self, collection: str, document: str, state: str) -> None:
+    def set_state(self, collection: str, document: str, state: str, *, job: str = "") -> None:
         removed = time.time() if state in ("removing", "removed") else None
         with self._write() as database:
             database.execute(
-                "UPDATE documents SET state = ?, removed = COALESCE(?, removed) WHERE collection = ? AND document = ?",
-                (state, removed, collection, document),
+                "UPDATE documents SET state = ?, job = ?, removed = ? WHERE collection = ? AND document = ?",
+                (state, job, removed, collection, document),
             )
 
     def document(self, collection: str, document: str) -> DocumentRow | None:
@@ -107,6 +107,23 @@ class Ledger:
         with self._write() as database:
             for table in ("documents", "names"):
                 database.execute(f"DELETE FROM {table} WHERE collection = ? AND document = ?", (collection, document))
+
+    def snapshot(self, target: Path) -> None:
+        """A consistent copy of the ledger at `target`, while others go on writing."""
+        copy = sqlite3.connect(target)
+        try:
+            self._connection().backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        finally:
+            copy.close()
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with its file; empty if nothing."""
+        try:
+            rows = self._read("PRAGMA integrity_check")
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+        return [row[0] for row in rows if row[0] != "ok"]
 
     def kept_anywhere(self, document: str) -> bool:
         return bool(self._read("SELECT 1 FROM documents WHERE document = ? LIMIT 1", (document,)))
@@ -142,10 +159,12 @@ class Ledger:
         )
         return (rows[0]["name"], rows[0]["document"], rows[0]["size"], rows[0]["mtime_ns"]) if rows else None
 
-    def name(self, collection: str, name: str) -> tuple[str, str] | None:
-        """(document, path) behind a name."""
-        rows = self._read("SELECT document, path FROM names WHERE collection = ? AND name = ?", (collection, name))
-        return (rows[0]["document"], rows[0]["path"]) if rows else None
+    def name(self, collection: str, name: str) -> tuple[str, str, int, int] | None:
+        """(document, path, size, mtime_ns) behind a name."""
+        rows = self._read(
+            "SELECT document, path, size, mtime_ns FROM names WHERE collection = ? AND name = ?", (collection, name)
+        )
+        return (rows[0]["document"], rows[0]["path"], rows[0]["size"], rows[0]["mtime_ns"]) if rows else None
 
     def names(self, collection: str, document: str) -> list[str]:
         rows = self._read(
