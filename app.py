@@ -1,0 +1,145 @@
+"""python app.py : open the library in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from dataclasses import replace
+from pathlib import Path
+
+from labse_search.encoder import Encoder, default_model, load_encoder
+from labse_search.errors import CollectionMissing, UserError
+from labse_search.library import Library
+from labse_search.search import Searcher
+from labse_search.search.__main__ import question_identifier
+from labse_search.settings import Settings
+from labse_search.store import Store, open_store
+
+EXAMPLES = Path(__file__).resolve().parent / "examples"
+log = logging.getLogger("labse_search.app")
+
+
+class Searchers:
+    """One searcher a collection, one encoder a model, opened when first asked for."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._encoders: dict[str, Encoder] = {}
+        self._searchers: dict[tuple[str, str], Searcher] = {}
+        self._lock = threading.Lock()
+
+    def searcher(self, collection: str) -> Searcher:
+        """The searcher of a collection, with the model it was made with. CollectionMissing if it is not there yet."""
+        model = self._store.info(collection).spec.model
+        encoder = self.encoder(model)
+        with self._lock:
+            key = (collection, model)
+            if key not in self._searchers:
+                identify = question_identifier(encoder.languages)
+                self._searchers[key] = Searcher(self._store, encoder, collection, identify=identify)
+            return self._searchers[key]
+
+    def encoder(self, model: str) -> Encoder:
+        with self._lock:
+            if model not in self._encoders:
+                self._encoders[model] = load_encoder(model, precision=self._settings.precision)
+            return self._encoders[model]
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_env(os.environ).with_arguments(
+            store=arguments.store, collection=arguments.collection, model=arguments.model
+        )
+        settings = replace(settings, host=arguments.host or settings.host, port=arguments.port or settings.port)
+        return serve(settings, open_browser=not arguments.no_browser)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python app.py", description=__doc__, epilog="example: python app.py --port 8000"
+    )
+    parser.add_argument("--store", metavar="DIR|URL", help="folder of an embedded store, or URL of a Qdrant server")
+    parser.add_argument("--collection", metavar="NAME", help="which collection to open (default: documents)")
+    parser.add_argument("--model", metavar="NAME|PATH", help="model for new collections")
+    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, metavar="N", help="port to listen on (default: 7860)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    return parser
+
+
+def serve(settings: Settings, *, open_browser: bool) -> int:
+    """Open the resources, mend what a crash left, listen until Ctrl-C."""
+    started = time.perf_counter()
+    port = free_port(settings.host, settings.port)
+    library = Library(settings.home)
+    store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
+    searchers = Searchers(settings, store)
+    # What the first question needs is loaded while the page's own code is still being imported.
+    threading.Thread(target=_warm_up, args=(settings, library, searchers), daemon=True, name="warm-up").start()
+
+    import uvicorn
+
+    from indexer.jobs import ensure_worker
+    from labse_search.ui import create_app
+    from labse_search.ui.context import AppContext
+
+    context = AppContext(
+        settings=settings,
+        library=library,
+        store=store,
+        model=settings.model or default_model(),
+        searcher=searchers.searcher,
+        wake=lambda: ensure_worker(library, os.environ),
+        examples=EXAMPLES,
+    )
+    app = create_app(context)
+    ensure_worker(library, os.environ)  # jobs that a crash or a restart interrupted go on
+    address = f"http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{port}"
+    print(f"Ready in {time.perf_counter() - started:.1f} s: {address}", flush=True)
+    if open_browser:
+        threading.Timer(0.3, webbrowser.open, [address]).start()
+    uvicorn.run(app, host=settings.host, port=port, log_level="warning")
+    store.close()
+    return 0
+
+
+def free_port(host: str, port: int) -> int:
+    """`port`, or the next free one of the ten after it. UserError if all are taken."""
+    for candidate in range(port, port + 10):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, candidate))
+                return candidate
+            except OSError:
+                continue
+    raise UserError(f"Ports {port} to {port + 9} of {host} are taken. Choose another one: python app.py --port N")
+
+
+def _warm_up(settings: Settings, library: Library, searchers: Searchers) -> None:
+    known = library.ledger.collections().get(settings.collection)
+    try:
+        searchers.encoder(known[0] if known else settings.model or default_model()).encode(["warm"])
+        searchers.searcher(settings.collection)
+    except CollectionMissing:
+        return  # nothing indexed yet
+    except UserError as error:
+        log.warning("%s", error)  # the page says so when somebody asks
+
+
+if __name__ == "__main__":
+    sys.exit(main())
