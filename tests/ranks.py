@@ -85,7 +85,7 @@ def features(model: Any, columns: list[list[str]]) -> list[dict[str, Any]]:
 
 
 def keys(columns: list[list[str]]) -> Tensor:
-    from labse_search.finetune.loss import text_key
+    from labse_search.finetune.keys import text_key
 
     return torch.tensor([[text_key(text) for text in row] for row in zip(*columns, strict=True)])
 

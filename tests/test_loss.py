@@ -13,7 +13,8 @@ from ranks import CASES, ROWS, Case, build, features, keys, make_loss, one_proce
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from tiny import make_tiny_labse
 
-from labse_search.finetune.loss import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss, text_key
+from labse_search.finetune.keys import text_key
+from labse_search.finetune.loss import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
 
 
 @pytest.fixture(scope="module")

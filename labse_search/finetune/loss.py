@@ -12,8 +12,6 @@ either do the work W times over, scale the gradient, or never push away negative
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -35,26 +33,17 @@ Features = list[dict[str, Any]]
 # The base model's unit vectors for the same columns, without gradient: what the anchor term pulls towards.
 Anchor = Callable[[Features], list[Tensor]]
 
-# The loss stage of the cached twin is cut so that one block of logits stays near the size of a second-level cache miss
-# storm but far from memory: 32 MiB in float32.
+# The cached twin computes its logits in blocks of rows, so that they never fill the memory it saves: 32 MiB of float32.
 LOGITS_PER_BLOCK = 8 * 1024 * 1024
-
-
-def text_key(text: str) -> int:
-    """The same 63-bit number for texts that differ only in case, spacing or punctuation."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    letters = "".join(c for c in folded if unicodedata.category(c)[0] in "LMN")
-    digest = hashlib.blake2b((letters or folded.strip()).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
 
 
 class AdditiveMarginRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[misc]
     """scale · (X·Yᵀ − margin·I) in both directions, negatives from all processes; at margin 0 and reduction "mean" it
     is sentence-transformers' symmetric loss.
 
-    `labels` carry the text keys, (rows, columns) int64 (see `text_key`); rows that share a source or a target text are
-    then never negatives of each other. Without labels nothing is masked. `reduction`: "sum" of both directions is the
-    paper's, "mean" its half.
+    `labels` carry the text keys, (rows, columns) int64 (see `keys.text_key`); rows that share a source or a target
+    text are then never negatives of each other. Without labels nothing is masked. `reduction`: "sum" of both
+    directions is the paper's, "mean" its half.
     """
 
     def __init__(
