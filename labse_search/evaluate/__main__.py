@@ -1,0 +1,169 @@
+"""Evaluate models: translations, mined pairs, retrieval.
+
+  python -m labse_search.evaluate tatoeba ../shared/data/test/tatoeba --model labse_search/models/labse-mini
+  python -m labse_search.evaluate retrieval ../shared/data/test/xquad_r --model A --model B --bm25 --plot plots
+  python -m labse_search.evaluate pairs my-pairs.tsv more-pairs/ --json
+  python -m labse_search.evaluate bucc bucc2018/ --model A
+  python -m labse_search.evaluate un UNv1.0.en UNv1.0.fr --documents UNv1.0.ids --pools 10000,100000
+
+Several --model give one table with the models side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from labse_search.encoder import Encoder, default_model, load_encoder
+from labse_search.errors import UserError
+from labse_search.evaluate import bucc, tatoeba, un
+from labse_search.evaluate.aligned import evaluate_pairs
+from labse_search.evaluate.rankers import Bm25Ranker, ModelRanker, Ranker
+from labse_search.evaluate.read import PACKINGS, read_pairs_under, read_paragraphs, read_retrieval, read_tatoeba
+from labse_search.evaluate.remember import Remembering
+from labse_search.evaluate.report import Report, Section, render, to_json
+from labse_search.evaluate.retrieval import evaluate_retrieval
+from labse_search.evaluate.xquad import evaluate_xquad
+
+Measure = Callable[[Encoder], Report]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    try:
+        measure = options.task(options)  # reads the data: an error in it shows before any model is opened
+        models = options.model or [default_model()]
+        reports = [measure(load_encoder(model, precision=options.precision)) for model in models]
+        if getattr(options, "bm25", False):
+            reports.append(rank_task(options)(Bm25Ranker()))
+        published = PUBLISHED.get(reports[0].task)
+        print_reports(reports, published() if published else None, as_json=options.json)
+        if options.plot:
+            from labse_search.evaluate.plot import plot_reports
+
+            drawn = plot_reports(options.plot, reports)
+            print(f"{len(drawn)} plots in {options.plot}", file=sys.stderr)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+PUBLISHED: dict[str, Callable[[], Section]] = {
+    "tatoeba": tatoeba.published_section,
+    "bucc": bucc.published_section,
+}
+
+
+def print_reports(reports: Sequence[Report], published: Section | None, *, as_json: bool) -> None:
+    if as_json:
+        rows: list[dict[str, Any]] = []
+        if published:
+            rows = [
+                {"model": name, **dict(zip(published.columns, row, strict=True))}
+                for name, row in published.rows.items()
+            ]
+            rows.append({"note": published.note})
+        print(json.dumps(to_json(reports, rows), ensure_ascii=False, indent=2))
+        return
+    print(render(reports))
+    if published:
+        print("\n" + render([Report("published", "", (published,))]).rstrip(": \n"))
+
+
+def tatoeba_task(options: argparse.Namespace) -> Measure:
+    sets = read_tatoeba(options.folder)
+    if options.languages:
+        wanted = set(options.languages)
+        sets = {code: one for code, one in sets.items() if {code, tatoeba.ISO_639_1.get(code)} & wanted}
+        if not sets:
+            raise UserError(f"{options.folder} has none of the languages {', '.join(options.languages)}")
+    return lambda encoder: tatoeba.evaluate_tatoeba(Remembering(encoder), sets)
+
+
+def pairs_task(options: argparse.Namespace) -> Measure:
+    sets = [one.first(options.limit) for path in options.paths for one in read_pairs_under(path)]
+    return lambda encoder: evaluate_pairs(Remembering(encoder), sets)
+
+
+def bucc_task(options: argparse.Namespace) -> Measure:
+    if len(options.paths) == 3:
+        sets = [bucc.read_bucc(*options.paths)]
+    elif len(options.paths) == 1:
+        sets = bucc.find_bucc(options.paths[0])
+    else:
+        raise UserError("bucc takes a folder, or three files: source, target, gold")
+    return lambda encoder: bucc.evaluate_bucc(encoder, sets, k=options.k)
+
+
+def un_task(options: argparse.Namespace) -> Measure:
+    sets = [un.read_un(options.source, options.target, options.documents)]
+    return lambda encoder: un.evaluate_un(encoder, sets, pools=options.pools)
+
+
+def retrieval_task(options: argparse.Namespace) -> Measure:
+    measure = rank_task(options)
+    return lambda encoder: measure(ModelRanker(Remembering(encoder)))
+
+
+def rank_task(options: argparse.Namespace) -> Callable[[Ranker], Report]:
+    """A BEIR-like folder if it holds a corpus, else paragraphs with questions by language."""
+    if any((options.folder / f"corpus.jsonl{ending}").is_file() for ending in PACKINGS):
+        judged = read_retrieval(options.folder, options.split)
+        language = options.languages[0] if options.languages else "en"
+        return lambda ranker: evaluate_retrieval(ranker, judged, language)
+    paragraphs = read_paragraphs(options.folder, tuple(options.languages))
+    return lambda ranker: evaluate_xquad(ranker, paragraphs)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--model", action="append", help="folder or hub name; repeat it to compare models")
+    common.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    common.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    common.add_argument("--plot", type=Path, metavar="DIR", help="also draw every table into this folder")
+    parser = argparse.ArgumentParser(
+        prog="python -m labse_search.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tasks = parser.add_subparsers(required=True, metavar="TASK")
+
+    def task(name: str, run: Callable[[argparse.Namespace], Measure], text: str) -> argparse.ArgumentParser:
+        one = tasks.add_parser(name, parents=[common], help=text, description=text)
+        one.set_defaults(task=run)
+        return one
+
+    codes: dict[str, Any] = {"type": lambda text: tuple(text.split(",")), "default": ()}
+    one = task("tatoeba", tatoeba_task, "112 languages against English, with the groups that papers report")
+    one.add_argument("folder", type=Path, help="tatoeba.xxx-eng.xxx and .eng, or tatoeba.xxx-eng.tsv[.xz]")
+    one.add_argument("--languages", **codes, help="only these, for example de,fra")
+    one = task("retrieval", retrieval_task, "documents for queries: BEIR's layout, or XQuAD-R")
+    one.add_argument("folder", type=Path, help="corpus.jsonl, queries.jsonl and qrels/, or xx.jsonl[.xz] a language")
+    one.add_argument("--languages", **codes, help="XQuAD-R: only these; BEIR: the documents' language (default en)")
+    one.add_argument("--split", default="test", help="BEIR: which qrels (default test)")
+    one.add_argument("--bm25", action="store_true", help="BM25 beside the models")
+    one = task("bucc", bucc_task, "mined pairs against gold, by cosine and by margin")
+    one.add_argument("paths", type=Path, nargs="+", help="a folder, or source, target and gold files")
+    one.add_argument("--k", type=int, default=4)
+    one = task("un", un_task, "sentences in one big pool, and documents by their mean vectors")
+    one.add_argument("source", type=Path)
+    one.add_argument("target", type=Path)
+    one.add_argument("--documents", type=Path, help="a line a pair, its first word names the document; default: empty "
+                     "lines in both files stand between documents")  # fmt: skip
+    one.add_argument("--pools", type=lambda text: [int(size) for size in text.split(",")], default=[],
+                     help="smaller pools to measure too, for example 10000,100000")  # fmt: skip
+    one = task("pairs", pairs_task, "any TSV of pairs, or folders of them")
+    one.add_argument(
+        "paths", type=Path, nargs="+", help="source TAB target, or language TAB language TAB both; .xz too"
+    )
+    one.add_argument("--limit", type=int, help="only the first N pairs of each file")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
