@@ -1,0 +1,34 @@
+"""The page. The only package that imports gradio and fastapi, and only when `create_app` is called."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from labse_search.ui.context import AppContext
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["AppContext", "create_app"]
+
+
+def create_app(context: AppContext) -> FastAPI:
+    """The whole page as an ASGI application. UserError if the settings ask for an address that needs people to sign in
+    and nobody can."""
+    from labse_search.ui.users import check_address
+
+    users = check_address(context.settings)
+    _silence(context)
+    from labse_search.ui.page import build
+
+    return build(context, users)
+
+
+def _silence(context: AppContext) -> None:
+    """Gradio reads these when it is imported: with them it resolves no name and calls nobody (measured with an audit
+    hook). Uploads go to a folder of ours, inside the home."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ["GRADIO_TEMP_DIR"] = str(context.uploads)
+    context.uploads.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,158 @@
+"""Hit → card: plain values for results.js, which draws them. Pure; nothing here is markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labse_search.places import describe_place
+from labse_search.records import Found, Hit, StoredSegment
+from labse_search.search import Answer
+
+LEVELS = {"very close": 3, "close": 2, "related": 1, "far": 0}
+NEIGHBOUR_CHARACTERS = 220  # of a neighbour without sentence marks
+CLIP_CHARACTERS = 160  # of a passage in a list
+
+
+def answer_value(answer: Answer) -> dict[str, Any]:
+    """The value of the results component for an answer: state, cards, and the line above them."""
+    cards = [card(hit, strength) for hit, strength in zip(answer.hits, answer.strengths, strict=True)]
+    return {
+        "state": "none" if not cards else "results" if answer.good else "weak",
+        "question": answer.question,
+        "question_language": answer.question_language,
+        "cards": cards,
+        "languages": len(answer.languages),
+        "seconds": f"{answer.seconds:.2f}",
+    }
+
+
+def card(hit: Hit, strength: str) -> dict[str, Any]:
+    stored = hit.stored
+    segment = stored.segment
+    start, end = _span(hit)
+    before, after = _neighbours(hit)
+    return {
+        "rank": hit.rank,
+        "document": stored.document,
+        "index": segment.index,
+        "mark": [start, end],
+        "lang": segment.language,
+        "title": title(stored.names),
+        "names": list(stored.names),
+        "place": describe_place(segment.place),
+        "level": LEVELS[strength],
+        "cosine": f"{hit.score:.3f}",
+        "parts": parts(segment.text, start, end),
+        "before": before,
+        "after": after,
+        "why": why(hit),
+        "more": [_line(found) for found in hit.more_in_document],
+        "copies": [_reference(copy) for copy in hit.copies],
+        "citation": citation(hit),
+    }
+
+
+def why(hit: Hit) -> dict[str, Any]:
+    """The reasons, all of them measured: nothing is made up for the occasion."""
+    start, end = _span(hit)
+    meaning, words = hit.meaning_rank, hit.words_rank
+    found = "why_both" if meaning and words else "why_meaning" if meaning else "why_words" if words else ""
+    return {
+        "sentence": hit.stored.segment.text[start:end].strip(),
+        "shared": list(hit.shared_words),
+        "closer": _percent(hit.closer_than),
+        "found": found,
+        "meaning": meaning or 0,
+        "words": words or 0,
+    }
+
+
+def citation(hit: Hit) -> str:
+    """“The closest sentence” — document, place."""
+    start, end = _span(hit)
+    sentence = " ".join(hit.stored.segment.text[start:end].split())
+    where = ", ".join(part for part in (title(hit.stored.names), describe_place(hit.stored.segment.place)) if part)
+    return f"“{sentence}” — {where}"
+
+
+def parts(text: str, start: int, end: int) -> list[dict[str, Any]]:
+    """The text cut into pieces, the one between `start` and `end` marked."""
+    pieces = ((text[:start], False), (text[start:end], True), (text[end:], False))
+    return [{"text": piece, "mark": mark} for piece, mark in pieces if piece]
+
+
+def title(names: tuple[str, ...]) -> str:
+    """What a person calls the document: its file name without the folders."""
+    return names[0].rpartition("/")[2] if names else ""
+
+
+def _span(hit: Hit) -> tuple[int, int]:
+    start, end = hit.best_sentence
+    length = len(hit.stored.segment.text)
+    return (start, end) if 0 <= start < end <= length else (0, length)
+
+
+def _neighbours(hit: Hit) -> tuple[dict[str, str] | None, dict[str, str] | None]:
+    """The last sentence before the passage and the first one after it."""
+    index = hit.stored.segment.index
+    near = {one.segment.index: one for one in hit.neighbours}
+    return _sentence(near.get(index - 1), last=True), _sentence(near.get(index + 1), last=False)
+
+
+def _sentence(stored: StoredSegment | None, *, last: bool) -> dict[str, str] | None:
+    if stored is None:
+        return None
+    segment = stored.segment
+    if segment.sentences:
+        start, end = segment.sentences[-1 if last else 0]
+        text = segment.text[start:end]
+    else:
+        text = segment.text
+    text = text.strip()
+    if len(text) > NEIGHBOUR_CHARACTERS:
+        text = "… " + text[-NEIGHBOUR_CHARACTERS:] if last else text[:NEIGHBOUR_CHARACTERS] + " …"
+    return {"text": text, "lang": segment.language}
+
+
+def _line(found: Found) -> dict[str, Any]:
+    segment = found.stored.segment
+    return {
+        "document": found.stored.document,
+        "index": segment.index,
+        "place": describe_place(segment.place),
+        "lang": segment.language,
+        "text": " ".join(segment.text[: CLIP_CHARACTERS * 2].split())[:CLIP_CHARACTERS],
+    }
+
+
+def _reference(stored: StoredSegment) -> dict[str, Any]:
+    return {
+        "document": stored.document,
+        "index": stored.segment.index,
+        "title": title(stored.names),
+        "place": describe_place(stored.segment.place),
+    }
+
+
+def _percent(share: float) -> str:
+    """ "99.6 %"; never 100 %, because the passage itself is one of them. "" when nothing is known."""
+    if share <= 0:
+        return ""
+    return f"{min(share * 100, 99.9):.1f} %"
+
+
+def api_hit(hit: Hit, strength: str) -> Mapping[str, Any]:
+    """A hit for programs that call the published `search`: the same keys as the command line prints."""
+    stored = hit.stored
+    return {
+        "rank": hit.rank,
+        "score": round(hit.score, 4),
+        "strength": strength,
+        "text": stored.segment.text,
+        "language": stored.segment.language,
+        "document": stored.names[0] if stored.names else stored.document,
+        "place": dict(stored.segment.place),
+        "start": stored.segment.start,
+        "end": stored.segment.end,
+    }

@@ -1,0 +1,83 @@
+// The documents of the collection. Events to Python: 'remove' {document}, 'restore' {document}, 'reindex' {document}
+// (empty: all), 'only' {document}, 'refresh'.
+const { el, t, language, dir, button, date, number } = labse;
+const root = element.querySelector('.documents');
+const PAGE = 50;
+let shown = PAGE, wanted = '', sorted = 'name', down = false, last = null;
+
+const bars = value => {
+  const most = Math.max(...value.languages.map(([, n]) => n));
+  const list = el('ul', 'bars-list');
+  for (const [code, n] of value.languages) {
+    const fill = el('span', 'fill'); fill.style.inlineSize = `${Math.max(1, 100 * n / most)}%`;
+    list.append(el('li', null, null, {}, el('span', 'bar-name', language(code)), el('span', 'bar', null, { 'aria-hidden': 'true' }, fill), el('span', 'number', number(n))));
+  }
+  return el('section', null, null, {}, el('h2', null, t('language_bars')), list);
+};
+const status = one => {
+  const cell = el('td', 'doc-status');
+  cell.append(el('span', one.state === 'stored' ? 'ok' : 'subdued', t(one.state === 'stored' ? 'searchable' : one.state === 'removed' ? 'removed' : 'storing')));
+  const left = one.skipped.map(([reason, n]) => t('coverage_skipped', { n, reason })).join(', ');
+  cell.append(el('span', 'coverage', left ? t('coverage', { characters: one.characters, embedded: one.embedded, skipped: left }) : t('coverage_whole', { characters: one.characters })));
+  for (const note of one.notes) cell.append(el('span', 'doc-note', note));
+  return cell;
+};
+const row = one => {
+  const gone = one.state === 'removed';
+  const name = el('th', 'doc-name', null, { scope: 'row' });
+  name.append(el('bdi', 'title', one.title));
+  if (one.folder) name.append(el('bdi', 'folder', one.folder));
+  if (one.names.length > 1) name.append(el('bdi', 'folder', t('other_names', { names: one.names.slice(1).join(', ') })));
+  const langs = el('td', 'doc-languages');
+  one.languages.slice(0, 4).forEach(([code]) => langs.append(el('span', 'chip', language(code))));
+  if (one.languages.length > 4) langs.append(el('span', 'subdued', t('and_more', { n: one.languages.length - 4 })));
+  const act = (key, event, data) => button(`link ${key}`, t(key), click => { click.target.disabled = true; trigger(event, data); }, { 'aria-label': `${t(key)}: ${one.title}` });
+  const actions = el('td', 'doc-actions', null, {}, ...(gone ? [act('undo', 'restore', { document: one.document })]
+    : [act('only_here', 'only', { document: one.document }), act('reindex', 'reindex', { document: one.document }), act('remove', 'remove', { document: one.document })]));
+  return el('tr', gone ? 'gone' : null, null, { 'data-document': one.document }, name, langs, el('td', 'number', gone ? '' : number(one.segments)), el('td', 'doc-added', date(one.added)), status(one), actions);
+};
+const order = { name: one => one.names[0].toLowerCase(), passages: one => one.segments, added: one => one.added };
+const table = value => {
+  const part = wanted.toLocaleLowerCase();
+  const found = value.documents.filter(one => !part || one.names.some(name => name.toLocaleLowerCase().includes(part)));
+  const by = order[sorted];
+  found.sort((a, b) => (by(a) < by(b) ? -1 : by(a) > by(b) ? 1 : 0) * (down ? -1 : 1));
+  const box = el('div', 'table-box');
+  if (!found.length) { box.append(el('p', 'empty', t(value.documents.length ? 'no_documents_like' : 'no_documents'))); return box; }
+  const head = (key, label, cls) => {
+    const cell = el('th', cls, null, { scope: 'col', 'aria-sort': sorted === key ? (down ? 'descending' : 'ascending') : null });
+    cell.append(key ? button('sort', label, () => { if (sorted === key) down = !down; else { sorted = key; down = key !== 'name'; } refresh(); }) : label);
+    return cell;
+  };
+  const body = el('tbody');
+  body.append(...found.slice(0, shown).map(row));
+  box.append(el('table', null, null, {}, el('thead', null, null, {}, el('tr', null, null, {}, head('name', t('title')), head('', t('column_languages')), head('passages', t('column_passages'), 'number'), head('added', t('added')), head('', t('status')), head('', t('actions'), 'visually-hidden-cell'))), body));
+  if (found.length > shown) box.append(button('secondary show-more', t('show_more', { n: Math.min(PAGE, found.length - shown) }), () => { shown += PAGE; refresh(); }));
+  return box;
+};
+const refresh = () => { root.querySelector('.table-box')?.replaceWith(table(props.value)); };
+const draw = () => {
+  const value = props.value;
+  if (!value?.documents) return;
+  const now = JSON.stringify(value);
+  if (now === last) return;
+  last = now;
+  const nodes = [];
+  if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
+  if (value.languages.length) nodes.push(bars(value));
+  const find = el('input', 'find', null, { type: 'search', placeholder: t('find_document'), 'aria-label': t('find_document') });
+  find.value = wanted;
+  find.addEventListener('input', () => { wanted = find.value; shown = PAGE; refresh(); });
+  const all = button('link reindex-all', t('reindex_all'), event => { event.target.disabled = true; trigger('reindex', { document: '' }); });
+  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, find), table(value)));
+  const typing = root.contains(document.activeElement) && document.activeElement.classList.contains('find');
+  root.replaceChildren(...nodes);
+  if (typing) root.querySelector('.find').focus();
+};
+// The list follows what is indexed while somebody looks at it.
+const onStatus = () => { if (root.offsetParent) trigger('refresh'); };
+if (labse.collectionOff) labse.collectionOff();
+window.addEventListener('labse-status', onStatus);
+labse.collectionOff = () => window.removeEventListener('labse-status', onStatus);
+watch('value', draw);
+draw();

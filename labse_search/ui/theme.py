@@ -1,0 +1,83 @@
+"""Colours, type and head of the page. Gradio's own theme fails WCAG AA (2.6:1 for muted text, 2.8:1 on the button);
+these pairs are at least 4.5:1, in light and in dark (tests/test_ui.py computes them)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gradio as gr
+
+from labse_search.places import LANGUAGE_NAMES, is_right_to_left
+from labse_search.ui.strings import STRINGS
+
+STATIC = Path(__file__).parent / "static"
+# name in page.css → name in Gradio's theme; the values stand once, in page.css.
+_PALETTE = {
+    "body_background_fill": "ground",
+    "background_fill_primary": "card",
+    "background_fill_secondary": "ground",
+    "block_background_fill": "card",
+    "block_label_text_color": "muted",
+    "block_title_text_color": "muted",
+    "block_info_text_color": "muted",
+    "body_text_color": "ink",
+    "body_text_color_subdued": "muted",
+    "border_color_primary": "line",
+    "block_border_color": "line",
+    "input_background_fill": "card",
+    "input_border_color": "faint",
+    "input_border_color_focus": "accent",
+    "input_placeholder_color": "muted",
+    "link_text_color": "accent",
+    "color_accent_soft": "accent-soft",
+    "button_primary_background_fill": "accent",
+    "button_primary_background_fill_hover": "accent",
+    "button_primary_text_color": "accent-ink",
+    "button_primary_border_color": "accent",
+    "button_secondary_background_fill": "card",
+    "button_secondary_text_color": "ink",
+    "button_secondary_border_color": "faint",
+    "checkbox_background_color_selected": "accent",
+    "checkbox_border_color_selected": "accent",
+    "checkbox_border_color_focus": "accent",
+    "checkbox_border_color": "faint",
+    "checkbox_label_background_fill": "card",
+    "checkbox_label_background_fill_hover": "soft",
+    "checkbox_label_background_fill_selected": "accent-soft",
+    "checkbox_label_text_color": "ink",
+    "checkbox_label_text_color_selected": "ink",
+    "checkbox_label_border_color": "line",
+}
+
+
+def theme() -> gr.themes.Base:
+    values = {key: f"var(--lb-{name})" for key, name in _PALETTE.items()}
+    dark = {f"{key}_dark": value for key, value in values.items()}
+    return gr.themes.Base(
+        primary_hue="teal",
+        neutral_hue="slate",
+        radius_size="lg",
+        font=["system-ui", "Noto Sans", "sans-serif"],  # plain names: nothing is fetched
+        font_mono=["ui-monospace", "monospace"],
+    ).set(color_accent="var(--lb-accent)", block_shadow="none", button_primary_shadow="none", **values, **dark)
+
+
+def css() -> str:
+    return (STATIC / "page.css").read_text(encoding="utf-8")
+
+
+def script(name: str) -> str:
+    """The script of one component."""
+    return (STATIC / f"{name}.js").read_text(encoding="utf-8")
+
+
+def head() -> str:
+    """Words and shared functions, before any component is drawn. Nothing in it comes from a document."""
+    words = json.dumps(STRINGS).replace("<", "\\u003c")
+    right_to_left = json.dumps([code for code in LANGUAGE_NAMES if is_right_to_left(code)])
+    data = f"window.labseStrings={words};window.labseRightToLeft={right_to_left};"
+    return (
+        '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
+        f"<script>{data}</script><script>{script('page')}</script>"
+    )
