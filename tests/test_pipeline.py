@@ -1,0 +1,335 @@
+"""Files in, a searchable collection out: the whole way with the real store, the real readers and the shipped model."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from indexer.check import check, rebuild_ledger, repair
+from indexer.documents import remove_documents, remove_name, restore_documents
+from indexer.jobs import do_job, waiting
+from indexer.pipeline import Pipeline
+from indexer.sources import folders, missing, walk
+from indexer.worker import ReaderPool
+from labse_search.encoder import Encoder, default_model, load_encoder
+from labse_search.errors import UserError
+from labse_search.library import JobRow, Library, Source
+from labse_search.records import Filter
+from labse_search.search import Searcher
+from labse_search.settings import Settings
+from labse_search.store import Store, open_store
+
+MODEL = default_model()
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return load_encoder(MODEL)
+
+
+@pytest.fixture(scope="module")
+def readers() -> Iterator[ReaderPool]:
+    pool = ReaderPool(1, model=MODEL)
+    yield pool
+    pool.close()
+
+
+@dataclass
+class Bench:
+    """A library with its store, and a folder of files to index."""
+
+    library: Library
+    store: Store
+    encoder: Encoder
+    readers: ReaderPool
+    files: Path
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.files / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def index(self, *paths: Path) -> JobRow:
+        sources = walk(list(paths) or [self.files], self.library, "notes")
+        return self.run(self.library.add_index_job("notes", MODEL, sources))
+
+    def run(self, job: str) -> JobRow:
+        return Pipeline(self.library, self.store, self.encoder, self.readers, "notes").run(job)
+
+    def texts(self) -> list[str]:
+        return sorted(stored.segment.text for stored in self.store.segments("notes"))
+
+    def names(self) -> list[str]:
+        return sorted(name for row in self.library.documents("notes") for name in row.names)
+
+    def is_sound(self) -> bool:
+        return check(self.library, self.store, "notes", full=True) == []
+
+
+@pytest.fixture
+def bench(tmp_path: Path, encoder: Encoder, readers: ReaderPool) -> Iterator[Bench]:
+    library = Library(tmp_path / "home")
+    store = open_store("", home=library.home)
+    (tmp_path / "files").mkdir()
+    yield Bench(library, store, encoder, readers, tmp_path / "files")
+    store.close()
+
+
+def test_a_folder_becomes_a_collection_that_answers_in_another_language(bench: Bench) -> None:
+    bench.write("de/markt.txt", "Der Bäcker öffnet um sechs Uhr. Am Sonntag bleibt er geschlossen.")
+    bench.write("fr/pluie.md", "# Météo\n\nIl pleut depuis trois jours sur la ville.")
+    row = bench.index()
+    assert (row.state, row.outcomes) == ("done", {"added": 2})
+    assert bench.names() == ["files/de/markt.txt", "files/fr/pluie.md"]
+    answer = Searcher(bench.store, bench.encoder, "notes").search("When does the baker open?", mode="meaning")
+    first = answer.hits[0].stored
+    assert first.names == ("files/de/markt.txt",)
+    assert first.folders == ("files", "files/de")
+    assert first.segment.language == "de"
+    text = bench.library.originals.text(first.document).text
+    assert text[first.segment.start : first.segment.end] == first.segment.text
+    assert bench.is_sound()
+
+
+def test_a_second_run_changes_nothing(bench: Bench) -> None:
+    bench.write("a.txt", "One.")
+    bench.write("b.txt", "Two.")
+    bench.index()
+    before = bench.library.documents("notes")
+    row = bench.index()
+    assert (row.outcomes, row.segments) == ({"unchanged": 2}, 0)
+    assert bench.library.documents("notes") == before
+
+
+def test_a_changed_file_leaves_nothing_stale(bench: Bench) -> None:
+    path = bench.write("a.txt", "The old text about the harbour. " * 40)
+    bench.index()
+    old = bench.library.documents("notes")[0].document
+    path.write_text("The new text.", encoding="utf-8")
+    assert bench.index().outcomes == {"replaced": 1}
+    assert bench.texts() == ["The new text."]
+    assert not bench.library.originals.path(old).exists()
+    assert bench.is_sound()
+
+
+def test_the_same_content_twice_is_one_document_with_two_names(bench: Bench) -> None:
+    bench.write("a.txt", "The same words.")
+    bench.write("copy/b.txt", "The same words.")
+    assert bench.index().outcomes == {"added": 1, "renamed": 1}
+    (row,) = bench.library.documents("notes")
+    assert row.names == ("files/a.txt", "files/copy/b.txt")
+    assert [stored.names for stored in bench.store.segments("notes")] == [row.names]
+    remove_name(bench.library, bench.store, "notes", "files/a.txt")
+    assert [stored.names for stored in bench.store.segments("notes")] == [("files/copy/b.txt",)]
+    remove_name(bench.library, bench.store, "notes", "files/copy/b.txt")
+    assert bench.store.count("notes") == 0
+    assert bench.library.documents("notes") == []
+
+
+def test_a_renamed_file_is_not_encoded_again(bench: Bench) -> None:
+    path = bench.write("a.txt", "Some words.")
+    bench.index()
+    path.rename(bench.files / "b.txt")
+    row = bench.index()
+    assert (row.outcomes, row.segments) == ({"renamed": 1}, 0)
+    gone = missing([bench.files], bench.library, "notes")
+    assert gone == ["files/a.txt"]
+    for name in gone:
+        remove_name(bench.library, bench.store, "notes", name)
+    assert bench.names() == ["files/b.txt"]
+    assert bench.is_sound()
+
+
+def test_two_folders_of_one_name_do_not_overwrite_each_other(bench: Bench) -> None:
+    first, second = bench.write("x/notes/a.txt", "First."), bench.write("y/notes/a.txt", "Second.")
+    bench.index(first.parent, second.parent)
+    assert bench.names() == ["notes/a (2).txt", "notes/a.txt"]
+    bench.index(second.parent, first.parent)
+    assert bench.names() == ["notes/a (2).txt", "notes/a.txt"]
+    assert bench.texts() == ["First.", "Second."]
+
+
+def test_hidden_files_pipes_and_links_out_of_the_folder_are_left_out(bench: Bench, tmp_path: Path) -> None:
+    import os
+
+    (tmp_path / "secret.txt").write_text("Secret.")
+    bench.write("a.txt", "Open.")
+    bench.write(".hidden/b.txt", "Hidden.")
+    os.symlink(tmp_path / "secret.txt", bench.files / "link.txt")
+    os.mkfifo(bench.files / "pipe.txt")
+    bench.index()
+    assert bench.names() == ["files/a.txt"]
+
+
+def test_a_missing_path_is_named(bench: Bench) -> None:
+    with pytest.raises(UserError, match="nowhere"):
+        walk([Path("/nowhere/at/all")], bench.library, "notes")
+
+
+def test_a_file_without_text_is_skipped_with_a_reason_and_the_rest_goes_on(bench: Bench) -> None:
+    bench.write("empty.txt", "")
+    (bench.files / "noise.bin").write_bytes(bytes(range(256)) * 64)
+    bench.write("good.txt", "Good.")
+    row = bench.index()
+    assert (row.state, row.outcomes) == ("done", {"added": 1, "skipped": 2})
+    reasons = {file.source.name: file.reason for file in bench.library.job_files(row.id)}
+    assert reasons == {"files/empty.txt": "empty", "files/noise.bin": "binary", "files/good.txt": ""}
+    assert len(list(bench.library.originals.documents())) == 1
+
+
+def test_a_file_over_the_limit_is_not_even_read(bench: Bench) -> None:
+    bench.write("big.txt", "word " * 1000)
+    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    pipeline = Pipeline(bench.library, bench.store, bench.encoder, bench.readers, "notes", max_file_bytes=1000)
+    assert pipeline.run(job).outcomes == {"skipped": 1}
+    assert bench.library.job_files(job)[0].reason == "too_large"
+
+
+def test_a_file_that_vanished_is_skipped(bench: Bench) -> None:
+    path = bench.write("a.txt", "Here.")
+    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    path.unlink()
+    assert bench.run(job).outcomes == {"skipped": 1}
+    assert bench.library.job_files(job)[0].reason == "vanished"
+
+
+def test_the_coverage_ledger_balances_to_the_character(bench: Bench) -> None:
+    bench.write("thai.txt", "ตลาดเปิดตอนเช้า  ขายปลาและผัก\n\n" * 30)
+    bench.write("zh.txt", "河水上涨了。桥已经关闭，" * 50)
+    bench.write("mixed.csv", "name,price\nbread,2\nsalt,1\n")
+    bench.index()
+    for row in bench.library.documents("notes"):
+        assert row.characters == len(bench.library.originals.text(row.document).text)
+        assert row.characters == row.embedded + sum(row.skipped.values())
+
+
+def test_a_paused_job_goes_on_where_it_was(bench: Bench) -> None:
+    for number in range(30):
+        bench.write(f"{number:02}.txt", f"Sentence number {number}.")
+    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    bench.library.ledger.set_job(job, state="running")
+    bench.library.ask(job, "pause")
+    assert bench.run(job).state == "paused"
+    assert waiting(bench.library) == []
+    bench.library.ask(job, "")
+    assert [row.id for row in waiting(bench.library)] == [job]
+    row = bench.run(job)
+    assert (row.state, row.outcomes) == ("done", {"added": 30})
+    assert bench.is_sound()
+
+
+def test_a_cancelled_job_leaves_no_half_document(bench: Bench) -> None:
+    bench.write("a.txt", "Cancelled words.")
+    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    bench.library.ledger.set_job(job, state="running")
+    bench.library.ask(job, "cancel")
+    assert bench.run(job).state == "cancelled"
+    assert bench.is_sound()
+    assert bench.library.ledger.storing("notes") == []
+
+
+def test_removed_documents_can_be_put_back(bench: Bench) -> None:
+    bench.write("a.txt", "Comes back.")
+    bench.index()
+    (row,) = bench.library.documents("notes")
+    assert remove_documents(bench.library, bench.store, "notes", [row.document]) == 1
+    assert bench.store.count("notes") == 0
+    assert [one.document for one in bench.library.removed_documents("notes")] == [row.document]
+    bench.run(restore_documents(bench.library, "notes", MODEL, [row.document]))
+    assert bench.texts() == ["Comes back."]
+    assert bench.names() == ["files/a.txt"]
+    assert bench.index().outcomes == {"unchanged": 1}
+    assert bench.is_sound()
+
+
+def test_an_upload_is_kept_and_its_temporary_copy_goes(bench: Bench, tmp_path: Path) -> None:
+    upload = tmp_path / "upload-1"
+    upload.write_text("Dropped on the page.", encoding="utf-8")
+    job = bench.library.add_index_job("notes", MODEL, [Source(str(upload), "folder/page.txt", 20, kept=True)])
+    assert bench.run(job).outcomes == {"added": 1}
+    assert not upload.exists()
+    assert bench.names() == ["folder/page.txt"]
+
+
+def test_what_the_store_lost_is_found_and_rebuilt_from_the_originals(bench: Bench) -> None:
+    bench.write("a.txt", "First document.")
+    bench.write("b.txt", "Second document.")
+    bench.index()
+    lost = bench.library.documents("notes")[0]
+    bench.store.delete("notes", Filter(documents=(lost.document,)))
+    problems = check(bench.library, bench.store, "notes")
+    assert [(problem.code, problem.document) for problem in problems] == [("segments_missing", lost.document)]
+    job = repair(bench.library, bench.store, "notes", problems)
+    assert job is not None
+    assert bench.run(job).outcomes == {"replaced": 1} or bench.library.job(job).outcomes == {"added": 1}
+    assert bench.is_sound()
+    assert bench.texts() == ["First document.", "Second document."]
+
+
+def test_a_lost_collection_is_rebuilt_whole(bench: Bench) -> None:
+    bench.write("a.txt", "First document.")
+    bench.index()
+    bench.store.drop("notes")
+    problems = check(bench.library, bench.store, "notes")
+    assert [problem.code for problem in problems] == ["collection_missing"]
+    job = repair(bench.library, bench.store, "notes", problems)
+    assert job is not None
+    bench.run(job)
+    assert bench.is_sound()
+
+
+def test_a_lost_ledger_is_rebuilt_from_store_and_originals(bench: Bench) -> None:
+    bench.write("a.txt", "First document.")
+    bench.write("same/a.txt", "First document.")
+    bench.index()
+    before = bench.names()
+    bench.library.close()
+    for file in bench.library.home.glob("ledger.sqlite3*"):
+        file.unlink()
+    library = Library(bench.library.home)
+    jobs = rebuild_ledger(library, bench.store)
+    again = Bench(library, bench.store, bench.encoder, bench.readers, bench.files)
+    for job in jobs:
+        again.run(job)
+    assert again.names() == before
+    assert again.is_sound()
+
+
+def test_an_original_that_rotted_is_reported(bench: Bench) -> None:
+    bench.write("a.txt", "First document.")
+    bench.index()
+    (row,) = bench.library.documents("notes")
+    bench.library.originals.path(row.document).write_bytes(b"other")
+    codes = [problem.code for problem in check(bench.library, bench.store, "notes", full=True)]
+    assert codes == ["original_damaged"]
+
+
+def test_a_full_home_fails_the_job_with_a_sentence(bench: Bench) -> None:
+    bench.write("a.txt", "Words.")
+    shutil.rmtree(bench.library.home / "originals", ignore_errors=True)
+    (bench.library.home / "originals").write_text("a file where a folder should be")
+    row = bench.index()
+    assert row.state == "failed"
+    assert "originals" in row.error
+    (bench.library.home / "originals").unlink()
+    bench.library.ask(row.id, "")
+    assert bench.run(row.id).state == "done"
+
+
+def test_a_job_is_done_by_one_worker_only(bench: Bench) -> None:
+    bench.write("a.txt", "Words.")
+    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    settings = Settings(home=bench.library.home)
+    held = bench.library.lock(f"job-{job}")
+    assert held is not None
+    assert do_job(bench.library, settings, bench.library.job(job)) is None
+    held.release()
+    row = do_job(bench.library, settings, bench.library.job(job))
+    assert row is not None and row.state == "done"
+
+
+def test_the_folders_above_names() -> None:
+    assert folders(["a/b/c.txt", "a/d.txt", "e.txt"]) == ("a", "a/b")
