@@ -33,3 +33,11 @@ def tiny_labse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny import make_tiny_labse
 
     return make_tiny_labse(tmp_path_factory.mktemp("models") / "tiny-labse")
+
+
+@pytest.fixture(scope="session")
+def tiny_xlmr(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An XLM-R-shaped model of random weights with a Unigram tokenizer: read only."""
+    from tiny import make_tiny_xlmr
+
+    return make_tiny_xlmr(tmp_path_factory.mktemp("models") / "tiny-xlmr")

@@ -63,3 +63,38 @@ def make_tiny_labse(
     )
     model.save(str(folder), create_model_card=False)
     return folder
+
+
+def make_tiny_xlmr(folder: Path, *, words: Iterable[str] = WORDS, seed: int = 0) -> Path:
+    """A sentence-transformers folder of the XLM-R kind: Unigram tokenizer, positions from 2 on, mean pooling."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from tokenizers import Tokenizer
+    from tokenizers.models import Unigram
+    from tokenizers.pre_tokenizers import Metaspace
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    words = list(dict.fromkeys(words))
+    letters = sorted({letter for word in words for letter in word} | set("abcdefghijklmnopqrstuvwxyz.,!?"))
+    scored = [("▁" + word, -3 - len(word) / 10) for word in words] + [("▁", -2.5)] + [(one, -9.0) for one in letters]
+    vocabulary = [(token, 0.0) for token in special] + list(dict(scored).items())
+    tokenizer = Tokenizer(Unigram(vocabulary, unk_id=3, byte_fallback=False))
+    tokenizer.pre_tokenizer = Metaspace()
+    tokenizer.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    base = folder.with_name(folder.name + "-base")
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>",
+        unk_token="<unk>", pad_token="<pad>", model_max_length=64,
+    ).save_pretrained(base)  # fmt: skip
+    torch.manual_seed(seed)
+    config = XLMRobertaConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        max_position_embeddings=66, type_vocab_size=1, pad_token_id=1,
+    )  # fmt: skip
+    XLMRobertaModel(config).save_pretrained(base)
+    modules = [Transformer(str(base), max_seq_length=64), Pooling(32, pooling_mode="mean"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
+    return folder

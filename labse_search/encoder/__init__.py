@@ -6,7 +6,7 @@ text to the model's window in processes that never encode.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from labse_search.errors import UserError
@@ -34,6 +34,7 @@ class Encoder(Protocol):
     dimension: int
     fingerprint: str  # 64 hex digits over weights, modules, tokenizer and window: equal means interchangeable vectors
     languages: tuple[str, ...]  # ISO 639-1 codes the model was trained on; empty if it does not say
+    pause: Callable[[], None] | None  # called every few milliseconds of encoding; may block to let queries go first
 
     @property
     def tokenizer(self) -> Tokenizer: ...

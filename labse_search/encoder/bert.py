@@ -94,7 +94,7 @@ class Bert:
 
         To be called under torch.inference_mode.
         """
-        states = self._embed(ids, groups)  # (tokens, hidden)
+        states = self._look_up(ids, groups)  # (tokens, hidden)
         for layer in self._layers:
             if pause is not None:
                 pause()
@@ -103,7 +103,7 @@ class Bert:
             states = torch.cat([self._pool(states, group) for group in groups])
         return states.float()
 
-    def _embed(self, ids: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
+    def _look_up(self, ids: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
         positions = torch.cat([torch.arange(group.length).repeat(group.n) for group in groups])
         rows = self._words(ids)
         rows += self._positions[(positions + self._first_position).to(self.device)]

@@ -15,6 +15,7 @@ ANSWER_SECONDS = 6.0  # for the hub's first answer; a name that can't be had mus
 # What encoding needs; a repository may hold the same weights again for ONNX, OpenVINO, TensorFlow and Flax.
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _WANTED_OLD = [*_WANTED, "*.bin"]
+_COPIES = ["onnx/*", "openvino/*"]
 Answer = TypeVar("Answer")
 
 
@@ -74,35 +75,26 @@ def _from_hub(name: str) -> Path:
             "Unset it, or copy the model's folder here and name that."
         )
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # the client's HTTP library changes, this stays
+        HFValidationError,
+        HTTPError,
+        RepositoryNotFoundError,
+    )
 
     instead = "Check the name, or copy the model's folder here and name that."
     try:
         files = _within(ANSWER_SECONDS, lambda: HfApi().model_info(name, timeout=ANSWER_SECONDS).siblings or [])
+        names = [file.rfilename for file in files]
+        if "modules.json" not in names:
+            raise ModelUnavailable(f"{name} on the hub is no sentence-transformers model (no modules.json). {instead}")
+        wanted = _WANTED if any(file.endswith(".safetensors") for file in names) else _WANTED_OLD
+        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=_COPIES, etag_timeout=5))
+    except HFValidationError as error:
+        raise ModelUnavailable(f"There is no folder {name}, and the hub has no such names. {instead}") from error
     except RepositoryNotFoundError as error:
         raise ModelUnavailable(f"The hub has no model {name}, or it is not public. {instead}") from error
-    except (OSError, HfHubHTTPError, ValueError, RuntimeError) as error:
+    except (OSError, HTTPError) as error:  # the second: the hub client's own network errors are no OSErrors
         raise _no_answer(name, error) from error
-    except Exception as error:
-        if not _is_from_network(error):
-            raise
-        raise _no_answer(name, error) from error
-    names = [file.rfilename for file in files]
-    if "modules.json" not in names:
-        raise ModelUnavailable(f"{name} on the hub is not a sentence-transformers model (no modules.json). {instead}")
-    wanted = _WANTED if any(file.endswith(".safetensors") for file in names) else _WANTED_OLD
-    ignored = ["onnx/*", "openvino/*", "tf_model*", "flax_model*", "eval/*"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=ignored, etag_timeout=5))
-    except Exception as error:
-        if not _is_from_network(error):
-            raise
-        raise _no_answer(name, error) from error
-
-
-def _is_from_network(error: Exception) -> bool:
-    """httpx's errors are no OSErrors, and httpx comes with the hub's client: known by the package, not by class."""
-    return isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("httpx", "httpcore")
 
 
 def _no_answer(name: str, error: Exception) -> ModelUnavailable:

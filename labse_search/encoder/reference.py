@@ -6,7 +6,7 @@ pads 1.4 × more) and cut into batches by tokens, so that no call runs long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class ReferenceEncoder:
         self.languages = folder.languages
         self.fingerprint = fingerprint(folder)
         self.threads = set_threads(threads)
+        self.pause: Callable[[], None] | None = None
         device = choose_device()
         self.precision = "bf16" if precision == "bf16" or (precision == "auto" and device == "cuda") else "fp32"
         try:
@@ -55,6 +56,8 @@ class ReferenceEncoder:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         _, lengths = self.tokenizer.flat_ids(texts)
         for rows in batches(lengths, TOKENS_AT_ONCE):
+            if self.pause is not None:
+                self.pause()
             part = [texts[row] for row in rows]
             found = self._transformer.encode(
                 part, batch_size=len(part), convert_to_tensor=True, show_progress_bar=False

@@ -6,7 +6,7 @@ half precision, which is closer to the exact mean than sentence-transformers' ow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ class StaticEncoder:
         file = MappedFile(folder.first.folder / "model.safetensors")
         self._table = file.array(next((name for name in _TABLES if name in file.tensors), _TABLES[0]))
         self.dimension = int(self._table.shape[1])
+        self.pause: Callable[[], None] | None = None
         self._unknown = self.tokenizer.unknown_id()
 
     def describe(self) -> str:
@@ -44,6 +45,8 @@ class StaticEncoder:
         """(n, dimension) float32, length 1. A text longer than the window is a ValueError."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
+            if self.pause is not None:
+                self.pause()
             part = texts[start : start + TEXTS_AT_ONCE]
             vectors[start : start + len(part)] = self._means(part)
         return normalize(vectors)

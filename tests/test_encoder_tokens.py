@@ -1,0 +1,79 @@
+"""Counting tokens as the model will see them, and pointing at them in the text."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labse_search.encoder import load_tokenizer
+from labse_search.encoder.folder import read_folder
+from labse_search.encoder.hub import LABSE_MINI
+from labse_search.encoder.tokens import ModelTokenizer
+
+MINI = str(LABSE_MINI)
+
+
+def test_the_window_is_the_one_sentence_transformers_uses(tiny_labse: Path, tmp_path: Path) -> None:
+    assert load_tokenizer(str(tiny_labse)).max_tokens == 64  # model_max_length of the tokenizer
+    folder = shutil.copytree(tiny_labse, tmp_path / "model")
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 32, "do_lower_case": false}')
+    assert load_tokenizer(str(folder)).max_tokens == 32
+    assert load_tokenizer(MINI).max_tokens == 256  # a static model has none of its own
+
+
+def test_counts_hold_special_tokens_and_are_never_cut(tiny_labse: Path) -> None:
+    tokenizer = load_tokenizer(str(tiny_labse))
+    assert tokenizer.count(["", "cat", "cat dog", "cat " * 100]) == [2, 3, 4, 102]
+
+
+def test_a_static_model_has_no_special_tokens() -> None:
+    assert load_tokenizer(MINI).count([""]) == [0]
+
+
+def test_counts_equal_those_of_transformers(tiny_labse: Path) -> None:
+    from transformers import AutoTokenizer
+
+    texts = ["The cat, in the rain!", "Brücke, мост и 東京 pont", "unknown words everywhere…", "a" * 90]
+    ids = AutoTokenizer.from_pretrained(tiny_labse)(texts).input_ids
+    assert load_tokenizer(str(tiny_labse)).count(texts) == [len(text) for text in ids]
+
+
+@pytest.mark.parametrize("text", ["кот и собака, 東京 🙂 cat", "ﬁne ½ Å  two spaces", "שלום 'עולם'"])
+def test_offsets_are_code_points_and_cover_every_letter(text: str, tiny_labse: Path) -> None:
+    for model in (str(tiny_labse), MINI):
+        covered = set()
+        for start, end in load_tokenizer(model).offsets(text):
+            assert 0 <= start <= end <= len(text)
+            covered.update(range(start, end))
+        assert {n for n, letter in enumerate(text) if not letter.isspace()} <= covered
+
+
+def test_a_line_without_spaces_is_many_tokens_and_not_one_unknown_one(tiny_labse: Path) -> None:
+    """WordPiece gives up on words of more than 100 characters: a line of Thai would be lost."""
+    tokenizer = load_tokenizer(str(tiny_labse))
+    line = "abcdefgh" * 2500
+
+    offsets = tokenizer.offsets(line)
+
+    assert offsets[0][0] == 0 and offsets[-1][1] == len(line)
+    assert all(end == start for (_, end), (start, _) in zip(offsets[:-1], offsets[1:], strict=True))
+    assert max(end - start for start, end in offsets) <= 8
+    assert tokenizer.count([line])[0] == len(offsets) + 2
+
+
+def test_marks_stay_with_their_letters_when_a_long_word_is_read_in_parts(tiny_labse: Path) -> None:
+    line = "กี" * 60  # a letter and a vowel mark above it, 120 code points
+    starts = {start for start, _ in load_tokenizer(str(tiny_labse)).offsets("x" * 79 + line)}
+    assert not [start for start in starts if start >= 79 and (start - 79) % 2]
+
+
+def test_lower_casing_of_sentence_transformers_is_kept(tiny_labse: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_labse, tmp_path / "model")
+    unknown = ModelTokenizer(read_folder(folder)).ids(["CAT"])
+    settings = json.loads((folder / "sentence_bert_config.json").read_text())
+    (folder / "sentence_bert_config.json").write_text(json.dumps({**settings, "do_lower_case": True}))
+    lowered = ModelTokenizer(read_folder(folder))
+    assert lowered.ids(["CAT"]) == lowered.ids(["cat"]) != unknown
