@@ -131,7 +131,6 @@ def _number(value: float | None, digits: int) -> str:
 
 def _facts(report: Report) -> str:
     facts = ", ".join(
-        f"{name} {value:,.1f}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in report.facts.items()
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in report.facts.items()
     )
     return f"{report.model}: {facts}"
