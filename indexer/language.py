@@ -1,0 +1,226 @@
+"""Which language a text is written in.
+
+In: blocks of text (a paragraph, a row, some 500 code points) in reading order. Out: one code for each, out of the
+languages that the model knows, or "unknown". The script decides where only one language uses it; py3langid decides
+between the languages of one script; what is too short to tell takes the language of its neighbours. Questions, which
+have no neighbours, are "unknown" unless the answer is clear: a wrong hint is worse than none.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from labse_search.records import UNKNOWN_LANGUAGE
+
+BLOCK = 500  # code points between looks at a long paragraph
+LOOK = 200  # code points looked at: py3langid is right on 99.6 % of such texts (99.8 % at 500), 54 languages
+MIN_LETTERS = 20  # every identifier tried gives rubbish below this
+SAMPLED_BLOCKS = 24  # of a document, evenly spaced: enough for a majority
+FLOOR = 0.02  # the chance that a block is in a language of which the document shows nothing else
+MIN_PROBABILITY = (
+    0.35  # below it nothing is recognised; base64 reaches 0.3, single lines of prose seldom fall below 0.5
+)
+SURE = 0.9  # above it the other languages are not asked for
+MIN_QUESTION_PROBABILITY = 0.5
+
+# Script: its letters, and the languages that use it, by ISO 639-1 (639-3 where there is no other). The first language
+# is what a short text in that script is taken for when nothing around it says otherwise; "" where that is a guess.
+_SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "hangul": ("\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3", ("ko",)),
+    "kana": ("\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f", ("ja",)),
+    "han": ("\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff", ("zh", "ja")),
+    "thai": ("\u0e01-\u0e3a\u0e40-\u0e4e", ("th",)),
+    "lao": ("\u0e80-\u0eff", ("lo",)),
+    "khmer": ("\u1780-\u17d3", ("km",)),
+    "myanmar": ("\u1000-\u109f\uaa60-\uaa7f", ("my",)),
+    "tibetan": ("\u0f40-\u0fbc", ("bo",)),
+    "greek": ("\u0370-\u03ff\u1f00-\u1fff", ("el",)),
+    "hebrew": ("\u0591-\u05f4", ("he", "yi")),
+    "georgian": ("\u10a0-\u10ff\u1c90-\u1cbf", ("ka",)),
+    "armenian": ("\u0531-\u0587", ("hy",)),
+    "ethiopic": ("\u1200-\u135a", ("am",)),
+    "tamil": ("\u0b80-\u0bff", ("ta",)),
+    "telugu": ("\u0c00-\u0c7f", ("te",)),
+    "kannada": ("\u0c80-\u0cff", ("kn",)),
+    "malayalam": ("\u0d00-\u0d7f", ("ml",)),
+    "gujarati": ("\u0a80-\u0aff", ("gu",)),
+    "gurmukhi": ("\u0a00-\u0a7f", ("pa",)),
+    "oriya": ("\u0b00-\u0b7f", ("or",)),
+    "sinhala": ("\u0d80-\u0dff", ("si",)),
+    "bengali": ("\u0980-\u09ff", ("bn", "as")),
+    "devanagari": ("\u0904-\u0963\u0966-\u097f", ("", "hi", "mr", "ne", "sa")),
+    "cyrillic": ("\u0400-\u052f", ("", "be", "bg", "kk", "ky", "mk", "mn", "ru", "sr", "tg", "tt", "uk", "ba")),
+    "arabic": ("\u0620-\u065f\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc",
+               ("", "ar", "fa", "ur", "ps", "ug", "ku", "sd", "ckb")),
+}  # fmt: skip
+_ALSO_LATIN = {"", "sr", "ku", "tt", "kk"}
+_LATIN_UNLESS = {code for _, codes in _SCRIPTS.values() for code in codes} - _ALSO_LATIN
+_FIND_SCRIPT = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, (letters, _) in _SCRIPTS.items()))
+_YIDDISH = re.compile("[\u05f0-\u05f2]|\u05d0[\u05b7\u05b8]|\u05d9\u05d9|\u05d5\u05d5")
+# Names of the same language in model cards, as py3langid calls it.
+_SAME = {"nb": "no", "iw": "he", "in": "id", "jw": "jv", "fil": "tl", "cmn": "zh", "sh": "sr", "prs": "fa"}
+
+
+@dataclass(slots=True)
+class _Block:
+    """What one block says of itself."""
+
+    script: str
+    letters: int
+    chances: dict[str, float] = field(default_factory=dict)  # language: probability; empty: too short to tell
+    language: str = ""
+
+
+class LanguageIdentifier:
+    """Tells the languages of a model apart. `languages`: the model's codes; empty takes all that can be told."""
+
+    def __init__(self, languages: Sequence[str] = ()) -> None:
+        # A model's own code for a language ("nb", "zh-cn") is what comes out, as its filters will spell it.
+        bare = [code.replace("_", "-").split("-")[0].lower() for code in languages]
+        self._spelling = {_SAME.get(code, code): code for code in bare}
+
+    def document(self, text: str) -> str:
+        """The language that most of a text is in."""
+        step = max(BLOCK, len(text) // SAMPLED_BLOCKS)
+        blocks = [text[at : at + BLOCK] for at in range(0, len(text), step)]
+        return majority(zip(self.label(blocks), map(len, blocks), strict=True))
+
+    def label(self, blocks: Sequence[str]) -> list[str]:
+        """The language of each block of one document, in reading order.
+
+        A block is weighed against the rest of the document: an unlikely language needs a clear text. Blocks under
+        20 letters, or with none, take the language of the block before them, or after, that their script allows.
+        """
+        known = [self._look(block) for block in blocks]
+        prior = _prior(known)
+        for block in known:
+            if block.chances:
+                best = max(block.chances, key=lambda code: block.chances[code] * (FLOOR + prior.get(code, 0.0)))
+                block.language = best if block.chances[best] >= MIN_PROBABILITY else ""
+        self._inherit(known)
+        self._inherit(known[::-1])
+        return [self._spelled(block.language or self._alone(block)) for block in known]
+
+    def identify_question(self, text: str) -> str:
+        """The language of a short question, "unknown" when it could be several."""
+        block = self._look(text, min_letters=6)
+        if not block.chances:
+            return self._spelled(self._alone(block))
+        best = max(block.chances, key=block.chances.__getitem__)
+        return self._spelled(best if block.chances[best] >= MIN_QUESTION_PROBABILITY else "")
+
+    def _look(self, text: str, min_letters: int = MIN_LETTERS) -> _Block:
+        text = text[:LOOK]
+        script, letters = _script(text)
+        block = _Block(script, letters)
+        certain = self._certain(script, text)
+        if certain is not None:
+            block.chances = {certain: 1.0} if certain else {}
+            if not certain:
+                block.script = "foreign"  # not a language of this model: inherits nothing, stays unknown
+        elif letters >= min_letters:
+            identifier = self._by_script.get(script)
+            if identifier is not None:
+                best, chance = identifier.classify(text)
+                block.chances = {best: chance} if chance > SURE else dict(identifier.rank(text)[:5])
+        return block
+
+    def _certain(self, script: str, text: str) -> str | None:
+        """The language that a script alone decides, "" if the model does not know it, None if it decides nothing."""
+        if script == "hebrew" and self._knows("yi") and len(_YIDDISH.findall(text)) * 25 > len(text):
+            return "yi"
+        codes = [code for code in _SCRIPTS[script][1] if self._knows(code)] if script in _SCRIPTS else None
+        if codes is None or len(codes) > 1 and script not in ("hebrew",):
+            return None
+        return codes[0] if codes else ""
+
+    def _alone(self, block: _Block) -> str:
+        """The language of a text that has no neighbours and is too short to tell."""
+        usual = _SCRIPTS[block.script][1][0] if block.script in _SCRIPTS and block.letters else ""
+        return usual if self._knows(usual) else ""
+
+    def _inherit(self, blocks: Sequence[_Block]) -> None:
+        before = ""
+        for block in blocks:
+            if block.language:
+                before = block.language
+            elif before and (not block.letters or before in self._written_in(block.script)):
+                block.language = before
+
+    def _written_in(self, script: str) -> frozenset[str]:
+        return self._languages_by_script.get(script, frozenset())
+
+    def _knows(self, code: str) -> bool:
+        return bool(code) and (code in self._spelling or not self._spelling)
+
+    def _spelled(self, code: str) -> str:
+        return self._spelling.get(code, code) or UNKNOWN_LANGUAGE
+
+    @cached_property
+    def _model(self) -> Any:
+        """py3langid, loaded at first use: 0.6 s that starting the app does not pay."""
+        from py3langid.langid import MODEL_FILE
+        from py3langid.langid import LanguageIdentifier as Model
+
+        return Model.from_model_file(MODEL_FILE, norm_probs=True)
+
+    @cached_property
+    def _languages_by_script(self) -> dict[str, frozenset[str]]:
+        # Without a list from the model: the two-letter codes, not py3langid's dialects and "no language".
+        all_known = list(self._spelling) or [code for code in self._model.labels if len(code) == 2]
+        scripts = {name: frozenset(codes) & frozenset(all_known) for name, (_, codes) in _SCRIPTS.items()}
+        scripts["latin"] = frozenset(all_known) - _LATIN_UNLESS
+        return scripts
+
+    @cached_property
+    def _by_script(self) -> dict[str, Any]:
+        """One identifier for each script that several of the languages share."""
+        identifiers = {}
+        for script, codes in self._languages_by_script.items():
+            usable = codes & frozenset(self._model.labels)
+            if usable:
+                identifiers[script] = copy.copy(self._model)
+                identifiers[script].set_languages(usable)
+        return identifiers
+
+
+def majority(labels: Iterator[tuple[str, int]]) -> str:
+    """The label of most weight, out of (label, weight); "unknown" only where there is no other."""
+    weights: dict[str, int] = defaultdict(int)
+    for label, weight in labels:
+        weights[label] += weight
+    weights.pop(UNKNOWN_LANGUAGE, None)
+    return max(weights, key=weights.__getitem__, default=UNKNOWN_LANGUAGE)
+
+
+def _prior(blocks: Sequence[_Block]) -> dict[str, float]:
+    """The share of each language in a document, by letters, as the blocks say one by one."""
+    weights: dict[str, float] = defaultdict(float)
+    for block in blocks:
+        for code, chance in block.chances.items():
+            weights[code] += chance * block.letters
+    total = sum(weights.values()) or 1.0
+    return {code: weight / total for code, weight in weights.items()}
+
+
+def _script(text: str) -> tuple[str, int]:
+    """The script of most letters of a text, and the number of letters. Kana among Han is Japanese."""
+    letters = sum(map(str.isalpha, text))
+    if text.isascii():
+        return "latin", letters
+    counts: dict[str, int] = defaultdict(int)
+    for match in _FIND_SCRIPT.finditer(text):
+        counts[match.lastgroup or ""] += match.end() - match.start()
+    if counts["kana"] * 10 > counts["han"]:
+        counts["kana"] += counts.pop("han")
+    script = max(counts, key=counts.__getitem__, default="latin")
+    # Scripts count their vowel marks, which are no letters to str.isalpha: enough to find the main one.
+    if not counts[script] or counts[script] < letters - sum(counts.values()):
+        return "latin", letters
+    return script, max(letters, counts[script])

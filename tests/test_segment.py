@@ -1,0 +1,284 @@
+"""Segments: nothing lost, in order, inside the window, at the borders a reader would choose."""
+
+from __future__ import annotations
+
+import lzma
+import random
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import regex
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizing import TinyTokenizer
+
+from indexer.language import LanguageIdentifier
+from indexer.segment import Segmenter, Split
+from labse_search.encoder import Tokenizer, load_tokenizer
+from labse_search.records import Extraction, Place, Segment, Unit
+
+LANGUAGES = ("en", "de", "fr", "ru", "uk", "ar", "he", "hi", "th", "km", "ja", "zh", "ko", "el")
+IDENTIFY = LanguageIdentifier(LANGUAGES)
+LONGEST_CHARACTER = 64
+
+
+def segmenter(tokenizer: Tokenizer | None = None, *, target: int = 96, sentences: int = 4) -> Segmenter:
+    tokenizer = tokenizer or TinyTokenizer.of_words(256)
+    return Segmenter(tokenizer, IDENTIFY, target_tokens=target, max_sentences=sentences)
+
+
+def document(*texts: str, place: Place | None = None) -> Extraction:
+    return Extraction(tuple(Unit(text, place or {}) for text in texts), "text")
+
+
+def texts(split: Split) -> list[str]:
+    return [segment.text for segment in split.segments]
+
+
+def sentences_of(segment: Segment) -> list[str]:
+    return [segment.text[start:end] for start, end in segment.sentences]
+
+
+def assert_sound(extraction: Extraction, split: Split, tokenizer: Tokenizer) -> None:
+    """All that must hold of any document whatever."""
+    text = extraction.text
+    assert len(text) == sum(s.end - s.start for s in split.segments) + sum(split.skipped.values())
+    assert all(n > 0 for n in split.skipped.values())
+    assert [s.index for s in split.segments] == list(range(len(split.segments)))
+    starts = extraction.unit_starts()
+    borders = [(start, start + len(unit.text)) for start, unit in zip(starts, extraction.units, strict=True)]
+    for segment in split.segments:
+        assert segment.start < segment.end
+        assert segment.text == text[segment.start : segment.end]
+        assert segment.text == segment.text.strip()
+        unit = [(a, b) for a, b in borders if a <= segment.start and segment.end <= b]
+        assert unit, "a segment crosses the border of a unit"
+        covered = [at for start, end in segment.sentences for at in range(start, end)]
+        assert covered == sorted(set(covered)), "sentences overlap"
+        assert all(segment.text[at].isspace() for at in set(range(len(segment.text))) - set(covered))
+        segment.text.encode()  # no half of a surrogate pair
+    assert all(a.end <= b.start for a, b in pairwise(split.segments))
+    assert max(tokenizer.count(texts(split)) if split.segments else [0]) <= tokenizer.max_tokens
+    inside = {at for s in split.segments for at in range(s.start, s.end)}
+    lost = [c for at, c in enumerate(text) if at not in inside and not c.isspace() and not "\ud800" <= c <= "\udfff"]
+    assert len(lost) == split.skipped.get("no_tokens", 0) + split.skipped.get("over_window", 0)
+
+
+def assert_characters_whole(text: str, split: Split) -> None:
+    """No segment begins inside what a person sees as one character."""
+    borders = {0} | {match.end() for match in regex.finditer(r"\X", text)}
+    for a, b in pairwise(split.segments):
+        if a.end == b.start:
+            assert b.start in borders, (text[b.start - 3 : b.start], text[b.start : b.start + 3])
+
+
+TRICKY = [
+    " ", "\n", "\n\n", "\t", "\r\n", "\u3000", "\u2028", "\x00", "\x1f", "\u200b", "\ufeff", "\ud800", "\udc00",
+    ". ", "! ", "Dr. ", "# ", "- ", "1. ", "。", "「はい。」", "، ", "؟ ", "। ", "...", '"', "(", "a", "e\u0301",
+    "\u0301", "\ufffd",
+    "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "👍🏽", "❤️", "ﷺ", "नमस्ते", "กำลัง", "ភាសា", "中文", "한국어", "\u1112\u1161\u11ab",
+    "Das ist ein Satz. ", "Это предложение. ", "This is a sentence of some words, and it goes on; " * 3, "x" * 150,
+]  # fmt: skip
+ANY_CHARACTER = st.characters(categories=("L", "M", "N", "P", "S", "Z", "C"))
+SOME_TEXT = st.lists(st.sampled_from(TRICKY) | st.text(ANY_CHARACTER, max_size=8), max_size=40).map("".join)
+
+
+@pytest.mark.parametrize("make", [TinyTokenizer.of_words, TinyTokenizer.of_characters], ids=["words", "characters"])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(units=st.lists(SOME_TEXT, max_size=4), window=st.integers(4, 40), target=st.integers(1, 60))
+def test_any_text_is_kept_whole_in_order_and_inside_the_window(
+    make, units: list[str], window: int, target: int
+) -> None:  # type: ignore[no-untyped-def]
+    tokenizer = make(window)
+    extraction = document(*units)
+    split = segmenter(tokenizer, target=target).split(extraction)
+    assert_sound(extraction, split, tokenizer)
+    assert split == segmenter(tokenizer, target=target).split(extraction)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(unit=SOME_TEXT)
+def test_a_character_is_never_cut_when_it_fits_the_window(unit: str) -> None:
+    tokenizer = TinyTokenizer.of_characters(2 * LONGEST_CHARACTER)
+    unit = regex.sub(r"\p{Cs}", "", unit)
+    extraction = document(unit)
+    split = segmenter(tokenizer, target=LONGEST_CHARACTER).split(extraction)
+    assert_sound(extraction, split, tokenizer)
+    assert_characters_whole(unit, split)
+
+
+LONG_LINES = {
+    "chinese": "河水流过城市" * 17_000,
+    "chinese with stops": "河水流过城市，桥很旧。" * 9_000,
+    "japanese": "川の水が町を流れている" * 9_000,
+    "thai": "น้ำในแม่น้ำไหลผ่านเมืองเก่า" * 3_700,
+    "khmer": "ទឹកទន្លេហូរកាត់ទីក្រុង" * 4_400,
+    "one letter": "a" * 100_000,
+    "base64": "".join(random.Random(1).choices("ABCDEFGHabcdefgh0123456789+/", k=5_000)),
+    "emoji families": "👩‍👩‍👧‍👦" * 3_000,
+    "flags": "🇩🇪🇫🇷" * 1_000,
+    "stacked marks": "a" + "\u0301" * 50_000,
+    "hieroglyphs": "𓀀𓁐" * 10_000,
+    "spaces": "a" + " " * 100_000 + "b",
+    "empty lines": "a" + "\n" * 100_000 + "b",
+    "symbols": "*** --- ###\n" * 500,
+    "quotes": '"' * 30_000,
+}
+
+
+@pytest.mark.parametrize("name", LONG_LINES)
+def test_text_without_spaces_is_embedded_whole(name: str, tiny_labse: Path) -> None:
+    text = LONG_LINES[name]
+    for tokenizer in (TinyTokenizer.of_characters(128), load_tokenizer(str(tiny_labse))):
+        split = segmenter(tokenizer).split(document(text))
+        assert_sound(document(text), split, tokenizer)
+        assert set(split.skipped) <= {"whitespace"}
+        assert max(len(segment.text) for segment in split.segments) <= 4_000  # a person has to read it
+        if name != "stacked marks":  # one character that fills no window
+            assert_characters_whole(text, split)
+
+
+def test_the_shared_model_tokenizer_sees_every_text_inside_its_window(shared: Path) -> None:
+    tokenizer = TinyTokenizer.of_model(shared / "models" / "starter", 128)
+    for text in LONG_LINES.values():
+        assert_sound(document(text), segmenter(tokenizer).split(document(text)), tokenizer)
+
+
+def test_documents_in_many_languages_fill_the_target_and_balance(shared: Path) -> None:
+    tokenizer = TinyTokenizer.of_model(shared / "models" / "starter", 256)
+    for language in ("de", "th", "zh", "ja", "ar", "hi", "ru"):
+        path = shared / "data" / "dev" / f"dev.en-{language}.tsv.xz"
+        with lzma.open(path, "rt", encoding="utf-8") as lines:
+            found = [line.rstrip("\n").split("\t")[3] for line, _ in zip(lines, range(300), strict=False)]
+        for separator in ("\n", " ", "\n\n"):
+            extraction = document(separator.join(found))
+            split = segmenter(tokenizer).split(extraction)
+            assert_sound(extraction, split, tokenizer)
+            assert split.language == language
+            counts = tokenizer.count(texts(split))
+            assert 30 < sum(counts) / len(counts) < 110
+            assert set(split.skipped) <= {"whitespace"}
+
+
+def test_short_neighbouring_sentences_share_a_segment() -> None:
+    split = segmenter().split(document("One is short. Two is short. Three is short. Four is short. Five is short."))
+    assert texts(split) == ["One is short. Two is short. Three is short. Four is short.", "Five is short."]
+    assert sentences_of(split.segments[0]) == ["One is short.", "Two is short.", "Three is short.", "Four is short."]
+
+
+def test_a_segment_ends_where_the_next_sentence_would_pass_the_target() -> None:
+    split = segmenter(target=10).split(document("One two three four five. Six seven eight nine. Ten eleven twelve."))
+    assert texts(split) == ["One two three four five. Six seven eight nine.", "Ten eleven twelve."]
+
+
+def test_a_paragraph_border_is_preferred_once_there_is_enough() -> None:
+    split = segmenter(target=15).split(
+        document("One two three. Four five six.\n\nSeven eight nine. Ten eleven twelve.")
+    )
+    assert texts(split) == ["One two three. Four five six.", "Seven eight nine. Ten eleven twelve."]
+
+
+def test_short_paragraphs_are_joined() -> None:
+    split = segmenter().split(document("Good evening.\n\nCome in.\n\nSit down."))
+    assert texts(split) == ["Good evening.\n\nCome in.\n\nSit down."]
+
+
+@pytest.mark.parametrize("heading", ["# The river", "The river", "The river\n\nIts source"])
+def test_a_heading_stays_with_what_follows(heading: str) -> None:
+    before = "The city lies on both banks. It has seven bridges. The oldest is of wood."
+    after = "It rises in the hills. Then it turns to the south. There are mills on it."
+    split = segmenter(target=20).split(document(f"{before}\n\n{heading}\n\n{after}"))
+    assert texts(split)[0] == before
+    assert texts(split)[1].startswith(heading)
+    assert "It rises in the hills." in texts(split)[1]
+
+
+def test_wrapped_lines_are_one_sentence_and_meant_line_ends_are_borders() -> None:
+    wrapped = (
+        "The bridge over the river was built by the people of\n"
+        "the town in a single summer, and it has stood there\n"
+        "ever since without a nail or a screw in any of the\n"
+        "beams"
+    )
+    assert len(segmenter().split(document(wrapped)).segments[0].sentences) == 1
+    poem = "bread and salt\nwind and rain\nsun and sea"
+    split = segmenter().split(document(poem))
+    assert sentences_of(split.segments[0]) == ["bread and salt", "wind and rain", "sun and sea"]
+
+
+def test_a_long_sentence_is_cut_at_its_clauses() -> None:
+    clauses = [f"the {n} bridge is old and it is made of wood and stone and iron" for n in range(20)]
+    split = segmenter(target=30).split(document(", ".join(clauses) + "."))
+    assert len(split.segments) > 5
+    assert all(text.endswith((",", ".")) for text in texts(split))
+
+
+def test_no_segment_crosses_a_unit_a_row_or_a_language() -> None:
+    rows = document("bread", "salt", "", "   ", "wind")
+    assert texts(segmenter().split(rows)) == ["bread", "salt", "wind"]
+    assert segmenter().split(rows).skipped == {"separator": 4, "whitespace": 3}
+    german = "Das Haus steht am Fluss und hat einen Garten."
+    russian = "Дом стоит у реки, и возле него большой сад."
+    split = segmenter().split(document(f"{german}\n\n{russian}"))
+    assert [(segment.text, segment.language) for segment in split.segments] == [(german, "de"), (russian, "ru")]
+
+
+def test_the_place_is_that_of_the_unit_and_the_line_is_counted_on() -> None:
+    text = "One.\n\nTwo two two.\nThree three.\n\n\nFour four four."
+    split = segmenter(sentences=1).split(document(text, text, place={"line": 10, "section": "Salt"}))
+    assert [segment.place["line"] for segment in split.segments] == [10, 12, 13, 16] * 2
+    assert all(segment.place["section"] == "Salt" for segment in split.segments)
+    page = {"page": 3, "pages": 9}
+    assert all(segment.place == page for segment in segmenter().split(document(text, place=page)).segments)
+
+
+def test_halves_of_surrogate_pairs_are_left_out_and_counted() -> None:
+    split = segmenter().split(document("Half a\ud800pair.\udfff"))
+    assert texts(split) == ["Half a", "pair."]
+    assert split.skipped == {"undecodable": 2}
+
+
+def test_what_the_model_has_no_token_for_is_counted() -> None:
+    class Blind(TinyTokenizer):
+        """Drops zero-width spaces, as normalising tokenizers do."""
+
+        def count(self, texts):  # type: ignore[no-untyped-def]
+            return super().count([text.replace("\u200b", "") for text in texts])
+
+    tokenizer = Blind.of_words(64)
+    split = segmenter(tokenizer).split(document("\u200b \u200b\u200b", "bread\u200b"))
+    assert texts(split) == ["bread\u200b"]
+    assert split.skipped == {"no_tokens": 3, "whitespace": 1, "separator": 1}
+
+
+def test_joined_sentences_are_counted_not_added_up() -> None:
+    class Jealous(TinyTokenizer):
+        """Makes far more tokens of two sentences than of each alone."""
+
+        def count(self, texts):  # type: ignore[no-untyped-def]
+            return [n * 20 if text.count(".") > 1 else n for n, text in zip(super().count(texts), texts, strict=True)]
+
+    tokenizer = Jealous.of_words(32)
+    split = segmenter(tokenizer).split(document("One is short. Two is short. Three is short. Four is short."))
+    assert texts(split) == ["One is short.", "Two is short.", "Three is short.", "Four is short."]
+
+
+def test_tokens_of_a_whole_document_are_counted_in_a_few_calls() -> None:
+    tokenizer = TinyTokenizer.of_words(64)
+    cut = segmenter(tokenizer)
+    tokenizer.calls = 0
+    cut.split(document("\n\n".join(f"Sentence {n} has some words. It has a neighbour." for n in range(3000))))
+    assert tokenizer.calls <= 5
+
+
+def test_a_window_without_room_is_refused() -> None:
+    with pytest.raises(ValueError, match="no room"):
+        segmenter(TinyTokenizer.of_words(2))
+
+
+def test_an_empty_document_has_no_segments() -> None:
+    for extraction in (Extraction((), "text"), document(""), document(" \n ")):
+        split = segmenter().split(extraction)
+        assert (split.segments, split.language) == ((), "unknown")
+        assert sum(split.skipped.values()) == len(extraction.text)
