@@ -221,9 +221,11 @@ class EdgeStore:
             try:
                 answer = self._exchange(header, arrays, seconds)
             except (EOFError, ConnectionError) as error:
+                where = f' on the collection "{fields["collection"]}"' if "collection" in fields else ""
                 raise StoreUnavailable(
-                    f"The store process of {self.folder} ended twice during one request ({do}). "
-                    f"Its log: {self.folder / wire.LOG}"
+                    f"The store process of {self.folder} ended twice during one request ({do}{where}). Try again; if "
+                    "it stays so, the collection is damaged and `python -m labse_search.library check --repair` builds "
+                    f"it again. The log: {self.folder / wire.LOG}"
                 ) from error
         error_name = answer.header.get("error")
         if error_name is None:

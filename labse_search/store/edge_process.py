@@ -163,6 +163,10 @@ class StoreProcess:
         except Exception as error:
             log.exception("%s failed", request.header.get("do"))
             return {"error": "Failure", "text": f"{type(error).__name__}: {error}"}, ()
+        except BaseException:  # a panic inside the engine: its locks may be broken now, a new process has new ones
+            log.exception("%s ended the process", request.header.get("do"))
+            logging.shutdown()
+            os._exit(70)
 
     def collections(self) -> list[str]:
         found = [path.name for path in self.collections_folder.iterdir() if path.is_dir() and path.name[0] != "."]

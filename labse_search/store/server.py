@@ -45,7 +45,7 @@ TIMEOUT_SECONDS = 30
 BATCH = 256  # points per request: 2 MB, a server takes 32
 PAGE = 512
 OPTIMIZE_SECONDS = 24 * 3600.0
-SEARCH_EF, OVERSAMPLING = 128, 3.0  # as in the embedded store, where they were measured
+SEARCH_EF, OVERSAMPLING = 256, 2.0  # as in the embedded store, where they were measured
 SPEC_KEY = "labse_search"  # our entry in the collection's metadata
 
 T = TypeVar("T")
