@@ -11,9 +11,10 @@ import numpy as np
 from labse_search.encoder import Encoder
 from labse_search.errors import UserError
 from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Mode, StoredSegment
-from labse_search.search.fusion import closer_than, collapse, fuse, shared_words
+from labse_search.search.fusion import closer_than, collapse, coverage, fuse, shared_words
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import NO_FILTER, Store
+from labse_search.store.words import words as split_words
 
 SAMPLE = 1000  # segments whose cosines with the question say what "usual" is in this collection
 POOL = 60  # segments taken from each ranking before grouping; more changes nothing in the first twenty
@@ -114,7 +115,8 @@ class Searcher:
         tokenizer = self.encoder.tokenizer
         if tokenizer.count([question])[0] <= tokenizer.max_tokens:
             return self.encoder.encode([question])[0], False
-        room = tokenizer.max_tokens - 8  # special tokens, and pieces that split differently at a new border
+        # Half the window: special tokens take room, and pieces split differently at a new border.
+        room = max(1, tokenizer.max_tokens // 2)
         offsets = tokenizer.offsets(question)
         parts = [question[piece[0][0] : piece[-1][1]] for piece in _pieces(offsets, room)]
         return normalize(self.encoder.encode(parts).mean(axis=0)), True
@@ -130,7 +132,7 @@ class Searcher:
         group: bool,
         explain: bool,
     ) -> Answer:
-        fused = fuse(meaning, words) if meaning and words else list(meaning or words)
+        fused = _fused(question, meaning, words)
         vectors = self.store.vectors(self.collection, [found.stored.point for found in fused])
         # One scale for all modes: the cosine. A segment whose vector is gone was deleted this very moment.
         fused = [
@@ -199,6 +201,13 @@ class Searcher:
             if point not in best or score > best[point][0]:
                 best[point] = (float(score), span)
         return {point: span for point, (_, span) in best.items()}
+
+
+def _fused(question: str, meaning: Sequence[Found], words: Sequence[Found]) -> list[Found]:
+    if not meaning or not words:
+        return list(meaning or words)
+    asked = split_words(question)
+    return fuse(meaning, words, [coverage(asked, split_words(found.stored.segment.text)) for found in words])
 
 
 def strength(score: float, sample: np.ndarray) -> str:

@@ -1,0 +1,175 @@
+"""A question and its answer: the searcher over a real store, with vectors that are plain to see."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from labse_search.errors import UserError
+from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
+from labse_search.search import Searcher
+from labse_search.similarity import Vectors, normalize
+from labse_search.store import Store, open_store
+
+# Twelve concepts, each an axis; words of three languages that mean the same share it.
+CONCEPTS = ["cat Katze кот", "dog Hund собака", "sea Meer море", "bread Brot хлеб", "rain Regen дождь",
+            "bridge Brücke мост", "market Markt рынок", "salt Salz соль", "night Nacht ночь", "wind Wind ветер",
+            "city Stadt город", "river Fluss река"]  # fmt: skip
+AXES = {word: axis for axis, words in enumerate(CONCEPTS) for word in words.split()}
+
+
+class WordTokenizer:
+    max_tokens = 8
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        at, found = 0, []
+        for word in text.split():
+            at = text.index(word, at)
+            found.append((at, at + len(word)))
+            at += len(word)
+        return found
+
+
+class LexiconEncoder:
+    """Knows the twelve concepts and nothing else; a text is the sum of its words."""
+
+    model, dimension, fingerprint, languages = "lexicon", len(CONCEPTS) + 1, "f" * 64, ("en", "de", "ru")
+    tokenizer = WordTokenizer()
+
+    def describe(self) -> str:
+        return "a lexicon"
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        rows = np.zeros((len(texts), self.dimension), np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            words = text.split()
+            if len(words) > 8:
+                raise ValueError("longer than the window")
+            row[-1] = 0.1
+            for word in words:
+                if word.strip(".?") in AXES:
+                    row[AXES[word.strip(".?")]] += 1
+        return normalize(rows)
+
+
+DOCUMENTS = {
+    "en/sea.txt": ("en", ["The sea and wind.", "The sea at night.", "Cold river."]),
+    "de/meer.txt": ("de", ["Das Meer und Wind."]),
+    "de/markt.txt": ("de", ["Brot und Salz Markt.", "Die Brücke."]),
+    "ru/gorod.md": ("ru", ["город и мост", "кот и собака"]),
+    "copies/sea.txt": ("en", ["The  sea and wind"]),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = open_store("", home=tmp_path_factory.mktemp("home"))
+    encoder = LexiconEncoder()
+    store.create("notes", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    for number, (name, (language, texts)) in enumerate(DOCUMENTS.items()):
+        segments, at = [], 0
+        for index, text in enumerate(texts):
+            segments.append(Segment(index, at, at + len(text), text, language, {"line": index + 1}))
+            at += len(text) + 1
+        stored = [
+            StoredSegment(f"{number:032x}", (name,), (name.split("/")[0],), name.rpartition(".")[2], number, segment)
+            for segment in segments
+        ]
+        store.upsert("notes", stored, encoder.encode(texts), fingerprint=encoder.fingerprint)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def searcher(store: Store) -> Searcher:
+    return Searcher(store, LexiconEncoder(), "notes", identify=lambda text: "en" if "sea" in text else "unknown")
+
+
+def first_names(searcher: Searcher, question: str, **options: object) -> list[str]:
+    return [hit.stored.names[0] for hit in searcher.search(question, **options).hits]  # type: ignore[arg-type]
+
+
+def test_a_question_finds_the_passage_in_another_language(searcher: Searcher) -> None:
+    assert first_names(searcher, "bread and salt", mode="meaning")[0] == "de/markt.txt"
+    assert first_names(searcher, "мост город", mode="meaning")[0] == "ru/gorod.md"
+
+
+def test_words_find_what_is_spelled_alike(searcher: Searcher) -> None:
+    assert first_names(searcher, "собака", mode="words") == ["ru/gorod.md"]
+    assert first_names(searcher, "dog", mode="words") == []
+
+
+def test_passages_of_one_document_are_grouped_and_copies_collapsed(searcher: Searcher) -> None:
+    answer = searcher.search("sea wind", mode="meaning", limit=2)
+    first, second = answer.hits
+    assert {first.stored.names[0], second.stored.names[0]} == {"en/sea.txt", "de/meer.txt"} or first.copies
+    english = next(hit for hit in answer.hits if hit.stored.segment.language == "en")
+    assert len(english.copies) == 1
+    assert answer.segments == 9
+
+
+def test_without_grouping_every_passage_stands_alone(searcher: Searcher) -> None:
+    names = first_names(searcher, "sea night", mode="meaning", group=False)
+    assert names.count("en/sea.txt") >= 2
+
+
+def test_neighbours_come_in_reading_order(searcher: Searcher) -> None:
+    hit = searcher.search("sea night", mode="meaning").hits[0]
+    assert hit.stored.segment.text == "The sea at night."
+    assert [one.segment.text for one in hit.neighbours] == ["The sea and wind.", "Cold river."]
+
+
+def test_only_other_languages_than_the_question(searcher: Searcher) -> None:
+    answer = searcher.search("sea", mode="meaning", other_languages_only=True)
+    assert answer.question_language == "en"
+    assert "en" not in answer.languages
+    assert answer.hits[0].stored.names == ("de/meer.txt",)
+
+
+def test_the_language_of_a_question_filters_nothing_by_itself(searcher: Searcher) -> None:
+    assert "de" in searcher.search("sea wind", mode="meaning").languages
+
+
+def test_filters_hold(searcher: Searcher) -> None:
+    assert first_names(searcher, "sea", mode="meaning", where=Filter(languages=("ru",))) == ["ru/gorod.md"]
+    assert set(first_names(searcher, "sea", where=Filter(folders=("de",)))) == {"de/meer.txt", "de/markt.txt"}
+    assert first_names(searcher, "sea", where=Filter(kinds=("md",))) == ["ru/gorod.md"]
+    assert first_names(searcher, "sea", mode="meaning", where=Filter(added_after=4)) == ["copies/sea.txt"]
+
+
+def test_more_like_this_comes_from_other_documents(searcher: Searcher) -> None:
+    answer = searcher.more_like(f"{1:032x}", 0)
+    assert answer.hits[0].stored.segment.text in ("The sea and wind.", "The  sea and wind")
+    assert all(hit.stored.document != f"{1:032x}" for hit in answer.hits)
+
+
+def test_more_like_something_gone_says_so(searcher: Searcher) -> None:
+    with pytest.raises(UserError, match="no longer"):
+        searcher.more_like("0" * 31 + "f", 0)
+
+
+def test_an_empty_question_is_refused(searcher: Searcher) -> None:
+    with pytest.raises(UserError):
+        searcher.search("   ")
+
+
+def test_a_question_longer_than_the_window_is_averaged_not_cut(searcher: Searcher) -> None:
+    long = " ".join(["bread", "salt", "market"] * 8)
+    answer = searcher.search(long, mode="meaning")
+    assert answer.cut
+    assert answer.hits[0].stored.names == ("de/markt.txt",)
+
+
+def test_the_closest_sentence_of_a_passage_is_marked(store: Store) -> None:
+    encoder = LexiconEncoder()
+    text = "Die Katze. Der Regen."
+    segment = Segment(0, 0, len(text), text, "de", {}, ((0, 10), (11, 21)))
+    stored = StoredSegment("a" * 32, ("x.txt",), (), "txt", 9.0, segment)
+    store.create("sentences", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    store.upsert("sentences", [stored], encoder.encode([text]), fingerprint=encoder.fingerprint)
+    hit = Searcher(store, encoder, "sentences").search("rain", mode="meaning").hits[0]
+    start, end = hit.best_sentence
+    assert text[start:end] == "Der Regen."
