@@ -73,6 +73,8 @@ class _Block:
 
     script: str
     letters: int
+    text: str
+    unit: int = 0
     chances: dict[str, float] = field(default_factory=dict)  # language: probability; empty: too short to tell
     language: str = ""
 
@@ -91,20 +93,22 @@ class LanguageIdentifier:
         blocks = [text[at : at + BLOCK] for at in range(0, len(text), step)]
         return majority(zip(self.label(blocks), map(len, blocks), strict=True))
 
-    def label(self, blocks: Sequence[str]) -> list[str]:
-        """The language of each block of one document, in reading order.
+    def label(self, blocks: Sequence[str], units: Sequence[int] = ()) -> list[str]:
+        """The language of each block of one document, in reading order. `units`: the page or row each one is on.
 
         A block is weighed against the rest of the document: an unlikely language needs a clear text. Blocks under
-        20 letters, or with none, take the language of the block before them, or after, that their script allows.
+        20 letters, or with none, take the language of a neighbour, rather one in their own unit, that their script
+        allows.
         """
         known = [self._look(block) for block in blocks]
+        for block, unit in zip(known, units, strict=False):
+            block.unit = unit
         prior = _prior(known)
         for block in known:
             if block.chances:
                 best = max(block.chances, key=lambda code: block.chances[code] * (FLOOR + prior.get(code, 0.0)))
                 block.language = best if block.chances[best] >= MIN_PROBABILITY else ""
         self._inherit(known)
-        self._inherit(known[::-1])
         return [self._spelled(block.language or self._alone(block)) for block in known]
 
     def identify_question(self, text: str) -> str:
@@ -118,7 +122,7 @@ class LanguageIdentifier:
     def _look(self, text: str, min_letters: int = MIN_LETTERS) -> _Block:
         text = text[:LOOK]
         script, letters = _script(text)
-        block = _Block(script, letters)
+        block = _Block(script, letters, text)
         certain = self._certain(script, text)
         if certain is not None:
             block.chances = {certain: 1.0} if certain else {}
@@ -146,12 +150,37 @@ class LanguageIdentifier:
         return usual if self._knows(usual) else ""
 
     def _inherit(self, blocks: Sequence[_Block]) -> None:
-        before = ""
+        """Gives the blocks without a language that of the nearest block before or after them."""
+        after = self._nearest(blocks[::-1])[::-1]
+        before = self._nearest(blocks)
+        for block, one, other in zip(blocks, before, after, strict=True):
+            if block.language or one is None and other is None:
+                continue
+            if one is None or other is None:
+                chosen = one or other
+            elif (one.unit == block.unit) != (other.unit == block.unit):
+                chosen = one if one.unit == block.unit else other
+            else:
+                chosen = one if one.language == other.language else self._likelier(block, one, other)
+            block.language = chosen.language if chosen else ""
+
+    def _nearest(self, blocks: Sequence[_Block]) -> list[_Block | None]:
+        """For each block without a language, the last one before it with a language that its script allows."""
+        nearest: list[_Block | None] = []
+        last: _Block | None = None
         for block in blocks:
-            if block.language:
-                before = block.language
-            elif before and (not block.letters or before in self._written_in(block.script)):
-                block.language = before
+            allowed = last and (not block.letters or last.language in self._written_in(block.script))
+            nearest.append(last if allowed and not block.language else None)
+            last = block if block.language else last
+        return nearest
+
+    def _likelier(self, block: _Block, one: _Block, other: _Block) -> _Block:
+        """Which of two neighbours a short block sounds like; the first when in doubt."""
+        identifier = self._by_script.get(block.script)
+        if not block.letters or identifier is None:
+            return one
+        chances = dict(identifier.rank(block.text))
+        return max(one, other, key=lambda neighbour: chances.get(neighbour.language, 0.0))
 
     def _written_in(self, script: str) -> frozenset[str]:
         return self._languages_by_script.get(script, frozenset())

@@ -13,11 +13,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.language import LanguageIdentifier, majority
-from indexer.sentences import HOLE, MAX_CODE_POINTS, MUST, PARAGRAPH, Sentence, blocks, cut, line_borders, sentences
+from indexer.sentences import (
+    HOLE,
+    LINE,
+    MAX_CODE_POINTS,
+    MUST,
+    PARAGRAPH,
+    Sentence,
+    blocks,
+    cut,
+    ends_a_sentence,
+    line_borders,
+    sentences,
+)
 from labse_search.encoder import Tokenizer
 from labse_search.records import UNIT_SEPARATOR, Extraction, Place, Segment
 
@@ -85,15 +97,12 @@ class Segmenter:
         texts = [clean[start : start + len(unit.text)] for start, unit in zip(starts, extraction.units, strict=True)]
         lines = [line_borders(text) for text in texts]
         stretches = [list(blocks(text, borders)) for text, borders in zip(texts, lines, strict=True)]
-        labels = iter(
-            self._identify.label(
-                [
-                    text[block.start : block.end]
-                    for text, unit_blocks in zip(texts, stretches, strict=True)
-                    for block in unit_blocks
-                ]
-            )
-        )
+        every = [
+            (unit, text[block.start : block.end])
+            for unit, (text, unit_blocks) in enumerate(zip(texts, stretches, strict=True))
+            for block in unit_blocks
+        ]
+        labels = iter(self._identify.label([text for _, text in every], [unit for unit, _ in every]))
         units = []
         for start, text, borders, unit_blocks in zip(starts, texts, lines, stretches, strict=True):
             languages = [next(labels) for _ in unit_blocks]
@@ -107,8 +116,9 @@ class Segmenter:
         tokens_per_code_point = self._estimate(text, everything)
         groups: list[Group] = []
         for unit in units:
-            sizes = [(s.end - s.start) * tokens_per_code_point[s.language] for s in unit]
-            groups += [tuple(unit[a:b]) for a, b in self._pack_unit(unit, sizes)]
+            joined = list(_join_lines(unit, text, tokens_per_code_point, self._target / self._max_sentences))
+            sizes = [(s.end - s.start) * tokens_per_code_point[s.language] for s in joined]
+            groups += [tuple(joined[a:b]) for a, b in self._pack_unit(joined, sizes)]
         return groups
 
     def _estimate(self, text: str, everything: Sequence[Sentence]) -> dict[str, float]:
@@ -157,7 +167,7 @@ class Segmenter:
         """Adds a group; a scrap joins the group before it where there is room."""
         if groups and unit[begin].border != MUST and not unit[begin].heading:
             first, after = groups[-1]
-            scrap = sum(sizes[begin:end]) < self._target / 6
+            scrap = sum(sizes[begin:end]) < self._target / 4
             if scrap and end - first <= self._max_sentences and sum(sizes[first:end]) <= self._target * 1.25:
                 groups[-1] = (first, end)
                 return
@@ -199,6 +209,24 @@ class Segmenter:
         for at in range(0, len(texts), BATCH):
             counts += self._tokenizer.count(texts[at : at + BATCH])
         return counts
+
+
+def _join_lines(
+    unit: Sequence[Sentence], text: str, tokens_per_code_point: Mapping[str, float], most_tokens: float
+) -> Iterator[Sentence]:
+    """The sentences with neighbouring short lines as one: the fields of a row, a list, lines of code are no sentences,
+    and counting them as such would cut a row of ten columns into three segments."""
+    held: Sentence | None = None
+    for sentence in unit:
+        size = (sentence.end - (held or sentence).start) * tokens_per_code_point[sentence.language]
+        if held and sentence.border == LINE and size <= most_tokens and not ends_a_sentence(text, held):
+            held = held._replace(end=sentence.end, heading=False)
+            continue
+        if held:
+            yield held
+        held = sentence
+    if held:
+        yield held
 
 
 def _halves(group: Group) -> list[Group]:

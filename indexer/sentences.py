@@ -229,6 +229,11 @@ def _with_headings(text: str, found: Iterator[Sentence]) -> Iterator[Sentence]:
         yield previous  # nothing follows
 
 
+def ends_a_sentence(text: str, sentence: Sentence) -> bool:
+    """Whether it ends with a mark that ends sentences or announces the next."""
+    return text.startswith(_TERMINAL, sentence.end - 1)
+
+
 def _is_heading(text: str, sentence: Sentence, first: bool, border_after: int) -> bool:
     if _MARKED_HEADING.match(text, sentence.start):
         return True
@@ -239,4 +244,4 @@ def _is_heading(text: str, sentence: Sentence, first: bool, border_after: int) -
     ):
         return False
     line = text[sentence.start : sentence.end]
-    return "\n" not in line and not line.endswith(_TERMINAL) and any(map(str.isalpha, line))
+    return "\n" not in line and not ends_a_sentence(text, sentence) and any(map(str.isalpha, line))

@@ -43,6 +43,21 @@ def test_short_and_symbol_only_blocks_take_the_language_of_the_block_before_or_a
     assert ALL.label(blocks) == ["de", "de", "de", "de", "de", "de", "fr", "fr"]
 
 
+def test_a_short_block_between_two_languages_takes_the_one_it_sounds_like() -> None:
+    assert ALL.label([PROSE["de"], "Le jardin", PROSE["fr"]]) == ["de", "fr", "fr"]
+    assert ALL.label([PROSE["de"], "Ende der Fahrt", PROSE["fr"]]) == ["de", "de", "fr"]
+
+
+def test_a_short_block_prefers_the_language_of_its_own_unit() -> None:
+    assert ALL.label([PROSE["de"], "id: 2", PROSE["fr"], "id: 3", PROSE["en"]], [0, 1, 1, 2, 2]) == [
+        "de",
+        "fr",
+        "fr",
+        "en",
+        "en",
+    ]
+
+
 def test_blocks_with_nothing_to_tell_by_are_unknown() -> None:
     assert ALL.label(["", "123", "OK", "***"]) == ["unknown"] * 4
     assert ALL.label([]) == []

@@ -203,8 +203,22 @@ def test_wrapped_lines_are_one_sentence_and_meant_line_ends_are_borders() -> Non
     )
     assert len(segmenter().split(document(wrapped)).segments[0].sentences) == 1
     poem = "bread and salt\nwind and rain\nsun and sea"
-    split = segmenter().split(document(poem))
+    split = segmenter(target=12).split(document(poem))
     assert sentences_of(split.segments[0]) == ["bread and salt", "wind and rain", "sun and sea"]
+
+
+def test_the_fields_of_a_row_are_not_counted_as_sentences() -> None:
+    row = "\n".join(f"column {n}: value" for n in range(12))
+    split = segmenter().split(document(row))
+    assert texts(split) == [row]
+    assert len(split.segments[0].sentences) <= 4
+
+
+def test_the_short_first_fields_of_a_row_have_the_language_of_their_row() -> None:
+    german = "id: 1\nKrebsfest\nDas Fest findet am alten Steg statt, und alle bringen Käse und Brot mit."
+    french = "id: 2\nCovoiturage\nJe vais chaque vendredi à la préfecture et j'ai trois places dans la voiture."
+    split = segmenter().split(document(german, french, german))
+    assert [segment.language for segment in split.segments] == ["de", "fr", "de"]
 
 
 def test_a_long_sentence_is_cut_at_its_clauses() -> None:
