@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.read import read
+from indexer.read import SUPPORTED, Limits, read
+from labse_search.errors import Unreadable
+from labse_search.records import Note
 
 WORDS = {
     "en": "The café’s owner said: “We don’t open before nine.” — £5 a cup.",
@@ -83,9 +85,112 @@ def encodable(text: str, encoding: str) -> str:
     return text.encode(encoding, "ignore").decode(encoding)
 
 
-@pytest.mark.parametrize(("language", "encoding"), ENCODINGS, ids=[f"{l}-{e}" for l, e in ENCODINGS])
+@pytest.mark.parametrize(("language", "encoding"), ENCODINGS, ids=["-".join(pair) for pair in ENCODINGS])
 def test_text_decodes_exactly(language: str, encoding: str) -> None:
     text = "\n".join([encodable(WORDS[language], encoding)] * 2) + "\n"
     extraction = read("note.txt", text.encode(encoding))
     assert extraction.text == text
     assert not [note for note in extraction.notes if note.code == "undecodable_bytes"]
+
+
+def test_bytes_that_mean_nothing_are_counted_not_hidden() -> None:
+    extraction = read("note.txt", "Grüße aus München, schöne Grüße".encode() + b"\xff\xfe\n")
+    assert extraction.encoding == "utf-8"
+    assert extraction.text == "Grüße aus München, schöne Grüße\ufffd\ufffd\n"
+    assert extraction.notes == (Note("undecodable_bytes", "2"),)
+
+
+def test_a_guessed_encoding_is_noted() -> None:
+    extraction = read("note.txt", WORDS["ru"].encode("cp1251"))
+    assert Note("encoding_guessed", extraction.encoding or "") in extraction.notes
+
+
+def test_line_numbers_hold_whatever_ends_a_line() -> None:
+    extraction = read("note.txt", b"\r\none\rtwo\x00\r\n\x0cthree")
+    assert extraction.text == "\none\ntwo\n three"
+    assert extraction.units[0].place == {"line": 1}
+
+
+def test_text_is_clean() -> None:
+    extraction = read("note.log", "\x1b[31mred\x1b[0m a\u202egnp.\u202c\ufeff \u200fok\x7f".encode())
+    assert extraction.text == "red agnp. \u200fok"
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.unknown", "README", ".profile", "a.b/Makefile", "a.TXT"])
+def test_whatever_decodes_as_text_is_text(name: str) -> None:
+    extraction = read(name, b"if x:\n    y()\n")
+    assert (extraction.kind, extraction.text) == ("text", "if x:\n    y()\n")
+
+
+def test_markdown_sections_have_paths_and_lines() -> None:
+    text = """---
+title: "The guide"
+---
+Intro
+
+# Plants #
+
+## Care
+
+Water.
+
+```sh
+# not a heading
+```
+Light
+-----
+Much light.
+
+- a list
+---
+# Animals
+Feed.
+"""
+    extraction = read("a.md", text.encode())
+    assert extraction.title == "The guide"
+    places = [(unit.place.get("section"), unit.place["line"]) for unit in extraction.units]
+    assert places == [
+        (None, 1),
+        ("Plants › Care", 6),
+        ("Plants › Light", 15),
+        ("Animals", 21),
+    ]
+    lines = text.split("\n")
+    for unit in extraction.units:  # every line of a unit stands in the file where its number says
+        first = int(unit.place["line"])
+        for offset, line in enumerate(unit.text.split("\n")):
+            assert line in lines[first + offset - 1], (first, offset)
+    words = [word for word in text.split() if word.strip("#-")]
+    assert [word for word in extraction.text.split() if word.strip("#-")] == words
+
+
+def test_rest_sections_by_order_of_underlines() -> None:
+    text = "=====\nGuide\n=====\n\nDr. Who came.\n\nCare\n----\nWater.\n\nMore\n~~~~\nLight.\n\nFood\n----\nSoil.\n"
+    extraction = read("a.rst", text.encode())
+    assert [(unit.place["section"], unit.place["line"]) for unit in extraction.units] == [
+        ("Guide", 1),
+        ("Guide › Care", 7),
+        ("Guide › Care › More", 11),
+        ("Guide › Food", 15),
+    ]
+    assert "Dr. Who came." in extraction.text and "====" not in extraction.text
+
+
+def test_every_extension_has_a_reader_that_exists() -> None:
+    for extension in sorted(SUPPORTED):
+        with pytest.raises(Unreadable) as caught:
+            read(f"a.{extension}", b"\x00\x01\x02\x03" * 64)
+        assert caught.value.code in ("binary", "damaged"), extension
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\0\0\0"])
+def test_empty_files(content: bytes) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read("a.txt", content)
+    assert caught.value.code == "empty"
+
+
+def test_a_file_over_the_limit_is_refused() -> None:
+    with pytest.raises(Unreadable) as caught:
+        read("a.txt", b"x" * 101, limits=Limits(file_bytes=100))
+    assert caught.value.code == "too_large"

@@ -71,7 +71,7 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
         if text is not None and "\x1b" not in text:
             return Decoded(clean(text), "iso-2022-jp")
     text = _strict(content, "utf-8")
-    if text is not None and _control_share(content[:_HEAD]) < 0.02:
+    if text is not None and not _has_many_controls(content):
         return Decoded(clean(text), "utf-8")
     wide = _wide_encoding(content)
     if wide is not None:
@@ -79,9 +79,9 @@ def decode(content: bytes, declared: str | None = None) -> Decoded:
     known = _codec(declared)
     if known is not None:
         text = _strict(content, known)
-        if text is not None and _control_share(content[:_HEAD]) < 0.02:
+        if text is not None and not _has_many_controls(content):
             return Decoded(clean(text), known)
-    if _control_share(content[:_HEAD]) >= 0.02 or content[:_HEAD].count(0) > 8:
+    if _has_many_controls(content) or content[:_HEAD].count(0) > 8:
         raise Unreadable("binary", "too many control bytes for a text")
     return _guess(content)
 
@@ -128,8 +128,11 @@ def _codec(name: str | None) -> str | None:
         return wanted if re.fullmatch(r"utf-?(16|32)(-?[lb]e)?", wanted) else None
 
 
-def _control_share(head: bytes) -> float:
-    return sum(byte in _CONTROL for byte in head) / max(1, len(head))
+def _has_many_controls(content: bytes) -> bool:
+    """Over 2 %, which no text has; three of them may stand in any."""
+    head = content[:_HEAD]
+    found = sum(byte in _CONTROL for byte in head)
+    return found > 3 and found >= 0.02 * len(head)
 
 
 def _wide_encoding(content: bytes) -> str | None:
@@ -150,7 +153,10 @@ def _wide_encoding(content: bytes) -> str | None:
         if not text or _implausible_share(text) > 0.005:
             continue
         blocks = {ord(character) >> 8 for character in text}
-        score = (sum(text.count(space) for space in _SPACES), -len(blocks))
+        spaces = sum(text.count(space) for space in _SPACES)
+        if not spaces and len(text) > 64:
+            continue
+        score = (spaces, -len(blocks))
         if best is None or score > best_score:
             best, best_score = encoding, score
     return best

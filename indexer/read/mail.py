@@ -120,8 +120,9 @@ def _filename(part: Message) -> str:
 
 
 def _header(message: Message, name: str) -> str:
-    value = message.get(name)
-    return "".join(_words(str(value))) if value is not None else ""
+    # Not message.get: it gives raw bytes, which old mail has, as U+FFFD.
+    values = (value for key, value in message.raw_items() if key.lower() == name.lower())
+    return "".join(_words(str(next(values, ""))))
 
 
 def _words(value: str) -> Iterator[str]:

@@ -7,9 +7,11 @@ places of its glyphs. Pages with pictures only, and pages that can't be opened, 
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -22,11 +24,13 @@ from labse_search.records import Extraction, Note, Unit
 
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _RTL_SHARE = 0.2  # of a page's characters; below, PDFium's own order is the better one
+_WORD_GAP = 0.24  # em: spaces are 0.25 and more, the air between unjoined letters was up to 0.18
+_HAIR = 0.08  # em: less than this is no gap
+_NEAR = 0.6  # em: how far from its gap a space without a width was found
 _PAGES = 20_000  # a page tree can claim more pages than could ever be read
 _UNMAPPED = re.compile("[\x00\ufffd\ue000-\uf8ff]")  # glyphs without a meaning: a font without a Unicode table
-# A word that was broken at the end of a line. PDFium writes U+FFFE or U+0002 for a hyphen it takes for a break.
-_BROKEN_WORD = re.compile("(\\w+)([\ufffe\x02\u00ad\u2010-])[ \t]*\r?\n[ \t]*(\\w+)")
-_SOFT = "\ufffe\x02\u00ad"
+# A word that was broken at the end of a line. Of most, PDFium leaves U+0002 (once U+FFFE) and takes the break away.
+_BROKEN_WORD = re.compile("(\\w+)(?:[\ufffe\x02\u00ad](?:[ \t]*\r?\n[ \t]*)?|[\u2010-][ \t]*\r?\n[ \t]*)(\\w+)")
 
 
 def read_pdf(source: Source) -> Extraction:
@@ -84,12 +88,9 @@ def hyphen_joiner(texts: Iterable[str]) -> Callable[[str], str]:
     hyphenated = {word.lower() for text in texts for word in re.findall(r"\w+-\w+", text)}
 
     def mend(match: re.Match[str]) -> str:
-        before, hyphen, after = match.groups()
-        if hyphen in _SOFT:
-            return before + after
-        if not after[0].islower() or not before[-1].isalpha() or f"{before}-{after}".lower() in hyphenated:
-            return f"{before}-\n{after}" if not after[0].islower() else f"{before}-{after}"
-        return before + after
+        before, after = match.groups()
+        broken = after[0].islower() and before[-1].isalpha() and f"{before}-{after}".lower() not in hyphenated
+        return before + after if broken else f"{before}-{after}"
 
     return lambda text: _BROKEN_WORD.sub(mend, text)
 
@@ -118,13 +119,14 @@ class Glyph:
     right: float
     origin: float  # x at which it is drawn
     baseline: float  # y
-    height: float
+    size: float  # of the font: one em
     index: int  # order in the file
 
 
 def _glyphs(textpage: pypdfium2.PdfTextPage) -> list[Glyph]:
     box = pdfium.FS_RECTF()
     x, y = ctypes.c_double(), ctypes.c_double()
+    matrix = pdfium.FS_MATRIX()
     found = []
     for index in range(textpage.count_chars()):
         character = chr(pdfium.FPDFText_GetUnicode(textpage, index))
@@ -132,7 +134,9 @@ def _glyphs(textpage: pypdfium2.PdfTextPage) -> list[Glyph]:
             continue
         pdfium.FPDFText_GetLooseCharBox(textpage, index, box)
         pdfium.FPDFText_GetCharOrigin(textpage, index, x, y)
-        found.append(Glyph(character, box.left, box.right, x.value, y.value, abs(box.top - box.bottom), index))
+        pdfium.FPDFText_GetMatrix(textpage, index, matrix)
+        size = pdfium.FPDFText_GetFontSize(textpage, index) * math.hypot(matrix.c, matrix.d)
+        found.append(Glyph(character, box.left, box.right, x.value, y.value, size, index))
     return found
 
 
@@ -147,8 +151,8 @@ def _columns(glyphs: list[Glyph], depth: int = 0) -> list[list[Glyph]]:
     solid = [glyph for glyph in glyphs if not glyph.text.isspace()]
     if len(solid) < 200 or depth > 4:
         return [glyphs]
-    size = sorted(glyph.height for glyph in solid)[len(solid) // 2]
-    edge, gap_at, widest = None, 0.0, 1.2 * size
+    em = sorted(glyph.size for glyph in solid)[len(solid) // 2]
+    edge, gap_at, widest = None, 0.0, 1.5 * em
     for glyph in sorted(solid, key=lambda glyph: glyph.left):
         if edge is not None and glyph.left - edge > widest:
             gap_at, widest = (edge + glyph.left) / 2, glyph.left - edge
@@ -180,20 +184,45 @@ _LTR_RUN = re.compile(f"[{_DIGITS}{_LATIN}](?:[{_DIGITS}{_LATIN}.,:/%@&+'\u066b\
 
 
 def _line_text(line: list[Glyph]) -> str:
-    if not any(_RTL.match(glyph.text) for glyph in line):
-        line.sort(key=lambda glyph: (glyph.origin, glyph.index))
-        return _spaced(line, lambda before, glyph: glyph.left - before.right)
-    line.sort(key=lambda glyph: (-glyph.origin, glyph.index))
-    text = _spaced(line, lambda before, glyph: before.left - glyph.right)
-    return _LTR_RUN.sub(lambda run: run[0][::-1], text)
+    if any(_RTL.match(glyph.text) for glyph in line):
+        line.sort(key=lambda glyph: (-glyph.origin, glyph.index))
+        text = _spaced(line, lambda before, after: (after.right, before.left))
+        return _right_brackets(_LTR_RUN.sub(lambda run: run[0][::-1], text))
+    line.sort(key=lambda glyph: (glyph.origin, glyph.index))
+    return _spaced(line, lambda before, after: (before.right, after.left))
 
 
-def _spaced(line: list[Glyph], gap: Callable[[Glyph, Glyph], float]) -> str:
-    """The line's characters, with a space where the glyphs leave more than a hair between them."""
-    text, before = "", None
+def _spaced(line: list[Glyph], between: Callable[[Glyph, Glyph], tuple[float, float]]) -> str:
+    """The line's characters, with spaces where words end: at space characters, and in gaps as wide as a space.
+
+    Programs that join letters write spaces without a width, somewhere beside their gap: each goes into the gap that
+    is nearest.
+    """
+    em = max(glyph.size for glyph in line) or 1.0
+    solid = [glyph for glyph in line if not _is_thin_space(glyph, em)]
+    gaps = [between(before, after) for before, after in pairwise(solid)]
+    spaces = {n for n, (left, right) in enumerate(gaps) if right - left > _WORD_GAP * em}
+    visible = [(left, right, n) for n, (left, right) in enumerate(gaps) if right - left > _HAIR * em]
     for glyph in line:
-        if before is not None and gap(before, glyph) > 1.2 and not glyph.text.isspace() and not text.endswith(" "):
-            text += " "
-        text += glyph.text
-        before = glyph
+        if visible and _is_thin_space(glyph, em):
+            distance, n = min((max(left - glyph.origin, glyph.origin - right, 0), n) for left, right, n in visible)
+            spaces |= {n} if distance < _NEAR * em else set()
+    text = "".join(glyph.text + (" " if n in spaces else "") for n, glyph in enumerate(solid))
     return re.sub(r"[ \u00a0]+", " ", text).strip()
+
+
+def _is_thin_space(glyph: Glyph, em: float) -> bool:
+    return glyph.text.isspace() and glyph.right - glyph.left <= 0.05 * em
+
+
+_OPENING, _CLOSING = "([{«", ")]}»"
+_MIRRORED = str.maketrans(_OPENING + _CLOSING, _CLOSING + _OPENING)
+_LOOSE_SPACE = re.compile(r"(?<=[(\[{«]) | (?=[)\]}»])")
+
+
+def _right_brackets(text: str) -> str:
+    """Some fonts give the bracket that is painted, not the one that is meant: ")so("."""
+    brackets = [character for character in text if character in _OPENING + _CLOSING]
+    if brackets and brackets[0] in _CLOSING and brackets[-1] in _OPENING:
+        text = text.translate(_MIRRORED)
+    return _LOOSE_SPACE.sub("", text)
