@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from labse_search.errors import UserError
-from labse_search.finetune.config import FinetuneConfig, parse, parser
+from labse_search.finetune.config import FinetuneConfig, from_flags, parser
+from labse_search.finetune.launch import parent_command, run_processes, wanted_processes
 
 DESCRIPTION = "Teach the model your field with pairs of texts that mean the same. Measured before and after."
 EPILOG = """example:
@@ -21,12 +23,23 @@ REFUSED, USER_ERROR, INTERRUPTED = 3, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    config = parse(FinetuneConfig, parser(FinetuneConfig, "labse_search.finetune", DESCRIPTION, EPILOG), arguments)
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = parser(FinetuneConfig, "labse_search.finetune", DESCRIPTION, EPILOG)
+    command.add_argument("--processes", type=int, default=0, help="so many processes on this CPU", metavar="N")
+    values = vars(command.parse_args(given))
+    processes = values.pop("processes") or wanted_processes(os.environ, parent_command())
+    if processes > 1 and "RANK" not in os.environ:
+        return run_processes("labse_search.finetune", given, processes)
+    return train(from_flags(FinetuneConfig, values))
+
+
+def train(config: FinetuneConfig) -> int:
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     from labse_search.finetune import finetune
 
+    # accelerate 1.15 passes DDP a name that torch 2.13 deprecates; nothing a person can do about.
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated", category=FutureWarning)
     set_verbosity_error()
     disable_progress_bar()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +43,7 @@ class FinetuneConfig:
     accumulation: int = flag(1, "batches of one optimizer step; adds no negatives")
     epochs: float = flag(3.0, "passes over the training pairs")
     max_steps: int = flag(-1, "stop after so many steps; -1: as many as the epochs have")
-    learning_rate: float = flag(0.0, "peak; 0: 2e-5, with LoRA 1e-4, for static models 5e-3")
+    learning_rate: float = flag(0.0, "peak; 0: 2e-5, with LoRA 1e-4, for static models 2e-3")
     warmup: float = flag(0.1, "share of the steps in which the learning rate rises; it falls linearly after")
     weight_decay: float = flag(0.0, "AdamW's")
     clip: float = flag(1.0, "largest norm of the gradient; 0: none")
@@ -131,6 +131,6 @@ def parser(config: type, prog: str, description: str, epilog: str) -> argparse.A
     return command
 
 
-def parse(config: type[Any], command: argparse.ArgumentParser, arguments: Sequence[str] | None) -> Any:
-    values = vars(command.parse_args(arguments))
+def from_flags(config: type[Any], values: Mapping[str, Any]) -> Any:
+    """The dataclass from what argparse read."""
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -52,7 +52,8 @@ class Verdict:
 def encode_shared(model: Any, texts: Sequence[str]) -> Vectors:
     """Vectors of length 1 of all texts, (n, dimension), the same on every process; each encodes its part."""
     state = PartialState()
-    distinct = sorted(set(texts), key=len)  # alike in length: little padding
+    # Alike in length: little padding. In one order on every process, which that of a set is not.
+    distinct = sorted(set(texts), key=lambda text: (len(text), text))
     mine = distinct[state.process_index :: state.num_processes]
     training = model.training
     vectors = model.encode(mine, batch_size=ENCODE_BATCH, show_progress_bar=False, convert_to_numpy=True)

@@ -124,9 +124,8 @@ def verdict_lines(base: Measured, mixes: Mapping[float, Measured], verdict: Verd
     lines = []
     if shown:
         lines.append(f"{'':28}{'before':>9}{'after':>9}{'change':>9}")
-        lines += [
-            f"{name:28}{before:9.2f}{after:9.2f}{after - before:+9.2f}" for name, before, after in rows(base, shown)
-        ]
+        for name, before, after in rows(base, shown):
+            lines.append(f"{name:28}{before:9.2f}{after:9.2f}{after - before:+9.2f}")
     decision = f"accepted with alpha {verdict.alpha:g}" if verdict.accepted else "refused, the base stays"
     return [*lines, f"{decision}: {verdict.reason}", f"written to {path}"]
 
@@ -157,9 +156,9 @@ def card(run: Run, known: list[str]) -> str:
     )
     by_language = "\n".join(f"| {name} | {count:,} |" for name, count in counts.most_common())
     report = "\n".join(f"* {line}" for line in run.data.report)
-    worst = ""
+    plan, unseen = run.plan, ""
     if after.regression is None:
-        worst = "\n* No regression set was given: what it forgot outside its field was not measured."
+        unseen = "\n* No regression set was given: what it forgot outside its field was not measured."
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -200,15 +199,16 @@ in the mix with the base's.
 
 ## Loss
 
-Additive-margin softmax both ways (LaBSE, arXiv 2007.01852): scale {config.scale:g}, margin {margin:g}, {config.reduction}
-of the directions, {run.plan.global_batch} pairs a step over {run.plan.processes} processes, {run.plan.negatives} negatives a row, {run.plan.steps:,} steps,
-peak learning rate {run.plan.learning_rate:g}, pooling {config.pooling}, {run.seconds:.0f} seconds of training.
+Additive-margin softmax both ways (LaBSE, arXiv 2007.01852): scale {config.scale:g}, margin {margin:g},
+{config.reduction} of the directions, {plan.global_batch} pairs a step over {plan.processes} processes,
+{plan.negatives} negatives a row, {plan.steps:,} steps, peak learning rate {plan.learning_rate:g}, pooling
+{config.pooling}, {run.seconds:.0f} seconds of training.
 
 ## Limits
 
 * It was measured on translation pairs of the field. Likeness that is not translation was not measured; models of this
   kind are weak at it.
-* A small corpus teaches its words; other words of the field are as they were.{worst}
+* A small corpus teaches its words; other words of the field are as they were.{unseen}
 """
 
 
@@ -250,10 +250,9 @@ def plot_all(run: Run, folder: Path) -> None:
     pyplot.legend()
     save("similarities.png", "Similarity of true and of wrong pairs", "cosine", "density")
     alphas = [0.0, *sorted(run.mixes)]
-    pyplot.plot(
-        alphas, [100 * m.domain.accuracy for m in (run.base, *(run.mixes[a] for a in alphas[1:]))], "o-", label="dev"
-    )
-    held = [m.regression for m in (run.base, *(run.mixes[a] for a in alphas[1:]))]
+    swept = [run.base, *(run.mixes[alpha] for alpha in sorted(run.mixes))]
+    pyplot.plot(alphas, [100 * measured.domain.accuracy for measured in swept], "o-", label="dev")
+    held = [measured.regression for measured in swept]
     if all(held):
         pyplot.plot(alphas, [100 * scores.accuracy for scores in held if scores], "s-", label="regression")
     pyplot.axvline(run.verdict.alpha, linestyle=":", color="grey", label="chosen")

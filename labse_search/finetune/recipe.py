@@ -1,4 +1,4 @@
-"""The order of a fine-tuning run: read → clean → split → plan → measure the base → train → measure mixes → decide → write.
+"""A fine-tuning run in order: read, clean, split, plan, measure the base, train, measure mixes, decide, write.
 
 Every process runs this; what is printed and written is the first process's. All processes hold the same data and the
 same verdict, so none waits for another's decision.
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from datasets import Dataset
 from sentence_transformers.util import disable_datasets_caching
+from transformers import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from labse_search.errors import UserError
@@ -49,6 +49,7 @@ from labse_search.finetune.trainer import (
     ProgressCallback,
     Say,
     StopCallback,
+    join_processes,
     training_arguments,
 )
 
@@ -77,7 +78,7 @@ class Plan:
 
 
 def run(config: FinetuneConfig, say: Say | None = None) -> FinetuneResult:
-    state = PartialState()
+    state = join_processes()
     tell = (say or log.info) if state.is_main_process else _silence
     folder = check_output(config)
     data = read_data(config)
@@ -209,7 +210,7 @@ def default_batch(pairs: int, processes: int, static: bool) -> int:
 
 def default_learning_rate(config: FinetuneConfig, static: bool) -> float:
     if static:
-        return 5e-3  # chosen on TICO-19, see benchmarks/RESULTS.md
+        return 2e-3  # chosen on TICO-19, see benchmarks/RESULTS.md
     return 1e-4 if config.lora_rank else 2e-5
 
 
@@ -218,12 +219,12 @@ def plan_lines(config: FinetuneConfig, plan: Plan, data: Data) -> list[str]:
     margin = 0.0 if config.loss == "infonce" else config.margin
     cache = f" (GradCache, {config.mini_batch_size} texts at once)" if plan.cached else ""
     gathered = "from all processes" if config.gather else "from its own process only"
+    epochs = plan.steps * plan.global_batch * config.accumulation / len(data.training)
     return [
         f"batch: {plan.processes} processes × {rows} = {plan.global_batch} pairs{cache}; "
         f"negatives per row: {plan.negatives} each way, {gathered}",
         f"loss: scale {config.scale:g}, margin {margin:g}, {config.reduction} of both directions",
-        f"steps: {plan.steps:,} ({plan.steps * plan.global_batch * config.accumulation / len(data.training):.1f} epochs), "
-        f"learning rate {plan.learning_rate:g}",
+        f"steps: {plan.steps:,} ({epochs:.1f} epochs), learning rate {plan.learning_rate:g}",
         f"memory: about {plan.memory / 2**30:.1f} GiB in each process, an estimate",
     ]
 
@@ -261,10 +262,11 @@ def train(config: FinetuneConfig, plan: Plan, data: Data, model: Any, work: Path
         find_unused=not static and model[0].auto_model.config.model_type not in ("bert", "xlm-roberta", "roberta"),
         folder=checkpoints,
     )
-    every = config.eval_steps or max(1, plan.steps // 10)
+    every = config.eval_steps or max(1, -(-plan.steps // 10))
     some = data.dev[:1000]
     finite = FiniteCallback()
-    dev = DevCallback(every, lambda: measure(model, some, None).domain.accuracy, tell)
+    progress = ProgressCallback(tell, work / "run" / "history.jsonl")
+    dev = DevCallback(every, lambda: measure(model, some, None).domain.accuracy, progress)
     with StopCallback() as stop, disable_datasets_caching():
         trainer = PairTrainer(
             model=model,
@@ -273,10 +275,10 @@ def train(config: FinetuneConfig, plan: Plan, data: Data, model: Any, work: Path
             loss=make_loss(config, plan, model, anchor),
             plan=sampling,
             length_window=config.length_window,
-            callbacks=[ProgressCallback(tell, work / "run" / "history.jsonl"), finite, dev, stop],
+            callbacks=[progress, finite, dev, stop],
         )
+        trainer.remove_callback(PrinterCallback)
         trainer.add_callback(EpochCallback(trainer))
-        dev.trainer = trainer
         trainer.train(resume_from_checkpoint=find_checkpoint(config, checkpoints, tell))
     if config.lora_rank and not stop.stopped:
         merge_adapters(model)

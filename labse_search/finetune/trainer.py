@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from accelerate import PartialState
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 from transformers import TrainerCallback
@@ -53,6 +54,9 @@ class PairTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         )
         return self.pair_sampler
 
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """None: `output` writes the card, and this one tokenizes examples for a widget before every run."""
+
 
 class EpochCallback(TrainerCallback):  # type: ignore[misc]
     """Tells the sampler its epoch. The Trainer does so too, but not through the wrappers of a resumed shard."""
@@ -84,9 +88,12 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         logs = logs or {}
         self.loss = logs.get("loss", self.loss)
-        if state.is_world_process_zero and ("loss" in logs or "dev_accuracy" in logs):
-            with open(self.history, "a", encoding="utf-8") as lines:
-                lines.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+        if state.is_world_process_zero and "loss" in logs:
+            self.record(state.global_step, logs)
+
+    def record(self, step: int, values: dict[str, Any]) -> None:
+        with open(self.history, "a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"step": step, **values}) + "\n")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         now = time.monotonic()
@@ -113,21 +120,20 @@ class FiniteCallback(TrainerCallback):  # type: ignore[misc]
 
 
 class DevCallback(TrainerCallback):  # type: ignore[misc]
-    """Measures the dev set every so many steps and logs it. All processes take part."""
+    """Measures the dev set every so many steps and records it. All processes take part."""
 
-    def __init__(self, every: int, accuracy: Callable[[], float], say: Say) -> None:
+    def __init__(self, every: int, accuracy: Callable[[], float], progress: ProgressCallback) -> None:
         self.every = every
         self.accuracy = accuracy
-        self.say = say
-        self.trainer: PairTrainer | None = None
+        self.progress = progress
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self.every or state.global_step >= state.max_steps:
             return
         accuracy = self.accuracy()
-        assert self.trainer is not None
-        self.trainer.log({"dev_accuracy": accuracy})
-        self.say(f"step {state.global_step:,}: dev accuracy {100 * accuracy:.2f} %")
+        if state.is_world_process_zero:  # not through the Trainer's log, which would swallow this step's loss
+            self.progress.record(state.global_step, {"dev_accuracy": accuracy})
+        self.progress.say(f"step {state.global_step:,}: dev accuracy {100 * accuracy:.2f} %")
 
 
 class StopCallback(TrainerCallback):  # type: ignore[misc]
@@ -188,7 +194,8 @@ def training_arguments(
         max_grad_norm=config.clip,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
-        use_cpu=not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU") == "true",
+        use_cpu=on_cpu(),
+        ddp_backend="gloo" if on_cpu() and "RANK" in os.environ else None,
         dataloader_drop_last=True,
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=find_unused,
@@ -214,6 +221,18 @@ def resolve_precision(precision: str) -> str:
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     return "fp32"
+
+
+def on_cpu() -> bool:
+    """Whether to train on the CPU: there is no GPU, or accelerate was told not to use it."""
+    return not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true"
+
+
+def join_processes() -> PartialState:
+    """This process in its group. Called before anything else asks: a PartialState made without it would stay alone."""
+    if on_cpu():
+        return PartialState(cpu=True, backend="gloo") if "RANK" in os.environ else PartialState(cpu=True)
+    return PartialState()
 
 
 def duration(seconds: float) -> str:

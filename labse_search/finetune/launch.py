@@ -1,0 +1,103 @@
+"""Several training processes on this machine's CPU, from one.
+
+`accelerate launch --cpu --num_processes 2` starts a single process (accelerate 1.15: its CPU launcher leaves several to
+MPI and says nothing). So a process that was started that way, or with `--processes N`, starts N of its own kind, with
+the environment that torch.distributed and accelerate read, and ends with their worst exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+import psutil  # accelerate requires it, so it is here wherever accelerate is
+
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+def wanted_processes(environ: Mapping[str, str], parent: Sequence[str]) -> int:
+    """How many processes accelerate's CPU launcher was asked for and did not start; 1 in every other case.
+
+    `parent`: the command line of the parent process.
+    """
+    is_cpu_launcher = environ.get("ACCELERATE_USE_CPU", "").lower() == "true" and "MASTER_PORT" in environ
+    if not is_cpu_launcher or "RANK" in environ or "LOCAL_RANK" in environ:
+        return 1
+    for at, word in enumerate(parent):
+        name, _, value = word.replace("num-processes", "num_processes").partition("=")
+        if name == "--num_processes":
+            value = value or (parent[at + 1] if at + 1 < len(parent) else "")
+            return int(value) if value.isdigit() else 1
+    return 1
+
+
+def parent_command() -> list[str]:
+    parent = psutil.Process().parent()
+    return list(parent.cmdline()) if parent else []
+
+
+def run_processes(module: str, arguments: Sequence[str], count: int) -> int:
+    """Run `python -m module arguments` `count` times as one group on the CPU; the worst exit status.
+
+    Ctrl-C reaches the processes by themselves; SIGTERM is passed on. When one fails, the others are ended.
+    """
+    processes = [
+        subprocess.Popen([sys.executable, "-m", module, *arguments], env=_environment(rank, count, port))
+        for port in [free_port()]
+        for rank in range(count)
+    ]
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        for process in processes:
+            process.send_signal(number)
+
+    previous = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
+    }
+    try:
+        return _wait(processes)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int:
+    running = list(processes)
+    while running:
+        for process in list(running):
+            try:
+                status = process.wait(timeout=SECONDS_BETWEEN_LOOKS)
+            except subprocess.TimeoutExpired:
+                continue
+            running.remove(process)
+            if status < 0 or status == 1:  # killed, or a bug: the others would wait for it for ever
+                for other in running:
+                    other.terminate()
+    statuses = [process.returncode for process in processes]
+    return next((128 - status for status in statuses if status < 0), max(statuses))
+
+
+def _environment(rank: int, count: int, port: int) -> dict[str, str]:
+    return {
+        **os.environ,
+        "ACCELERATE_USE_CPU": "true",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count))),
+    }
