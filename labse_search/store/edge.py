@@ -34,6 +34,7 @@ START_SECONDS = 30.0  # a process that does not listen by then will not; usual i
 ANSWER_SECONDS = 120.0  # the longest call but optimising: deleting a document of 100,000 segments takes seconds
 UPSERT_ROWS = 1_024  # per message: 3 MB of vectors and as much text
 PAGE = 256
+LOG_BYTES = 1 << 20  # then the log starts anew, with the last one beside it
 
 _ERRORS: dict[str, type[Exception]] = {
     "UserError": errors.UserError,
@@ -214,19 +215,21 @@ class EdgeStore:
     ) -> wire.Message:
         """One request and its answer. A process that died is started once more."""
         header = {"do": do, **fields}
-        try:
-            answer = self._exchange(header, arrays, seconds)
-        except (EOFError, ConnectionError):
-            self.close()  # the other connections led to the same process
+        deadline = time.monotonic() + ANSWER_SECONDS
+        died = 0
+        while True:
             try:
                 answer = self._exchange(header, arrays, seconds)
+                if answer.header.get("error") != "Stopping":
+                    break
+                if time.monotonic() > deadline:
+                    raise StoreUnavailable(f"The store process of {self.folder} is ending and does not end.")
+                time.sleep(0.02)  # its successor is started as soon as it no longer listens
             except (EOFError, ConnectionError) as error:
-                where = f' on the collection "{fields["collection"]}"' if "collection" in fields else ""
-                raise StoreUnavailable(
-                    f"The store process of {self.folder} ended twice during one request ({do}{where}). Try again; if "
-                    "it stays so, the collection is damaged and `python -m labse_search.library check --repair` builds "
-                    f"it again. The log: {self.folder / wire.LOG}"
-                ) from error
+                died += 1
+                if died > 1:
+                    raise self._died_twice(do, fields) from error
+            self.close()  # the other connections lead to the same process
         error_name = answer.header.get("error")
         if error_name is None:
             return answer
@@ -234,6 +237,14 @@ class EdgeStore:
         if error_name in _ERRORS:
             raise _ERRORS[error_name](text)
         raise StoreUnavailable(f"The store failed ({text}). Its log: {self.folder / wire.LOG}")
+
+    def _died_twice(self, do: str, fields: dict[str, Any]) -> StoreUnavailable:
+        where = f' on the collection "{fields["collection"]}"' if "collection" in fields else ""
+        return StoreUnavailable(
+            f"The store process of {self.folder} ended twice during one request ({do}{where}). Try again; if it stays "
+            "so, the collection is damaged and `python -m labse_search.library check --repair` builds it again. "
+            f"The log: {self.folder / wire.LOG}"
+        )
 
     def _exchange(self, header: dict[str, Any], arrays: Sequence[wire.Array], seconds: float | None) -> wire.Message:
         connection = self._take()
@@ -245,8 +256,6 @@ class EdgeStore:
                     f"Its log: {self.folder / wire.LOG}"
                 )
             answer = wire.receive(connection)
-            if answer.header.get("error") == "Stopping":
-                raise EOFError("the process is ending")
         except BaseException:
             connection.close()
             raise
@@ -308,7 +317,10 @@ class EdgeStore:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH")]))
         command = [sys.executable, "-m", "labse_search.store.edge_process", str(self.folder)]
         command += ["--idle-seconds", str(self._idle_seconds)]
-        descriptor = os.open(self.folder / wire.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = self.folder / wire.LOG
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            os.replace(log, log.with_suffix(".log.old"))
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             process = subprocess.Popen(
                 command,

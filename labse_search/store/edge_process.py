@@ -82,13 +82,20 @@ class StoreProcess:
             if self._idle():
                 break
             self._tend()
-        self._close(place)
+        self.stopping.set()
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / wire.ADDRESS).unlink()  # from here on a client starts my successor, which waits for my lock
+        listener.close()
+        self._close()
+        shutil.rmtree(place, ignore_errors=True)
 
     def _accept(self, listener: Listener, key: bytes) -> None:
         while not self.stopping.is_set():
             try:
                 connection = listener.accept()
             except OSError as error:  # a client that left at once, or too many open files
+                if self.stopping.is_set():
+                    return
                 log.warning("a client could not be let in: %s", error)
                 time.sleep(0.05)
                 continue
@@ -112,15 +119,11 @@ class StoreProcess:
                     self._clients -= 1
                     self._last_client = time.monotonic()
 
-    def _close(self, place: Path) -> None:
-        self.stopping.set()
+    def _close(self) -> None:
         with self._lock:
             opened = list(self._open.values())
         for collection in opened:
             collection.close()
-        with contextlib.suppress(FileNotFoundError):
-            (self.folder / wire.ADDRESS).unlink()
-        shutil.rmtree(place, ignore_errors=True)
 
     def _idle(self) -> bool:
         with self._lock:

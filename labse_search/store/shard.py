@@ -52,6 +52,7 @@ PAGE = 500  # points per page of ids
 YIELD_SECONDS = 0.0003  # between two batches the interpreter goes to whoever waits
 REST_SECONDS = 2.0  # without a write, then the shard is flushed and its count recorded
 QUIET_SECONDS = 15.0  # without a write, then it is optimised if that pays
+RETRY_SECONDS = 3600.0  # after optimising in the background failed, usually for want of disk space
 PENDING_QUIET, PENDING_BUSY = 5_000, 50_000  # unindexed points that make optimising pay: at rest, while writing
 RESERVE_BYTES = 256 << 20  # a full disk kills the engine (it writes through memory maps), so writing stops before
 FLUSH_POINTS = 10_000  # unflushed at most: after a kill they are read again from the log, 20,000 a second
@@ -77,6 +78,7 @@ class Collection:
         self._child: subprocess.Popen[bytes] | None = None
         self._ending = False
         self._unflushed = 0
+        self._next_try = 0.0  # when optimising in the background may be tried again after it failed
         self._state = _read_state(folder)
         self._shard = self._open()
         if self._state["segments"] is None:  # killed while writing: what was written since the last rest is not known
@@ -155,7 +157,7 @@ class Collection:
             finally:
                 self._writing.release()
         pending = self._state["written"]
-        if self._optimizing.locked():
+        if self._optimizing.locked() or time.monotonic() < self._next_try:
             return
         indexed = self._state["indexed"]
         if (quiet >= QUIET_SECONDS and pending >= PENDING_QUIET) or pending >= max(PENDING_BUSY, indexed):
@@ -376,7 +378,7 @@ class Collection:
             self.optimize()
         except StoreUnavailable as error:
             log.warning("%s", error)
-            self._state["written"] = 0  # not again until more is written
+            self._next_try = time.monotonic() + RETRY_SECONDS
 
     def _stop_optimizing(self) -> None:
         """Returns when no copy is being worked on, and none ever will be."""
@@ -502,7 +504,7 @@ def _indexes() -> list[tuple[str, qe.PayloadSchemaType]]:
 
 def _point(payload: Payload, vector: Vectors, terms: list[int], weights: list[float]) -> qe.Point:
     kept = {key: value for key, value in payload.items() if key != "point"}
-    vectors: dict[str, Any] = {MEANING: vector, WORDS: qe.SparseVector(terms, weights)}  # takes arrays as they are
+    vectors: dict[str, Any] = {MEANING: vector.tolist(), WORDS: qe.SparseVector(terms, weights)}
     return qe.Point(payload["point"], vectors, kept)
 
 
