@@ -218,6 +218,8 @@ def test_mail_with_raw_bytes_and_broken_headers() -> None:
     extraction = read("a.eml", heads + b"Content-Type: text/plain; charset=nope\n\nBody")
     assert extraction.title == "Привет, мир!"
     assert extraction.units[-1].text == "Body"
+    folded = read("a.eml", b"Subject: =?utf-8?q?papiers_=C3=A0?=\n apporter\n\nBody")
+    assert folded.title == "papiers à apporter"
 
 
 # Archives

@@ -6,6 +6,7 @@ import email
 import email.errors
 import email.policy
 import email.utils
+import re
 from collections.abc import Callable, Iterator
 from email.header import decode_header
 from email.message import Message
@@ -122,7 +123,8 @@ def _filename(part: Message) -> str:
 def _header(message: Message, name: str) -> str:
     # Not message.get: it gives raw bytes, which old mail has, as U+FFFD.
     values = (value for key, value in message.raw_items() if key.lower() == name.lower())
-    return "".join(_words(str(next(values, ""))))
+    unfolded = re.sub(r"\r?\n[ \t]+", " ", str(next(values, "")))
+    return "".join(_words(unfolded))
 
 
 def _words(value: str) -> Iterator[str]:

@@ -25,8 +25,9 @@ from labse_search.records import Extraction, Note, Unit
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _RTL_SHARE = 0.2  # of a page's characters; below, PDFium's own order is the better one
 _WORD_GAP = 0.24  # em: spaces are 0.25 and more, the air between unjoined letters was up to 0.18
+_NARROW = 0.19  # em: the least that was seen for a space, in Urdu
 _HAIR = 0.08  # em: less than this is no gap
-_NEAR = 0.6  # em: how far from its gap a space without a width was found
+_NEAR = 0.8  # em: how far from its gap a space without a width was found
 _PAGES = 20_000  # a page tree can claim more pages than could ever be read
 _UNMAPPED = re.compile("[\x00\ufffd\ue000-\uf8ff]")  # glyphs without a meaning: a font without a Unicode table
 # A word that was broken at the end of a line. Of most, PDFium leaves U+0002 (once U+FFFE) and takes the break away.
@@ -185,7 +186,8 @@ _LTR_RUN = re.compile(f"[{_DIGITS}{_LATIN}](?:[{_DIGITS}{_LATIN}.,:/%@&+'\u066b\
 
 def _line_text(line: list[Glyph]) -> str:
     if any(_RTL.match(glyph.text) for glyph in line):
-        line.sort(key=lambda glyph: (-glyph.origin, glyph.index))
+        # Letters of one ligature have one origin: the first of them ends further right.
+        line.sort(key=lambda glyph: (-round(glyph.origin, 1), -glyph.right, glyph.index))
         text = _spaced(line, lambda before, after: (after.right, before.left))
         return _right_brackets(_LTR_RUN.sub(lambda run: run[0][::-1], text))
     line.sort(key=lambda glyph: (glyph.origin, glyph.index))
@@ -202,13 +204,21 @@ def _spaced(line: list[Glyph], between: Callable[[Glyph, Glyph], tuple[float, fl
     solid = [glyph for glyph in line if not _is_thin_space(glyph, em)]
     gaps = [between(before, after) for before, after in pairwise(solid)]
     spaces = {n for n, (left, right) in enumerate(gaps) if right - left > _WORD_GAP * em}
-    visible = [(left, right, n) for n, (left, right) in enumerate(gaps) if right - left > _HAIR * em]
     for glyph in line:
-        if visible and _is_thin_space(glyph, em):
-            distance, n = min((max(left - glyph.origin, glyph.origin - right, 0), n) for left, right, n in visible)
-            spaces |= {n} if distance < _NEAR * em else set()
+        if _is_thin_space(glyph, em):
+            spaces |= _nearest_gap(glyph.origin, gaps, em)
     text = "".join(glyph.text + (" " if n in spaces else "") for n, glyph in enumerate(solid))
     return re.sub(r"[ \u00a0]+", " ", text).strip()
+
+
+def _nearest_gap(x: float, gaps: list[tuple[float, float]], em: float) -> set[int]:
+    """The gap that a space without a width belongs to: one as wide as a space if there is one near, else any."""
+    near = [
+        (right - left < _NARROW * em, distance, n)
+        for n, (left, right) in enumerate(gaps)
+        if right - left > _HAIR * em and (distance := max(left - x, x - right, 0)) < _NEAR * em
+    ]
+    return {min(near)[2]} if near else set()
 
 
 def _is_thin_space(glyph: Glyph, em: float) -> bool:
