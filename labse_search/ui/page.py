@@ -18,7 +18,7 @@ from labse_search.ui.guard import Guard
 from labse_search.ui.handlers import PAGE, Handlers
 from labse_search.ui.query import PERIOD_NAMES, Query
 from labse_search.ui.strings import text
-from labse_search.ui.theme import css, head, script, theme
+from labse_search.ui.theme import head, script, style, theme
 from labse_search.ui.uploads import RoomLeft
 from labse_search.ui.users import SignIn
 from labse_search.ui.values import settings_value
@@ -58,7 +58,7 @@ def build(context: AppContext, users: SignIn | None) -> FastAPI:
         ssr_mode=False,
         mcp_server=False,
         theme=theme(),
-        css=css(),
+        css=style("page"),
         head=head() + f"<script>window.labseCollection=decodeURIComponent('{collection}')</script>",
     )
     app.add_middleware(

@@ -93,7 +93,20 @@ def _boxes(textpage: Any, passage: str) -> list[Box]:
     spans += [(letters.find(word[::-1]), len(word)) for word in words if word not in letters and word[::-1] in letters]
     if not words or len(spans) < 0.5 * len(words):
         return []
-    return [box for first, length in spans for box in _rectangles(textpage, at[first], at[first + length - 1])]
+    boxes = [box for first, length in spans for box in _rectangles(textpage, at[first], at[first + length - 1])]
+    return _bands(boxes)
+
+
+def _bands(boxes: list[Box]) -> list[Box]:
+    """One rectangle a line, from the first word found on it to the last."""
+    bands: list[Box] = []
+    for left, bottom, right, top in sorted(boxes, key=lambda box: -box[3]):
+        if bands and (bottom + top) / 2 > bands[-1][1]:  # its middle lies inside the line above
+            x0, y0, x1, y1 = bands.pop()
+            bands.append((min(left, x0), min(bottom, y0), max(right, x1), max(top, y1)))
+        else:
+            bands.append((left, bottom, right, top))
+    return bands
 
 
 def _letters(characters: list[str]) -> tuple[str, list[int]]:

@@ -184,12 +184,11 @@ STRINGS: dict[str, str | tuple[str, str]] = {
     "column_passages": "Passages",
     "added": "Added",
     "status": "Status",
-    "actions": "Actions",
     "searchable": "Searchable",
     "storing": "Being indexed",
-    "coverage_whole": "All {characters} characters are searchable.",
-    "coverage": "{characters} characters read: {embedded} searchable, {skipped}.",
-    "coverage_skipped": "{n} left out ({reason})",
+    "coverage_whole": "All text, {characters} characters",
+    "coverage": "{embedded} of {characters} characters; left out: {skipped}",
+    "coverage_skipped": "{n} {reason}",
     "remove": "Remove",
     "removed": "Removed",
     "undo": "Undo",
@@ -250,9 +249,9 @@ NOTES = {
 
 # Three questions in three scripts: for the sample collection, which answers them in other languages, and for others.
 SAMPLE_QUESTIONS = (
-    ("How can I tell real saffron from fake?", "en"),
+    ("How are carpets cleaned with snow in winter?", "en"),
     ("Что означает чёрный конус на мачте в порту?", "ru"),
-    ("搾った母乳は冷蔵庫で何日保存できますか。", "ja"),
+    ("শিশুদের চোখের পরীক্ষা কোন মাসে বিনামূল্যে হয়?", "bn"),
 )
 GENERAL_QUESTIONS = (
     ("What was decided, and who is responsible for it?", "en"),

@@ -38,6 +38,9 @@ _PALETTE = {
     "button_secondary_background_fill": "card",
     "button_secondary_text_color": "ink",
     "button_secondary_border_color": "faint",
+    "checkbox_background_color": "card",
+    "checkbox_background_color_hover": "soft",
+    "checkbox_background_color_focus": "card",
     "checkbox_background_color_selected": "accent",
     "checkbox_border_color_selected": "accent",
     "checkbox_border_color_focus": "accent",
@@ -63,8 +66,8 @@ def theme() -> gr.themes.Base:
     ).set(color_accent="var(--lb-accent)", block_shadow="none", button_primary_shadow="none", **values, **dark)
 
 
-def css() -> str:
-    return (STATIC / "page.css").read_text(encoding="utf-8")
+def style(name: str) -> str:
+    return (STATIC / f"{name}.css").read_text(encoding="utf-8")
 
 
 def script(name: str) -> str:
@@ -79,5 +82,5 @@ def head() -> str:
     data = f"window.labseStrings={words};window.labseRightToLeft={right_to_left};"
     return (
         '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
-        f"<script>{data}</script><script>{script('page')}</script>"
+        f"<style>{style('frame')}</style><script>{data}</script><script>{script('page')}</script>"
     )

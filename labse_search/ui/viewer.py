@@ -19,7 +19,6 @@ from labse_search.ui.pdf_page import PageImage, draw
 from labse_search.ui.strings import text
 
 AROUND = 4000  # characters shown before and after the passage: about two screens each way
-MAX_ROW = 600  # characters; shorter units (rows, subtitles) are shown beside their place, one a line
 KEPT_PAGES = 12  # drawn pages kept in memory, some 300 kB each
 
 
@@ -118,10 +117,10 @@ def text_around(extraction: Extraction, segment: Segment, mark: tuple[int, int] 
         if end <= first or start >= last:
             continue
         lines = _lines(unit.text, start, max(first, start), min(last, end), tones, segment)
-        blocks.append({"label": describe_place(unit.place), "row": len(unit.text) <= MAX_ROW, "lines": lines})
-    rows = len(blocks) > 1 and all(block["label"] for block in blocks)
-    for block in blocks:
-        block["row"] = bool(rows and block["row"])
+        row = "row" in unit.place or "time" in unit.place  # short units are shown beside their place, one a line
+        label = describe_place(unit.place)
+        said = unit.text.lstrip().startswith(label)  # a section that begins with its own heading
+        blocks.append({"label": "" if said else label, "row": row, "lines": lines})
     return {"blocks": blocks, "cut_before": first > 0, "cut_after": last < len(extraction.text)}
 
 

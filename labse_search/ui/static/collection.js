@@ -2,39 +2,51 @@
 // (empty: all), 'only' {document}, 'refresh'.
 const { el, t, language, dir, button, date, number } = labse;
 const root = element.querySelector('.documents');
-const PAGE = 50;
-let shown = PAGE, wanted = '', sorted = 'name', down = false, last = null;
+const PAGE = 50, BARS = 12;
+let shown = PAGE, allBars = false, wanted = '', sorted = 'name', down = false, last = null;
 
 const bars = value => {
   const most = Math.max(...value.languages.map(([, n]) => n));
   const list = el('ul', 'bars-list');
-  for (const [code, n] of value.languages) {
+  for (const [code, n] of value.languages.slice(0, allBars ? undefined : BARS)) {
     const fill = el('span', 'fill'); fill.style.inlineSize = `${Math.max(1, 100 * n / most)}%`;
     list.append(el('li', null, null, {}, el('span', 'bar-name', language(code)), el('span', 'bar', null, { 'aria-hidden': 'true' }, fill), el('span', 'number', number(n))));
   }
-  return el('section', null, null, {}, el('h2', null, t('language_bars')), list);
+  const left = allBars ? 0 : value.languages.length - BARS;
+  const more = left > 0 ? button('link', t('show_more', { n: left }), () => { allBars = true; last = null; draw(); }) : null;
+  return el('section', null, null, {}, el('h2', null, t('language_bars')), list, more);
+};
+// Blank characters between paragraphs are no text that anybody would miss.
+const BLANK = new Set(['whitespace', 'separator']);
+const coverage = one => {
+  const left = one.skipped.filter(([reason]) => !BLANK.has(reason));
+  const words = left.length
+    ? t('coverage', { characters: one.characters, embedded: one.embedded, skipped: left.map(([reason, n]) => t('coverage_skipped', { n, reason })).join(', ') })
+    : t('coverage_whole', { characters: one.characters });
+  const every = one.skipped.map(([reason, n]) => t('coverage_skipped', { n, reason })).join(', ');
+  return el('span', 'coverage', words, { title: t('coverage', { characters: one.characters, embedded: one.embedded, skipped: every || '0' }) });
 };
 const status = one => {
-  const cell = el('td', 'doc-status');
-  cell.append(el('span', one.state === 'stored' ? 'ok' : 'subdued', t(one.state === 'stored' ? 'searchable' : one.state === 'removed' ? 'removed' : 'storing')));
-  const left = one.skipped.map(([reason, n]) => t('coverage_skipped', { n, reason })).join(', ');
-  cell.append(el('span', 'coverage', left ? t('coverage', { characters: one.characters, embedded: one.embedded, skipped: left }) : t('coverage_whole', { characters: one.characters })));
+  const key = { stored: 'searchable', removed: 'removed' }[one.state] || 'storing';
+  const cell = el('td', 'doc-status', null, {}, el('span', one.state === 'stored' ? 'ok' : 'subdued', t(key)), coverage(one));
   for (const note of one.notes) cell.append(el('span', 'doc-note', note));
   return cell;
 };
 const row = one => {
   const gone = one.state === 'removed';
-  const name = el('th', 'doc-name', null, { scope: 'row' });
-  name.append(el('bdi', 'title', one.title));
+  const act = (key, event, data) => button(`link act-${key}`, t(key), click => { click.target.disabled = true; trigger(event, data); }, { 'aria-label': `${t(key)}: ${one.title}` });
+  const data = { document: one.document };
+  const actions = el('span', 'doc-actions', null, {}, ...(gone ? [act('undo', 'restore', data)]
+    : [act('only_here', 'only', data), act('reindex', 'reindex', data), act('remove', 'remove', data)]));
+  const name = el('th', 'doc-name', null, { scope: 'row' }, el('bdi', 'title', one.title));
   if (one.folder) name.append(el('bdi', 'folder', one.folder));
   if (one.names.length > 1) name.append(el('bdi', 'folder', t('other_names', { names: one.names.slice(1).join(', ') })));
+  name.append(actions);
   const langs = el('td', 'doc-languages');
-  one.languages.slice(0, 4).forEach(([code]) => langs.append(el('span', 'chip', language(code))));
-  if (one.languages.length > 4) langs.append(el('span', 'subdued', t('and_more', { n: one.languages.length - 4 })));
-  const act = (key, event, data) => button(`link ${key}`, t(key), click => { click.target.disabled = true; trigger(event, data); }, { 'aria-label': `${t(key)}: ${one.title}` });
-  const actions = el('td', 'doc-actions', null, {}, ...(gone ? [act('undo', 'restore', { document: one.document })]
-    : [act('only_here', 'only', { document: one.document }), act('reindex', 'reindex', { document: one.document }), act('remove', 'remove', { document: one.document })]));
-  return el('tr', gone ? 'gone' : null, null, { 'data-document': one.document }, name, langs, el('td', 'number', gone ? '' : number(one.segments)), el('td', 'doc-added', date(one.added)), status(one), actions);
+  one.languages.slice(0, 3).forEach(([code]) => langs.append(el('span', 'chip', language(code))));
+  if (one.languages.length > 3) langs.append(el('span', 'subdued', t('and_more', { n: one.languages.length - 3 })));
+  return el('tr', gone ? 'gone' : null, null, { 'data-document': one.document }, name, langs,
+    el('td', 'number', gone ? '' : number(one.segments)), el('td', 'doc-added', date(one.added)), status(one));
 };
 const order = { name: one => one.names[0].toLowerCase(), passages: one => one.segments, added: one => one.added };
 const table = value => {
@@ -51,7 +63,7 @@ const table = value => {
   };
   const body = el('tbody');
   body.append(...found.slice(0, shown).map(row));
-  box.append(el('table', null, null, {}, el('thead', null, null, {}, el('tr', null, null, {}, head('name', t('title')), head('', t('column_languages')), head('passages', t('column_passages'), 'number'), head('added', t('added')), head('', t('status')), head('', t('actions'), 'visually-hidden-cell'))), body));
+  box.append(el('table', null, null, {}, el('thead', null, null, {}, el('tr', null, null, {}, head('name', t('title')), head('', t('column_languages')), head('passages', t('column_passages'), 'number'), head('added', t('added')), head('', t('status')))), body));
   if (found.length > shown) box.append(button('secondary show-more', t('show_more', { n: Math.min(PAGE, found.length - shown) }), () => { shown += PAGE; refresh(); }));
   return box;
 };

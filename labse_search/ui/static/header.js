@@ -35,8 +35,9 @@ const draw = () => {
   const words = value.problem || (value.indexing ? t('indexing', value.indexing) : t('ready'));
   root.replaceChildren(
     el('div', 'brand', null, {}, el('h1', null, t('app')), el('p', 'tagline', t('tagline'))),
-    el('div', 'where', null, {}, picker(value), el('span', 'counts', counts),
-      el('span', `status ${state}`, null, { role: 'status' }, el('span', 'dot', null, { 'aria-hidden': 'true' }), el('span', null, words))));
+    el('div', 'where', null, {}, el('div', 'where-row', null, {},
+      el('span', `status ${state}`, null, { role: 'status' }, el('span', 'dot', null, { 'aria-hidden': 'true' }), el('span', null, words)), picker(value)),
+      el('span', 'counts', counts)));
 };
 watch('value', draw);
 draw();

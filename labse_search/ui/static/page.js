@@ -49,16 +49,18 @@ window.labse = (() => {
   };
   const goTo = key => {
     const wanted = t(key);
-    [...document.querySelectorAll('button[role=tab]')].find(tab => tab.textContent.trim() === wanted)?.click();
+    // On a narrow screen some tabs live in a menu.
+    [...document.querySelectorAll('button[role=tab], .overflow-menu button, .overflow-dropdown button')].find(tab => tab.textContent.trim() === wanted)?.click();
   };
   const editing = () => {
     const active = document.activeElement;
     return !!active && (/^(INPUT|TEXTAREA|SELECT)$/.test(active.tagName) || active.isContentEditable);
   };
   const question = () => document.querySelector('#question textarea, #question input');
+  const frame = () => document.querySelector('.gradio-container') || document.body; // where the styles hold
   const say = message => {
     let live = document.getElementById('labse-live');
-    if (!live) document.body.append((live = el('div', 'visually-hidden', null, { id: 'labse-live', role: 'status' })));
+    if (!live) frame().append((live = el('div', 'visually-hidden', null, { id: 'labse-live', role: 'status' })));
     live.textContent = message;
   };
 
@@ -96,7 +98,7 @@ window.labse = (() => {
     const close = button('quiet', t('close'), () => sheet.close());
     sheet.append(el('h2', null, t('keyboard'), { id: 'labse-help-title' }), keyList(), close);
     sheet.addEventListener('click', event => { if (event.target === sheet) sheet.close(); });
-    document.body.append(sheet);
+    frame().append(sheet);
     sheet.showModal();
   };
   const keyList = () => {

@@ -56,7 +56,7 @@ const cite = async (card, node) => {
   try { await navigator.clipboard.writeText(card.citation); }
   catch (error) { // no clipboard outside a secure context: the old way
     const area = el('textarea', 'visually-hidden', card.citation);
-    document.body.append(area); area.select();
+    element.append(area); area.select();
     done = document.execCommand('copy'); area.remove();
   }
   if (!done) return;
@@ -78,7 +78,7 @@ const drawCard = card => {
   if (card.before) article.append(passage('neighbour', [{ text: card.before.text }], card.before.lang));
   article.append(passage('passage', card.parts, card.lang));
   if (card.after) article.append(passage('neighbour', [{ text: card.after.text }], card.after.lang));
-  article.append(el('footer', 'actions', null, {}, button('link open', t('open'), () => open(card)),
+  article.append(el('div', 'actions', null, {}, button('link open-source', t('open'), () => open(card)),
     button('link like', t('like'), () => like(card)), button('link copy', t('copy'), () => cite(card, article))));
   const extra = el('div', 'extra', null, {}, why(card), card.more.length ? moreInDocument(card) : null,
     card.copies.length ? copies(card) : null);

@@ -8,7 +8,7 @@ const draw = () => {
   for (const one of value.rows) body.append(el('tr', null, null, {}, el('th', null, t(one.label), { scope: 'row' }),
     el('td', null, null, {}, el('bdi', null, one.value)), el('td', null, null, {}, one.variable ? el('code', null, one.variable) : null)));
   root.replaceChildren(
-    el('table', 'settings-table', null, {}, el('thead', null, null, {}, el('tr', null, null, {}, el('th', null, t('settings_setting'), { scope: 'col' }), el('th', null, t('settings_value'), { scope: 'col' }), el('th', null, t('settings_variable'), { scope: 'col' }))), body),
+    el('div', 'table-box', null, {}, el('table', 'settings-table', null, {}, el('thead', null, null, {}, el('tr', null, null, {}, el('th', null, t('settings_setting'), { scope: 'col' }), el('th', null, t('settings_value'), { scope: 'col' }), el('th', null, t('settings_variable'), { scope: 'col' }))), body)),
     el('p', 'note', t('settings_note')), el('h2', null, t('keyboard')), labse.keyList());
 };
 watch('value', draw);
