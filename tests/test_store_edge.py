@@ -38,11 +38,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "store"
     yield folder
     if folder.exists():
-        EdgeStore(folder, 30).stop()
+        EdgeStore(folder).stop()
 
 
-def open_store(folder: Path, **options: float) -> EdgeStore:
-    return EdgeStore.open(folder, **{"idle_seconds": 60, **options})
+def open_store(folder: Path, idle_seconds: float = 60) -> EdgeStore:
+    return EdgeStore.open(folder, idle_seconds=idle_seconds)
 
 
 def segment(document: str, index: int, text: str = "the cat sat") -> StoredSegment:
@@ -541,6 +541,25 @@ def test_a_read_only_place_is_a_clear_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StoreUnavailable, match="cannot be used"):
         EdgeStore.open(tmp_path / "store")
+
+
+def test_a_full_disk_stops_writing_before_the_engine_meets_it(folder: Path) -> None:
+    store = open_store(folder)
+    store.create(NAME, SPEC)
+    put(store, "a", 10)
+    store.stop()
+    store = EdgeStore.open(folder, idle_seconds=60, reserve_mb=1 << 40)
+    for write in (
+        lambda: put(store, "b", 10),
+        lambda: store.create("other", SPEC),
+        lambda: store.optimize(NAME),
+    ):
+        with pytest.raises(StoreUnavailable, match="MB are free"):
+            write()
+    assert store.count(NAME) == 10
+    assert store.search_words(NAME, "line 3", 1)[0].stored.segment.index == 3
+    assert store.collections() == [NAME]
+    store.drop(NAME)
 
 
 def test_a_place_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:

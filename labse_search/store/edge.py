@@ -29,7 +29,6 @@ from labse_search.store import NO_FILTER, FacetKey, wire
 from labse_search.store.payload import best_first, check_batch, check_name, from_payload
 from labse_search.store.words import document_rows, query_terms
 
-IDLE_SECONDS = 15 * 60.0
 START_SECONDS = 30.0  # a process that does not listen by then will not; usual is 0.3 s
 ANSWER_SECONDS = 120.0  # the longest call but optimising: deleting a document of 100,000 segments takes seconds
 UPSERT_ROWS = 1_024  # per message: 3 MB of vectors and as much text
@@ -50,24 +49,26 @@ _ERRORS: dict[str, type[Exception]] = {
 class EdgeStore:
     """Open with `EdgeStore.open`. Thread-safe: a call takes a connection of its own and gives it back."""
 
-    def __init__(self, folder: Path, idle_seconds: float) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         self.folder = folder
         self.location = str(folder)
-        self._idle_seconds = idle_seconds
+        self._options = list(options)
         self._free: list[Connection] = []
         self._lock = threading.Lock()
         self._owner = os.getpid()
 
     @classmethod
-    def open(cls, folder: Path, *, idle_seconds: float = IDLE_SECONDS) -> EdgeStore:
-        """Connected to the folder's store process, started if none runs. StoreUnavailable if that cannot be."""
+    def open(cls, folder: Path, *, idle_seconds: float | None = None, reserve_mb: int | None = None) -> EdgeStore:
+        """Connected to the folder's store process, started if none runs. StoreUnavailable if that cannot be. A process
+        started here ends after `idle_seconds` without clients and writes only while `reserve_mb` are free."""
         folder = folder.expanduser().resolve()
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             wire.read_key(folder)
         except OSError as error:
             raise StoreUnavailable(f"The store's folder {folder} cannot be used: {error.strerror}.") from error
-        store = cls(folder, idle_seconds)
+        given = {"--idle-seconds": idle_seconds, "--reserve-mb": reserve_mb}
+        store = cls(folder, [f"{flag}={value}" for flag, value in given.items() if value is not None])
         store._call("hello")
         return store
 
@@ -316,7 +317,7 @@ class EdgeStore:
         environment = dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH")]))
         command = [sys.executable, "-m", "labse_search.store.edge_process", str(self.folder)]
-        command += ["--idle-seconds", str(self._idle_seconds)]
+        command += self._options
         log = self.folder / wire.LOG
         if log.exists() and log.stat().st_size > LOG_BYTES:
             os.replace(log, log.with_suffix(".log.old"))

@@ -1,6 +1,6 @@
 """The store process: owns the shards of one folder and answers many clients over a local socket.
 
-    python -m labse_search.store.edge_process FOLDER [--idle-seconds N]
+    python -m labse_search.store.edge_process FOLDER [--idle-seconds N] [--reserve-mb N]
 
 Clients start it (store/edge.py); nobody needs to start it by hand. It ends by itself when no client has been connected
 for a while, when its folder or socket disappears, and on SIGTERM, after flushing. It opens a collection when it is
@@ -33,7 +33,7 @@ from labse_search.errors import UserError
 from labse_search.records import CollectionSpec, Filter
 from labse_search.store import wire
 from labse_search.store.payload import FACET_FIELDS, check_name, check_spec, missing
-from labse_search.store.shard import Collection, optimize_folder, read_spec, remove_folder
+from labse_search.store.shard import RESERVE_MB, Collection, check_disk, optimize_folder, read_spec, remove_folder
 from labse_search.store.words import SparseRows
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,11 @@ Answer = tuple[Any, tuple[wire.Array, ...]]
 
 
 class StoreProcess:
-    def __init__(self, folder: Path, idle_seconds: float) -> None:
+    def __init__(self, folder: Path, idle_seconds: float, reserve_mb: int) -> None:
         self.folder = folder
         self.collections_folder = folder / wire.COLLECTIONS
         self.idle_seconds = idle_seconds
+        self.reserve_mb = reserve_mb
         self.stopping = threading.Event()
         self._open: dict[str, Collection] = {}
         self._opening: dict[str, threading.Lock] = {}
@@ -188,7 +189,7 @@ class StoreProcess:
             folder = self.collections_folder / check_name(name)
             if not folder.is_dir():
                 raise missing(name, str(self.folder), self.collections())
-            opened = Collection(folder)
+            opened = Collection(folder, self.reserve_mb)
             with self._lock:
                 self._open[name] = opened
             return opened
@@ -204,6 +205,7 @@ class StoreProcess:
             twin = next((other for other in self.collections() if other.casefold() == name.casefold()), None)
             if twin is not None:
                 raise UserError(f'"{name}" differs from the collection "{twin}" only in case: choose another name.')
+            check_disk(self.collections_folder, self.reserve_mb)
             Collection.create(folder, spec)
 
     def drop(self, name: str) -> None:
@@ -364,7 +366,7 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def _serve_folder(folder: Path, idle_seconds: float) -> int:
+def _serve_folder(folder: Path, idle_seconds: float, reserve_mb: int) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
     sys.setswitchinterval(0.0005)  # a waiting query gets the interpreter soon
     lock = FileLock(folder / wire.PROCESS_LOCK, mode=0o600)
@@ -373,19 +375,19 @@ def _serve_folder(folder: Path, idle_seconds: float) -> int:
     except Timeout:
         log.info("another process serves this folder")
         return 0
-    process = StoreProcess(folder, idle_seconds)
+    process = StoreProcess(folder, idle_seconds, reserve_mb)
     signal.signal(signal.SIGTERM, lambda *_: process.stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is meant for the client
     process.run()
-    lock.release()
     logging.shutdown()
-    os._exit(0)  # threads that wait for clients would keep it alive
+    os._exit(0)  # threads that wait for clients would keep it alive; the lock goes with the engine's files
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path, help="the store's folder")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without clients")
+    parser.add_argument("--reserve-mb", type=int, default=RESERVE_MB, help="stop writing when less is free")
     parser.add_argument("--optimize", action="store_true", help="optimise the one shard in FOLDER and end")
     args = parser.parse_args()
     if args.optimize:
@@ -394,7 +396,7 @@ def main() -> int:
             os.nice(10)  # queries and the encoder go first
         optimize_folder(args.folder)
         return 0
-    return _serve_folder(args.folder.resolve(), args.idle_seconds)
+    return _serve_folder(args.folder.resolve(), args.idle_seconds, args.reserve_mb)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ REST_SECONDS = 2.0  # without a write, then the shard is flushed and its count r
 QUIET_SECONDS = 15.0  # without a write, then it is optimised if that pays
 RETRY_SECONDS = 3600.0  # after optimising in the background failed, usually for want of disk space
 PENDING_QUIET, PENDING_BUSY = 5_000, 50_000  # unindexed points that make optimising pay: at rest, while writing
-RESERVE_BYTES = 256 << 20  # a full disk kills the engine (it writes through memory maps), so writing stops before
+RESERVE_MB = 256  # a full disk kills the engine (it writes through memory maps), so writing stops before
 FLUSH_POINTS = 10_000  # unflushed at most: after a kill they are read again from the log, 20,000 a second
 # Measured on 100,000 x 768 overlapping clusters (benchmarks/store.py): recall@10 0.999 at 0.5 ms inside the engine;
 # ef 128 gives 0.997, ef 16 0.87. Without oversampling int8 stays at 0.986 whatever ef is.
@@ -62,14 +62,19 @@ HNSW_M, HNSW_EF_CONSTRUCT, HNSW_EF = 16, 128, 256
 OVERSAMPLING = 2.0
 INDEX_KILOBYTES = 1_000  # of vectors in a segment that make an index pay: 340 of 768 dimensions
 
+FREE_SECONDS = 10.0
+_LOCKED = "WouldBlock"
+_PASSING = (_LOCKED, "Permission denied", "No space left", "Too many open files", "Cannot allocate memory")  # no damage
+
 T = TypeVar("T")
 
 
 class Collection:
     """Many threads may call; writers take turns, readers never wait for them longer than one small batch."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reserve_mb: int = RESERVE_MB) -> None:
         self.folder = folder
+        self._reserve_mb = reserve_mb
         self.name = folder.name
         self.spec = read_spec(folder)
         self._writing = threading.RLock()
@@ -115,9 +120,11 @@ class Collection:
             _probe(self.name, path)
         mark.touch()
         try:
-            shard = _load(path)
+            shard = _load_when_free(path)
             count = shard.count(qe.CountRequest(exact=True))
         except Exception as error:  # the engine raises nothing narrower
+            if any(passing in str(error) for passing in _PASSING):
+                raise StoreUnavailable(f'The collection "{self.name}" cannot be opened: {_short(error)}') from error
             raise damaged(self.name, f"the engine cannot open it: {_short(error)}") from error
         finally:
             mark.unlink()
@@ -184,7 +191,7 @@ class Collection:
 
     def _write(self, operation: qe.UpdateOperation, points: Sequence[str]) -> None:
         with self._writing:
-            self._check_disk()
+            check_disk(self.folder, self._reserve_mb)
             if self._state["segments"] is not None:
                 self._save_state(segments=None)
             try:
@@ -199,14 +206,6 @@ class Collection:
                 self._shard.flush()
                 self._unflushed = 0
         time.sleep(YIELD_SECONDS)
-
-    def _check_disk(self) -> None:
-        free = shutil.disk_usage(self.folder).free
-        if free < RESERVE_BYTES:
-            raise StoreUnavailable(
-                f"The disk that holds {self.folder} is full: {free >> 20} MB free, {RESERVE_BYTES >> 20} MB must stay. "
-                "Nothing more was stored. Free some space and try again."
-            )
 
     # Reading
 
@@ -365,12 +364,12 @@ class Collection:
                 shard.update(qe.UpdateOperation.delete_points(list(gone)))
 
     def _check_room(self, source: Path) -> None:
-        needed = 2 * sum(used_bytes(path) for path in source.rglob("*")) + RESERVE_BYTES
-        free = shutil.disk_usage(self.folder).free
-        if free < needed:
+        needed_mb = 2 * (sum(used_bytes(path) for path in source.rglob("*")) >> 20) + self._reserve_mb
+        free_mb = shutil.disk_usage(self.folder).free >> 20
+        if free_mb < needed_mb:
             raise StoreUnavailable(
-                f'Optimising "{self.name}" needs {needed >> 20} MB on the disk of {self.folder}, {free >> 20} MB are '
-                "free. Searching works without it, only slower."
+                f'Optimising "{self.name}" needs {needed_mb} MB on the disk of {self.folder}, {free_mb} MB are free. '
+                "Searching works without it, only slower."
             )
 
     def _optimize_in_background(self) -> None:
@@ -409,6 +408,16 @@ def damaged(collection: str, why: str) -> CollectionDamaged:
         f'The collection "{collection}" is damaged: {why}. Your documents are safe: '
         "`python -m labse_search.library check --repair` builds it again from them."
     )
+
+
+def check_disk(folder: Path, reserve_mb: int) -> None:
+    """StoreUnavailable if so little is free that the engine might meet a full disk."""
+    free_mb = shutil.disk_usage(folder).free >> 20
+    if free_mb < reserve_mb:
+        raise StoreUnavailable(
+            f"The disk that holds {folder} is full: {free_mb} MB are free, {reserve_mb} MB must stay. Nothing more was "
+            "stored; searching goes on. Free some space and try again."
+        )
 
 
 def remove_folder(folder: Path) -> None:
@@ -472,6 +481,18 @@ def _load(path: Path) -> qe.EdgeShard:
         if type(error).__name__ == "PanicException":  # the engine's, on damaged files; no Exception, so turned into one
             raise RuntimeError(str(error)) from error
         raise
+
+
+def _load_when_free(path: Path) -> qe.EdgeShard:
+    """A predecessor's files are locked until the system has taken them back."""
+    deadline = time.monotonic() + FREE_SECONDS
+    while True:
+        try:
+            return _load(path)
+        except Exception as error:
+            if _LOCKED not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def _probe(name: str, path: Path) -> None:
