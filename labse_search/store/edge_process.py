@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 15 * 60.0
 LOCK_SECONDS = 15.0  # to wait for a predecessor that is still flushing
-TEMPORARY = "labse-store-"  # prefix of the folder that holds the socket: its path must stay under 100 characters
+TEMPORARY = "labse-store-"  # prefix of the folder that holds the socket
+LONGEST_TEMPORARY = 70  # characters of the system's folder for it: a socket's path may have 103
 
 Answer = tuple[Any, tuple[wire.Array, ...]]
 
@@ -67,7 +68,8 @@ class StoreProcess:
             shutil.rmtree(leftover, ignore_errors=True)
         key = wire.read_key(self.folder)
         self._remove_old_socket()
-        place = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+        short = len(tempfile.gettempdir()) <= LONGEST_TEMPORARY or sys.platform == "win32"
+        place = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=None if short else "/tmp"))
         address = rf"\\.\pipe\{place.name}" if sys.platform == "win32" else str(place / "socket")
         listener = Listener(address, family=wire.family(), backlog=64)
         known = {"address": address, "pid": os.getpid()}
@@ -151,7 +153,7 @@ class StoreProcess:
         old = wire.read_address(self.folder)
         if old is not None and sys.platform != "win32":
             place = Path(old["address"]).parent
-            if place.name.startswith(TEMPORARY) and place.parent == Path(tempfile.gettempdir()):
+            if place.name.startswith(TEMPORARY) and not place.is_symlink():
                 shutil.rmtree(place, ignore_errors=True)
 
     # Requests
