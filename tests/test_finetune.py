@@ -1,0 +1,339 @@
+"""Whole runs on small real models: accepted, refused, stopped and gone on with; and the gate's decisions one by one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
+from tiny import WORDS
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from labse_search.errors import UserError
+from labse_search.finetune import FinetuneConfig, finetune
+from labse_search.finetune.__main__ import main
+from labse_search.finetune.config import Scores
+from labse_search.finetune.gate import Measured, decide, encode_shared, read_regression
+from labse_search.finetune.launch import wanted_processes
+from labse_search.finetune.model import add_adapters, interpolate, merge_adapters, open_model, set_trainable, state_of
+
+ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
+GERMAN = "katze hund haus wasser meer fluss stadt brücke markt brot salz wind regen sonne nacht tag".split()
+RUSSIAN = "кот собака дом вода море река город мост рынок хлеб соль ветер дождь солнце ночь день".split()
+
+
+@pytest.fixture(scope="module")
+def static_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A static model that knows German words by heart and of Russian ones nothing."""
+    words = list(dict.fromkeys([*WORDS, *ENGLISH, *GERMAN, *RUSSIAN]))
+    tokenizer = Tokenizer(WordLevel({word: at for at, word in enumerate(["[UNK]", *words])}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    weights = torch.randn(len(words) + 1, 32, generator=torch.Generator().manual_seed(0))
+    for english, german in zip(ENGLISH, GERMAN, strict=True):
+        weights[words.index(german) + 1] = weights[words.index(english) + 1]
+    model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, weights), Normalize()], device="cpu")
+    folder = tmp_path_factory.mktemp("models") / "static"
+    model.save(str(folder), create_model_card=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """russian.tsv and its shuffled twin, dev.tsv, and german.tsv as what must not get worse."""
+    folder = tmp_path_factory.mktemp("pairs")
+    chosen = random.Random(0)
+    triples = sorted({tuple(chosen.sample(range(16), 3)) for _ in range(700)})
+    chosen.shuffle(triples)
+    rows = [[" ".join(words[at] for at in triple) for words in (ENGLISH, RUSSIAN, GERMAN)] for triple in triples]
+    write(folder / "dev.tsv", [("en", "ru", *row[:2]) for row in rows[:100]])
+    write(folder / "german.tsv", [("en", "de", row[0], row[2]) for row in rows[:100]])
+    train = rows[100:600]
+    write(folder / "russian.tsv", [("en", "ru", *row[:2]) for row in train])
+    targets = [row[1] for row in train]
+    chosen.shuffle(targets)
+    write(folder / "poisoned.tsv", [("en", "ru", row[0], target) for row, target in zip(train, targets, strict=True)])
+    return folder
+
+
+@pytest.fixture
+def config(data: Path, static_model: Path, tmp_path: Path) -> FinetuneConfig:
+    return FinetuneConfig(
+        train=(f"{data}/russian.tsv",),
+        dev=(f"{data}/dev.tsv",),
+        regression=(f"{data}/german.tsv",),
+        model=str(static_model),
+        output=str(tmp_path / "tuned"),
+        global_batch_size=50,
+        max_steps=60,
+        learning_rate=0.05,
+        scale=20,
+        margin=0.1,
+        max_language_drop=5,
+        max_regression=5,
+    )
+
+
+def test_a_field_is_learned_and_the_folder_loads(config: FinetuneConfig, static_model: Path) -> None:
+    before = digest(static_model)
+    said: list[str] = []
+    result = finetune(config, say=said.append)
+    assert result.accepted and result.alpha > 0 and result.path == Path(config.output)
+    assert result.before and result.after and result.after.accuracy > result.before.accuracy + 0.3
+    text = "\n".join(said)
+    assert "batch: 1 processes × 50 = 50 pairs" in text and "negatives per row: 49 each way" in text
+    assert "steps: 60" in text and "memory: about" in text and "before    after   change" in text
+    model = SentenceTransformer(config.output, device="cpu")
+    vectors = model.encode(["cat sea day", "кот море день", "ночь соль дом"])
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+    metrics = json.loads((result.path / "run" / "metrics.json").read_text("utf-8"))
+    assert metrics["accepted"] is True and metrics["gain_points"]["low"] > 0
+    assert metrics["after"][f"{result.alpha:g}"]["domain"]["accuracy"] == pytest.approx(result.after.accuracy)
+    plots = {file.name for file in (result.path / "run" / "plots").glob("*.png")}
+    assert plots == {"loss.png", "dev_accuracy.png", "languages.png", "similarities.png", "alpha.png"}
+    card = (result.path / "README.md").read_text("utf-8")
+    assert "| dev accuracy → |" in card and "## Limits" in card and "language: [en, ru]" in card
+    assert json.loads((result.path / "labse.json").read_text("utf-8")) == {"languages": ["en", "ru"]}
+    assert not Path(f"{config.output}.partial").exists() and digest(static_model) == before
+
+
+def test_shuffled_pairs_are_refused_with_status_3(
+    config: FinetuneConfig, data: Path, static_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = digest(static_model)
+    flags = ["--train", f"{data}/poisoned.tsv", "--dev", f"{data}/dev.tsv", "--model", config.model]
+    flags += ["--output", config.output, "--max-steps", "20", "--global-batch-size", "50", "--learning-rate", "0.05"]
+    assert main(flags) == 3
+    assert "refused, the base stays: alpha 0.25: no sure gain" in capsys.readouterr().out
+    refused = Path(config.output + ".refused")
+    metrics = json.loads((refused / "run" / "metrics.json").read_text("utf-8"))
+    assert metrics["accepted"] is False and metrics["alpha"] == 0 and "no sure gain" in metrics["reason"]
+    assert not Path(config.output).exists() and digest(static_model) == before
+    assert not (refused / "model.safetensors").exists()
+
+
+def test_stopped_and_gone_on_with_is_the_same_as_not_stopped(tiny_labse: Path, data: Path, tmp_path: Path) -> None:
+    """A transformer with dropout, GradCache, AdamW and a schedule, stopped by Ctrl-C in the second epoch."""
+    config = FinetuneConfig(
+        train=(f"{data}/russian.tsv",),
+        dev=(f"{data}/dev.tsv",),
+        model=str(tiny_labse),
+        output=str(tmp_path / "whole"),
+        global_batch_size=100,
+        mini_batch_size=30,
+        max_steps=15,
+        learning_rate=2e-2,
+        pooling="mean",
+        eval_steps=7,
+        alphas=(1.0,),
+        accept="lenient",
+        scale=20,
+    )
+    whole = finetune(config)
+
+    def stop_at_seven(line: str) -> None:
+        if line.startswith("step 7: dev accuracy"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    parts = replace(config, output=str(tmp_path / "parts"))
+    stopped = finetune(parts, say=stop_at_seven)
+    assert stopped.interrupted and (stopped.path / "checkpoints" / "checkpoint-7").is_dir()
+    resumed = finetune(parts)
+    assert losses(whole.path) == losses(resumed.path) and len(losses(whole.path)) == 15
+    assert whole.after and resumed.after and whole.after.accuracy == resumed.after.accuracy
+    assert whole.accepted and resumed.accepted
+    one, other = (SentenceTransformer(str(r.path), device="cpu").state_dict() for r in (whole, resumed))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_loss_that_is_no_number_is_refused(config: FinetuneConfig, tiny_labse: Path) -> None:
+    wild = replace(config, model=str(tiny_labse), learning_rate=1e30, clip=0.0, max_steps=5, warmup=0.0)
+    result = finetune(wild)
+    assert not result.accepted and ("no number" in result.reason)
+
+
+def test_nothing_is_trained_in_a_dry_run(config: FinetuneConfig) -> None:
+    said: list[str] = []
+    result = finetune(replace(config, dry_run=True), say=said.append)
+    assert "dry run" in result.reason and any(line.startswith("memory: about") for line in said)
+    assert list(Path(config.output).parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"global_batch_size": 2000}, "do not fill one global batch of 2000. Use --global-batch-size 32"),
+        ({"train": ()}, "--train"),
+        ({"output": ""}, "--output"),
+        ({"model": "no/such/model"}, "no model there"),
+        ({"dev": (), "dev_fraction": 0.01}, "too few to tell"),
+        ({"regression": ("tatoeba:/nowhere",)}, "no files tatoeba"),
+        ({"freeze": "embeddings"}, "nothing but embeddings"),
+        ({"pooling": "mean"}, "no pooling to change"),
+        ({"alphas": (1.5,)}, "at most 1"),
+    ],
+)
+def test_what_a_person_can_fix_is_said(config: FinetuneConfig, changes: dict[str, object], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        finetune(replace(config, max_steps=1, **changes))  # type: ignore[arg-type]
+
+
+def test_the_base_and_an_existing_folder_are_never_overwritten(config: FinetuneConfig) -> None:
+    with pytest.raises(UserError, match="never overwritten"):
+        finetune(replace(config, output=config.model, overwrite=True))
+    Path(config.output).mkdir()
+    with pytest.raises(UserError, match="exists already"):
+        finetune(config)
+
+
+@pytest.mark.slow
+def test_pooling_can_be_changed_and_is_saved(config: FinetuneConfig, tiny_labse: Path) -> None:
+    mean = replace(config, model=str(tiny_labse), pooling="mean", max_steps=30, learning_rate=5e-3, accept="lenient")
+    result = finetune(replace(mean, regression=(), anchor_weight=0.01, hard_negatives=0))
+    assert result.accepted
+    assert SentenceTransformer(str(result.path), device="cpu")[1].pooling_mode == "mean"
+
+
+def test_a_dominant_embedding_table_is_frozen(tiny_labse: Path) -> None:
+    model = open_model(str(tiny_labse))
+    words = model[0].auto_model.get_input_embeddings().weight
+    assert not set_trainable(model, "auto") and words.requires_grad  # a small table beside two layers
+    assert set_trainable(model, "embeddings") and not words.requires_grad
+    assert not any(p.requires_grad for n, p in model.named_parameters() if "pooler" in n)
+
+
+def test_adapters_are_merged_into_the_weights(tiny_labse: Path) -> None:
+    model = open_model(str(tiny_labse))
+    names = set(state_of(model))
+    add_adapters(model, 2)
+    trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert any("lora" in name for name in trainable)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(generator=torch.Generator().manual_seed(1))
+    adapted = encode_shared(model, ["the cat", "the sea"])
+    merge_adapters(model)
+    assert set(state_of(model)) == names
+    np.testing.assert_allclose(encode_shared(model, ["the cat", "the sea"]), adapted, atol=1e-5)
+    assert np.abs(encode_shared(open_model(str(tiny_labse)), ["the cat", "the sea"]) - adapted).max() > 1e-3
+
+
+def test_interpolation_is_exact_at_both_ends() -> None:
+    base, tuned = (
+        {"w": torch.tensor([1.0, 2.0]), "n": torch.tensor(3)},
+        {"w": torch.tensor([3.0, 0.1]), "n": torch.tensor(3)},
+    )
+    assert torch.equal(interpolate(base, tuned, 0.0)["w"], base["w"])
+    assert torch.equal(interpolate(base, tuned, 1.0)["w"], tuned["w"])
+    assert torch.allclose(interpolate(base, tuned, 0.25)["w"], torch.tensor([1.5, 1.525]))
+
+
+def measured(domain: float, regression: float, worst: float, spread: float = 0.2) -> Measured:
+    """`domain` of 1,000 pairs are found; two languages of the regression set."""
+    hits = (np.arange(1000) < 1000 * domain).astype(float)
+    scores = Scores(1000, domain, domain, domain, {"en-xx": domain}, hits)
+    held = Scores(200, regression, regression, regression, {"de": 2 * regression - worst, "sw": worst}, np.zeros(200))
+    return Measured(scores, held, np.zeros(1), np.zeros(1), spread)
+
+
+GATE = FinetuneConfig(max_regression=0.5, max_language_drop=2.0)
+
+
+def test_the_gate_takes_the_best_mix_that_forgets_little() -> None:
+    base = measured(0.70, 0.90, 0.80)
+    mixes = {0.5: measured(0.75, 0.899, 0.795), 0.75: measured(0.78, 0.897, 0.79), 1.0: measured(0.9, 0.85, 0.7)}
+    assert decide(base, mixes, GATE).alpha == 0.75
+
+
+@pytest.mark.parametrize(
+    ("mix", "says"),
+    [
+        (measured(0.701, 0.9, 0.8), "no sure gain"),
+        (measured(0.6, 0.9, 0.8), "no sure gain"),
+        (measured(0.9, 0.89, 0.8), "regression set loses 1.0 points"),
+        (measured(0.9, 0.899, 0.77), "sw loses 3.0 points"),
+        (measured(0.9, 0.9, 0.8, spread=0.9), "collapse"),
+    ],
+)
+def test_the_gate_refuses_with_the_reason(mix: Measured, says: str) -> None:
+    verdict = decide(measured(0.70, 0.90, 0.80), {1.0: mix}, GATE)
+    assert not verdict.accepted and says in verdict.reason
+
+
+def test_lenient_takes_a_gain_that_is_not_sure() -> None:
+    verdict = decide(measured(0.7, 0.9, 0.8), {1.0: measured(0.701, 0.9, 0.8)}, replace(GATE, accept="lenient"))
+    assert verdict.accepted
+
+
+def test_tatoeba_in_lasers_layout_and_as_tsv(tmp_path: Path) -> None:
+    (tmp_path / "tatoeba.deu-eng.deu").write_text("die Katze\ndas Meer\n", "utf-8")
+    (tmp_path / "tatoeba.deu-eng.eng").write_text("the cat\nthe sea\n", "utf-8")
+    write(tmp_path / "tatoeba.swh-eng.tsv", [("sw", "en", "paka", "cat")])
+    pools = read_regression([f"tatoeba:{tmp_path}"], 1)
+    assert {name: [(p.source, p.target) for p in pairs] for name, pairs in pools.items()} == {
+        "deu": [("die Katze", "the cat")],
+        "swh": [("paka", "cat")],
+    }
+
+
+def test_the_cpu_launcher_of_accelerate_is_recognised() -> None:
+    parent = ["python", "accelerate", "launch", "--cpu", "--num_processes", "3", "-m", "labse_search.finetune"]
+    started = {"ACCELERATE_USE_CPU": "True", "MASTER_PORT": "29500"}
+    assert wanted_processes(started, parent) == 3
+    assert wanted_processes(started, ["accelerate", "--num-processes=2"]) == 2
+    assert wanted_processes({**started, "RANK": "0"}, parent) == 1
+    assert wanted_processes({}, parent) == 1 and wanted_processes(started, ["python"]) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_of_accelerate_train_as_one(config: FinetuneConfig, tiny_labse: Path, tmp_path: Path) -> None:
+    """The same losses at every step, by `accelerate launch` with two processes and by one."""
+    common = ["--train", *config.train, "--dev", *config.dev, "--model", str(tiny_labse), "--max-steps", "6"]
+    common += ["--global-batch-size", "40", "--mini-batch-size", "0", "--accept", "lenient", "--learning-rate", "1e-3"]
+    quiet = tmp_path / "still"
+    still(tiny_labse, quiet)
+    common[common.index(str(tiny_labse))] = str(quiet)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    for name, command in (("two", [*launch, "-m"]), ("one", [sys.executable, "-m"])):
+        done = subprocess.run(
+            [*command, "labse_search.finetune", *common, "--output", str(tmp_path / name)],
+            capture_output=True,
+            text=True,
+        )
+        assert f"{'2' if name == 'two' else '1'} processes × " in done.stdout, done.stdout + done.stderr
+    one, two = (losses(next(tmp_path.glob(f"{name}*"))) for name in ("one", "two"))
+    np.testing.assert_allclose(one, two, rtol=1e-4)
+    assert len(one) == 6 and len(set(one)) > 1
+
+
+def still(source: Path, target: Path) -> None:
+    """A copy without dropout, which two processes draw differently."""
+    model = SentenceTransformer(str(source), device="cpu")
+    model[0].auto_model.config.hidden_dropout_prob = 0.0
+    model[0].auto_model.config.attention_probs_dropout_prob = 0.0
+    model.save(str(target), create_model_card=False)
+
+
+def losses(run: Path) -> list[float]:
+    lines = (run / "run" / "history.jsonl").read_text("utf-8").splitlines()
+    return [entry["loss"] for entry in map(json.loads, lines) if "loss" in entry]
+
+
+def digest(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def write(file: Path, rows: list[tuple[str, ...]]) -> None:
+    file.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
