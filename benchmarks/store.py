@@ -27,7 +27,7 @@ from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import NO_FILTER, Store, wire
 from labse_search.store.edge import EdgeStore
-from labse_search.store.shard import OVERSAMPLING
+from labse_search.store.engine import OVERSAMPLING
 
 NAME = "benchmark"
 FINGERPRINT = "b" * 64

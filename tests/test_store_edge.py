@@ -23,8 +23,8 @@ from labse_search.errors import CollectionDamaged, StoreUnavailable
 from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import wire
+from labse_search.store.disk import copy_tree
 from labse_search.store.edge import EdgeStore
-from labse_search.store.shard import copy_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = CollectionSpec(dimension=256, fingerprint="a" * 64, model="labse-mini")

@@ -32,8 +32,10 @@ from filelock import FileLock, Timeout
 from labse_search.errors import UserError
 from labse_search.records import CollectionSpec, Filter
 from labse_search.store import wire
+from labse_search.store.disk import RESERVE_MB, check_disk, remove_folder
+from labse_search.store.engine import optimize_folder
 from labse_search.store.payload import FACET_FIELDS, check_name, check_spec, missing
-from labse_search.store.shard import RESERVE_MB, Collection, check_disk, optimize_folder, read_spec, remove_folder
+from labse_search.store.shard import Collection, read_spec
 from labse_search.store.words import SparseRows
 
 log = logging.getLogger(__name__)

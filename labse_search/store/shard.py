@@ -12,7 +12,6 @@ then carried over and the copy takes its place.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import logging
@@ -32,16 +31,20 @@ import qdrant_edge as qe
 from labse_search.errors import CollectionDamaged, StoreUnavailable
 from labse_search.records import CollectionSpec, Filter
 from labse_search.similarity import Vectors, check_vectors
-from labse_search.store.payload import (
-    INTEGER_FIELDS,
-    KEYWORD_FIELDS,
-    MEANING,
-    NUMBER_FIELDS,
-    WORDS,
-    Payload,
-    check_model,
-    conditions,
+from labse_search.store.disk import RESERVE_MB, check_disk, copy_tree, remove_folder, used_bytes
+from labse_search.store.engine import (
+    HNSW_EF,
+    OVERSAMPLING,
+    PASSING,
+    config,
+    filter_of,
+    indexes,
+    open_shard,
+    point,
+    scroll,
+    stops_when_opened,
 )
+from labse_search.store.payload import MEANING, WORDS, Payload, check_model
 from labse_search.store.wire import write_private
 from labse_search.store.words import SparseRows
 
@@ -54,18 +57,7 @@ REST_SECONDS = 2.0  # without a write, then the shard is flushed and its count r
 QUIET_SECONDS = 15.0  # without a write, then it is optimised if that pays
 RETRY_SECONDS = 3600.0  # after optimising in the background failed, usually for want of disk space
 PENDING_QUIET, PENDING_BUSY = 5_000, 50_000  # unindexed points that make optimising pay: at rest, while writing
-RESERVE_MB = 256  # a full disk kills the engine (it writes through memory maps), so writing stops before
 FLUSH_POINTS = 10_000  # unflushed at most: after a kill they are read again from the log, 20,000 a second
-# Measured on 100,000 x 768 overlapping clusters (benchmarks/store.py): recall@10 0.999 at 0.5 ms inside the engine;
-# ef 128 gives 0.997, ef 16 0.87. Without oversampling int8 stays at 0.986 whatever ef is.
-HNSW_M, HNSW_EF_CONSTRUCT, HNSW_EF = 16, 128, 256
-OVERSAMPLING = 2.0
-INDEX_KILOBYTES = 1_000  # of vectors in a segment that make an index pay: 340 of 768 dimensions
-
-FREE_SECONDS = 10.0
-_LOCKED = "WouldBlock"
-_PASSING = (_LOCKED, "Permission denied", "No space left", "Too many open files", "Cannot allocate memory")  # no damage
-
 T = TypeVar("T")
 
 
@@ -97,8 +89,8 @@ class Collection:
         """The folder with an empty shard, whole or not at all."""
         fresh = folder.with_name(f".new-{folder.name}-{os.getpid()}-{threading.get_ident()}")
         (fresh / "shard-1").mkdir(parents=True)
-        shard = qe.EdgeShard.create(str(fresh / "shard-1"), _config(spec.dimension))
-        for field, schema in _indexes():
+        shard = qe.EdgeShard.create(str(fresh / "shard-1"), config(spec.dimension))
+        for field, schema in indexes():
             shard.update(qe.UpdateOperation.create_field_index(field, schema))
         shard.flush()
         shard.close()
@@ -117,13 +109,15 @@ class Collection:
             raise damaged(self.name, f"its folder {shard_name} is missing")
         mark = self.folder / "opening"
         if mark.exists():  # the process died in here last time: by the engine's hand, or by accident?
-            _probe(self.name, path)
+            status = stops_when_opened(path)
+            if status:
+                raise damaged(self.name, f"the engine stops with status {status} when it opens it")
         mark.touch()
         try:
-            shard = _load_when_free(path)
+            shard = open_shard(path)
             count = shard.count(qe.CountRequest(exact=True))
         except Exception as error:  # the engine raises nothing narrower
-            if any(passing in str(error) for passing in _PASSING):
+            if any(passing in str(error) for passing in PASSING):
                 raise StoreUnavailable(f'The collection "{self.name}" cannot be opened: {_short(error)}') from error
             raise damaged(self.name, f"the engine cannot open it: {_short(error)}") from error
         finally:
@@ -177,7 +171,7 @@ class Collection:
         array = check_vectors(vectors, self.spec.dimension, len(payloads))
         for start in range(0, len(payloads), BATCH):
             rows = range(start, min(start + BATCH, len(payloads)))
-            points = [_point(payloads[row], array[row], *words.row(row)) for row in rows]
+            points = [point(payloads[row], array[row], *words.row(row)) for row in rows]
             self._write(qe.UpdateOperation.upsert_points(points), [payloads[row]["point"] for row in rows])
 
     def delete(self, where: Filter) -> None:
@@ -232,11 +226,11 @@ class Collection:
     def _query(
         self, query: qe.Query, limit: int, where: Filter, params: qe.SearchParams | None
     ) -> list[tuple[Payload, float]]:
-        request = qe.QueryRequest(limit, query=query, filter=_filter(where), params=params, with_payload=True)
+        request = qe.QueryRequest(limit, query=query, filter=filter_of(where), params=params, with_payload=True)
         return [(point.payload, float(point.score)) for point in self._read(lambda shard: shard.query(request))]
 
     def page(self, where: Filter, offset: str | None, limit: int) -> tuple[list[Payload], str | None]:
-        request = qe.ScrollRequest(offset=offset, limit=limit, filter=_filter(where), with_payload=True)
+        request = qe.ScrollRequest(offset=offset, limit=limit, filter=filter_of(where), with_payload=True)
         records, following = self._read(lambda shard: shard.scroll(request))
         return [record.payload for record in records], None if following is None else str(following)
 
@@ -245,8 +239,8 @@ class Collection:
         found: list[tuple[int, str]] = []
         offset = None
         while True:
-            request = qe.ScrollRequest(offset=offset, limit=PAGE, filter=_filter(where), with_payload=["index"])
-            records, offset = self._read(functools.partial(_scroll, request))
+            request = qe.ScrollRequest(offset=offset, limit=PAGE, filter=filter_of(where), with_payload=["index"])
+            records, offset = self._read(functools.partial(scroll, request))
             found += [(record.payload["index"], str(record.id)) for record in records]
             if offset is None:
                 return sorted(found)
@@ -264,11 +258,11 @@ class Collection:
         return [str(record.id) for record in records], rows.reshape(len(records), self.spec.dimension)
 
     def count(self, where: Filter) -> int:
-        request = qe.CountRequest(exact=True, filter=_filter(where))
+        request = qe.CountRequest(exact=True, filter=filter_of(where))
         return int(self._read(lambda shard: shard.count(request)))
 
     def facet(self, field: str, where: Filter) -> list[tuple[str, int]]:
-        request = qe.FacetRequest(field, limit=1_000_000, exact=True, filter=_filter(where))
+        request = qe.FacetRequest(field, limit=1_000_000, exact=True, filter=filter_of(where))
         hits = self._read(lambda shard: shard.facet(request)).hits
         return [(hit.value, hit.count) for hit in hits if hit.count]  # the engine remembers what it lost, with 0
 
@@ -276,8 +270,8 @@ class Collection:
         """Point ids, a page at a time; what is deleted or changed meanwhile does not disturb it."""
         offset = None
         while True:
-            request = qe.ScrollRequest(offset=offset, limit=PAGE, filter=_filter(where), with_payload=False)
-            records, offset = self._read(functools.partial(_scroll, request))
+            request = qe.ScrollRequest(offset=offset, limit=PAGE, filter=filter_of(where), with_payload=False)
+            records, offset = self._read(functools.partial(scroll, request))
             if records:
                 yield [str(record.id) for record in records]
             if offset is None:
@@ -330,7 +324,7 @@ class Collection:
 
     def _take_over(self, copy: Path, written: int) -> None:
         """Carry over what was written since the copy was made, then let the copy serve."""
-        shard = _load(copy)
+        shard = open_shard(copy)
         touched = self._touched
         assert touched is not None
         while len(touched) > BATCH:
@@ -408,144 +402,6 @@ def damaged(collection: str, why: str) -> CollectionDamaged:
         f'The collection "{collection}" is damaged: {why}. Your documents are safe: '
         "`python -m labse_search.library check --repair` builds it again from them."
     )
-
-
-def check_disk(folder: Path, reserve_mb: int) -> None:
-    """StoreUnavailable if so little is free that the engine might meet a full disk."""
-    free_mb = shutil.disk_usage(folder).free >> 20
-    if free_mb < reserve_mb:
-        raise StoreUnavailable(
-            f"The disk that holds {folder} is full: {free_mb} MB are free, {reserve_mb} MB must stay. Nothing more was "
-            "stored; searching goes on. Free some space and try again."
-        )
-
-
-def remove_folder(folder: Path) -> None:
-    """Gone in one step, so that a kill leaves a leftover with a dot and never half a collection."""
-    gone = folder.with_name(f".dropped-{folder.name}-{time.time_ns()}")
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(folder, gone)
-        shutil.rmtree(gone)
-
-
-def optimize_folder(path: Path) -> None:
-    """Optimise the shard in `path`, which nobody else has open. Blocks, and holds the interpreter all the while."""
-    shard = qe.EdgeShard.load(str(path))
-    shard.optimize()
-    shard.flush()
-    shard.close()
-
-
-def copy_tree(source: Path, target: Path) -> None:
-    """Copy a folder without filling the holes of its files: the engine sets aside 32 MB at a time."""
-    target.mkdir()
-    for path in sorted(source.rglob("*")):
-        to = target / path.relative_to(source)
-        if path.is_dir():
-            to.mkdir()
-        else:
-            _copy_sparse(path, to)
-
-
-def used_bytes(path: Path) -> int:
-    status = path.lstat()
-    return getattr(status, "st_blocks", status.st_size // 512) * 512
-
-
-def _copy_sparse(source: Path, target: Path) -> None:
-    if not hasattr(os, "SEEK_DATA"):
-        shutil.copyfile(source, target)
-        return
-    with source.open("rb") as reader, target.open("wb") as writer:
-        size, at = os.fstat(reader.fileno()).st_size, 0
-        while at < size:
-            try:
-                start = os.lseek(reader.fileno(), at, os.SEEK_DATA)
-            except OSError:  # only a hole is left
-                break
-            at = os.lseek(reader.fileno(), start, os.SEEK_HOLE)
-            reader.seek(start)
-            writer.seek(start)
-            left = at - start
-            while left:
-                part = reader.read(min(left, 8 << 20))
-                writer.write(part)
-                left -= len(part)
-        writer.truncate(size)
-
-
-def _load(path: Path) -> qe.EdgeShard:
-    try:
-        return qe.EdgeShard.load(str(path))
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":  # the engine's, on damaged files; no Exception, so turned into one
-            raise RuntimeError(str(error)) from error
-        raise
-
-
-def _load_when_free(path: Path) -> qe.EdgeShard:
-    """A predecessor's files are locked until the system has taken them back."""
-    deadline = time.monotonic() + FREE_SECONDS
-    while True:
-        try:
-            return _load(path)
-        except Exception as error:
-            if _LOCKED not in str(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(0.02)
-
-
-def _probe(name: str, path: Path) -> None:
-    """Open the shard in a child first: if the engine aborts, it takes only the child with it."""
-    code = (
-        "import sys, qdrant_edge as qe; shard = qe.EdgeShard.load(sys.argv[1]); "
-        "shard.count(qe.CountRequest(exact=True)); shard.close()"
-    )
-    probe = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=False)
-    if probe.returncode:
-        raise damaged(name, f"the engine stops with status {probe.returncode} when it opens it")
-
-
-def _config(dimension: int) -> qe.EdgeConfig:
-    return qe.EdgeConfig(
-        vectors={MEANING: qe.EdgeVectorParams(size=dimension, distance=qe.Distance.Dot)},
-        sparse_vectors={WORDS: qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf)},
-        hnsw_config=qe.HnswIndexConfig(m=HNSW_M, ef_construct=HNSW_EF_CONSTRUCT, full_scan_threshold=10_000),
-        quantization_config=qe.ScalarQuantizationConfig(qe.ScalarType.Int8, quantile=0.99),
-        optimizers=qe.EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=INDEX_KILOBYTES),
-        wal_enabled=True,
-    )
-
-
-def _indexes() -> list[tuple[str, qe.PayloadSchemaType]]:
-    schemas = [(field, qe.PayloadSchemaType.Keyword) for field in KEYWORD_FIELDS]
-    schemas += [(field, qe.PayloadSchemaType.Float) for field in NUMBER_FIELDS]
-    return schemas + [(field, qe.PayloadSchemaType.Integer) for field in INTEGER_FIELDS]
-
-
-def _point(payload: Payload, vector: Vectors, terms: list[int], weights: list[float]) -> qe.Point:
-    kept = {key: value for key, value in payload.items() if key != "point"}
-    vectors: dict[str, Any] = {MEANING: vector.tolist(), WORDS: qe.SparseVector(terms, weights)}
-    return qe.Point(payload["point"], vectors, kept)
-
-
-def _scroll(request: qe.ScrollRequest, shard: qe.EdgeShard) -> tuple[list[Any], Any]:
-    return shard.scroll(request)
-
-
-def _filter(where: Filter) -> qe.Filter | None:
-    must: list[Any] = []
-    must_not: list[Any] = []
-    for field, relation, value in conditions(where):
-        if relation == "any":
-            must.append(qe.FieldCondition(field, match=qe.MatchAny(value)))
-        elif relation == "none":
-            must_not.append(qe.FieldCondition(field, match=qe.MatchAny(value)))
-        elif relation == "from":
-            must.append(qe.FieldCondition(field, range=qe.RangeFloat(gte=value)))
-        else:
-            must.append(qe.FieldCondition(field, range=qe.RangeFloat(lt=value)))
-    return qe.Filter(must=must or None, must_not=must_not or None) if must or must_not else None
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
