@@ -31,7 +31,7 @@ from indexer.sentences import (
     sentences,
 )
 from labse_search.encoder import Tokenizer
-from labse_search.records import UNIT_SEPARATOR, Extraction, Place, Segment
+from labse_search.records import UNIT_SEPARATOR, UNKNOWN_LANGUAGE, Extraction, Place, Segment
 
 VERSION = 1  # raise it when the same text gives other segments: stored ones then no longer fit
 BATCH = 4096  # segments counted in one call: bounds the memory of their tokens
@@ -251,7 +251,8 @@ def _segments(extraction: Extraction, text: str, groups: Sequence[Group]) -> Ite
         seen = start
         place = _at_line(extraction.units[unit].place, newlines)
         spans = tuple((s.start - start, s.end - start) for s in group)
-        yield Segment(index, start, end, text[start:end], group[0].language, place, spans)
+        language = next((s.language for s in group if s.language != UNKNOWN_LANGUAGE), UNKNOWN_LANGUAGE)
+        yield Segment(index, start, end, text[start:end], language, place, spans)
 
 
 def _at_line(place: Place, newlines: int) -> Place:

@@ -17,6 +17,7 @@ import regex
 import sentencex
 
 from indexer.language import BLOCK
+from labse_search.records import UNKNOWN_LANGUAGE
 
 # Stands where half of a surrogate pair stood, which no encoder takes: white space that nothing reaches across.
 HOLE = "\x1f"
@@ -85,7 +86,7 @@ def line_borders(text: str) -> list[tuple[int, int]]:
         return []
     borders = {match.end(): PARAGRAPH for match in _BLANK_LINES.finditer(text)}
     lines = text.split("\n")
-    lengths = sorted(len(line.rstrip()) for line in lines)
+    lengths = sorted(len(line.rstrip()) for line in lines if line.strip()) or [0]
     # The column where the text is wrapped; one over-long link does not move it.
     width = lengths[len(lengths) * 9 // 10]
     at = 0
@@ -145,14 +146,14 @@ def _ends_in(text: str, start: int, end: int, language: str) -> Iterator[int]:
             start + sentence["end_index"] for sentence in sentencex.get_sentence_boundaries(language, text[start:upto])
         ]
         if upto not in (paragraph, end):
-            ends.pop()  # the last sentence goes on: asked for again, from its beginning
+            ends = ends[:-1]  # the last sentence goes on: asked for again, from its beginning
         yield from ends
         start = ends[-1] if ends else upto
 
 
 def _spans(text: str, borders: dict[int, int], starts: list[int], languages: Sequence[str]) -> Iterator[Sentence]:
     """The stretches between borders, without white space at their ends, none longer than MAX_CODE_POINTS."""
-    start, pending, before = 0, SENTENCE, ""
+    start, pending, before = 0, SENTENCE, UNKNOWN_LANGUAGE
     borders[len(text)] = MUST
     for end, border in sorted(borders.items()):
         piece = text[start:end]
@@ -160,11 +161,12 @@ def _spans(text: str, borders: dict[int, int], starts: list[int], languages: Seq
         right = start + len(piece.rstrip())
         if left < right:
             language = languages[max(0, bisect_right(starts, (left + right) // 2) - 1)]
-            pending = MUST if before and language != before else pending
+            if pending == MUST or UNKNOWN_LANGUAGE not in (before, language) and language != before:
+                pending, before = MUST, UNKNOWN_LANGUAGE
             for a, b in _short(text, left, right):
                 yield Sentence(a, b, pending, False, language)
                 pending = SENTENCE
-            pending, before = border, language
+            pending, before = border, before if language == UNKNOWN_LANGUAGE else language
         else:
             pending = max(pending, border)
         start = end

@@ -238,6 +238,12 @@ def test_no_segment_crosses_a_unit_a_row_or_a_language() -> None:
     assert [(segment.text, segment.language) for segment in split.segments] == [(german, "de"), (russian, "ru")]
 
 
+def test_a_line_of_unknown_language_stays_with_its_neighbours() -> None:
+    german = "Das Haus steht am Fluss und hat einen Garten."
+    split = segmenter().split(document(f"Москва\n\n{german}\n\nМосква"))
+    assert [segment.language for segment in split.segments] == ["de"]
+
+
 def test_the_place_is_that_of_the_unit_and_the_line_is_counted_on() -> None:
     text = "One.\n\nTwo two two.\nThree three.\n\n\nFour four four."
     split = segmenter(sentences=1).split(document(text, text, place={"line": 10, "section": "Salt"}))
