@@ -73,7 +73,8 @@ def test_a_file_is_not_a_model(tmp_path: Path) -> None:
 def _refusal(name: str, **environment: str) -> str:
     """What a fresh process says about a hub name, with an empty cache."""
     code = (
-        "import sys\nfrom labse_search.encoder import hub, load_encoder\nfrom labse_search.errors import ModelUnavailable\n"
+        "import sys\nfrom labse_search.encoder import hub, load_encoder\n"
+        "from labse_search.errors import ModelUnavailable\n"
         "hub.ANSWER_SECONDS = 1.0\n"
         "try:\n    load_encoder(sys.argv[1])\nexcept ModelUnavailable as error:\n    print(error)"
     )

@@ -14,14 +14,14 @@ from functools import lru_cache
 
 import torch
 
+_AT_START: int = torch.get_num_threads()  # read before anybody changes it
 WORTH = 1.2  # bfloat16 must be this much faster: below, its rounding is not worth it
 
 
 def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use, and no more than torch found at its start (which heeds OMP_NUM_THREADS)."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, _AT_START)
 
 
 def set_threads(threads: int | None) -> int:

@@ -48,25 +48,26 @@ class ModelTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, special tokens included where the model adds them."""
-        ids: list[list[int]] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            part = [self._spaced(text)[0] for text in texts[start : start + TEXTS_AT_ONCE]]
-            encodings = self._tokenizer.encode_batch_fast(part, add_special_tokens=self.special)
-            ids.extend(encoding.ids for encoding in encodings)
-        return ids
+        return [ids for start in range(0, len(texts), TEXTS_AT_ONCE) for ids in self._ids(texts, start)]
 
     def flat_ids(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """All ids in one array, and the (n,) lengths; a text longer than the window is a ValueError."""
-        ids = self.ids(texts)
-        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-        if len(ids) and lengths.max() > self.max_tokens:
-            n = int(lengths.argmax())
-            raise ValueError(
-                f"text {n} has {lengths[n]} tokens, the model reads {self.max_tokens}: cut it first "
-                f"(it begins {texts[n][:40]!r})"
-            )
-        flat = np.fromiter((id for text in ids for id in text), dtype=np.int64, count=int(lengths.sum()))
-        return flat, lengths
+        parts: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+        lengths: list[int] = []
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            for ids in self._ids(texts, start):
+                if len(ids) > self.max_tokens:
+                    raise ValueError(
+                        f"text {len(lengths)} has {len(ids)} tokens, the model reads {self.max_tokens}: cut it first "
+                        f"(it begins {texts[len(lengths)][:40]!r})"
+                    )
+                parts.append(np.array(ids, dtype=np.int64))
+                lengths.append(len(ids))
+        return np.concatenate(parts), np.array(lengths, dtype=np.int64)
+
+    def _ids(self, texts: Sequence[str], start: int) -> list[list[int]]:
+        part = [self._spaced(text)[0] for text in texts[start : start + TEXTS_AT_ONCE]]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(part, add_special_tokens=self.special)]
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Code-point (start, end) of every token of one text, special tokens left out, never truncated."""
