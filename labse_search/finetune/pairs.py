@@ -62,7 +62,7 @@ def read_pairs(specification: str) -> list[TrainingPair]:
     try:
         if kind == "tmx":
             return list(_read_tmx(file, weight))
-        with _open(file) as lines:
+        with open_text(file) as lines:
             if kind in ("jsonl", "json", "ndjson"):
                 return list(_read_jsonl(lines, file, weight))
             if kind == "csv":
@@ -91,7 +91,8 @@ def _kind(file: Path) -> str:
     return suffixes[-1] if suffixes and suffixes[-1] in ("csv", "jsonl", "json", "ndjson", "tmx") else "tsv"
 
 
-def _open(file: Path) -> TextIO:
+def open_text(file: Path) -> TextIO:
+    """UTF-8 text, compressed or not; a byte order mark is no text."""
     if file.suffix == ".gz":
         return gzip.open(file, "rt", encoding="utf-8-sig", newline="")
     if file.suffix == ".xz":
@@ -197,7 +198,7 @@ def _read_aligned(source: Path, target: Path, weight: float) -> Iterator[Trainin
         if not file.is_file():
             raise UserError(f"{file}: there is no such file (of the two line-aligned files {source},{target}).")
     languages = [_suffix_language(file) for file in (source, target)]
-    with _open(source) as left, _open(target) as right:
+    with open_text(source) as left, open_text(target) as right:
         lines = [left.read().splitlines(), right.read().splitlines()]
     if len(lines[0]) != len(lines[1]):
         raise UserError(

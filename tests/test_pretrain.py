@@ -1,0 +1,233 @@
+"""Masked batches, growing encoders, vocabularies, and whole pre-training runs that fine-tuning goes on from."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from labse_search.errors import UserError
+from labse_search.evaluate.pairs import pair_accuracy
+from labse_search.finetune import FinetuneConfig, finetune
+from labse_search.finetune.model import SHIPPED
+from labse_search.finetune.pairs import read_pairs
+from labse_search.pretrain import PretrainConfig, pretrain
+from labse_search.pretrain.corpus import read_corpus, smoothed
+from labse_search.pretrain.masking import KindBatchSampler, MaskedDataset, MaskingCollator
+from labse_search.pretrain.stacking import grow, new_encoder
+from labse_search.pretrain.vocabulary import train_vocabulary
+
+ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
+GERMAN = "katze hund haus wasser meer fluss stadt brücke markt brot salz wind regen sonne nacht tag".split()
+
+
+def rows(count: int) -> list[tuple[str, str]]:
+    chosen = random.Random(0)
+    picks = [chosen.sample(range(16), 4) for _ in range(count)]
+    return [(" ".join(ENGLISH[at] for at in pick), " ".join(GERMAN[at] for at in pick)) for pick in picks]
+
+
+@pytest.fixture(scope="module")
+def corpus_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("corpus") / "en-de.tsv"
+    file.write_text("".join(f"en\tde\t{source}\t{target}\n" for source, target in rows(600)), "utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def config(corpus_file: Path, tmp_path_factory: pytest.TempPathFactory) -> PretrainConfig:
+    return PretrainConfig(
+        pairs=(str(corpus_file),),
+        output=str(tmp_path_factory.mktemp("made") / "encoder"),
+        vocabulary=200,
+        hidden=32,
+        heads=4,
+        stages=(1, 2),
+        steps=(60, 40),
+        window=24,
+        global_batch_size=32,
+        learning_rate=5e-3,
+        held_out=60,
+        masked=0.3,
+    )
+
+
+@pytest.fixture(scope="module")
+def encoder(config: PretrainConfig) -> Path:
+    said: list[str] = []
+    result = pretrain(config, say=said.append)
+    before, *after = result.losses
+    assert [set(losses) for losses in result.losses] == [{"mlm", "tlm"}] * 3
+    assert after[-1]["mlm"] < before["mlm"] - 1 and after[-1]["tlm"] < before["tlm"] - 1
+    assert any("1 layers × 60 steps, 2 layers × 40 steps" in line for line in said)
+    return result.path
+
+
+def test_the_folder_is_a_labse_stack(encoder: Path) -> None:
+    model = SentenceTransformer(str(encoder), device="cpu")
+    assert [type(module).__name__ for module in model] == ["Transformer", "Pooling", "Dense", "Normalize"]
+    assert model[0].auto_model.config.num_hidden_layers == 2 and model[1].pooling_mode == "cls"
+    assert np.linalg.norm(model.encode(["cat sea"])[0]) == pytest.approx(1, abs=1e-5)
+    assert {file.name for file in (encoder / "run").iterdir()} >= {"config.json", "metrics.json", "history-1.jsonl"}
+    assert not encoder.with_name("encoder.partial").exists()
+
+
+def test_fine_tuning_goes_on_from_it(encoder: Path, corpus_file: Path, tmp_path: Path) -> None:
+    result = finetune(
+        FinetuneConfig(
+            train=(str(corpus_file),),
+            model=str(encoder),
+            output=str(tmp_path / "tuned"),
+            max_steps=25,
+            global_batch_size=64,
+            learning_rate=5e-3,
+            scale=20,
+            alphas=(1.0,),
+            dev_fraction=0.2,
+        )
+    )
+    assert result.before and result.after and result.after.accuracy > result.before.accuracy + 0.1
+
+
+def test_another_encoder_can_be_the_start(encoder: Path, config: PretrainConfig, tmp_path: Path) -> None:
+    more = replace(config, init=str(encoder), stages=(3,), steps=(5,), output=str(tmp_path / "more"))
+    result = pretrain(more)
+    assert result.losses[-1]["tlm"] < 5
+    model = SentenceTransformer(str(result.path), device="cpu")
+    assert model[0].auto_model.config.num_hidden_layers == 3
+
+
+def test_a_static_start_is_the_static_model_before_any_step(tmp_path: Path, shared: Path) -> None:
+    pairs = read_pairs(str(shared / "data" / "dev" / "dev.en-fr.tsv.xz"))[:200]
+    lines = tmp_path / "lines.tsv"
+    lines.write_text("".join(f"{pair.source}\t{pair.target}\n" for pair in pairs), "utf-8")
+    result = pretrain(
+        PretrainConfig(
+            pairs=(str(lines),),
+            init_static=str(SHIPPED),
+            output=str(tmp_path / "encoder"),
+            stages=(2,),
+            steps=(0,),
+            held_out=0,
+        )
+    )
+    accuracies = []
+    for folder in (SHIPPED, result.path):
+        model = SentenceTransformer(str(folder), device="cpu").float()
+        vectors = [model.encode([getattr(pair, side) for pair in pairs]) for side in ("source", "target")]
+        accuracies.append(pair_accuracy(*vectors).mean)
+    assert accuracies[0] > 0.8 and accuracies[1] > accuracies[0] - 0.04
+
+
+def test_layers_are_copied_upwards_and_nothing_else_changes() -> None:
+    torch.manual_seed(0)
+    small = new_encoder(vocabulary=50, hidden=16, heads=2, layers=2, window=16, pad=0)
+    tall = grow(small, 4)
+    layers, taller = small.bert.encoder.layer, tall.bert.encoder.layer
+    for at in range(4):
+        for one, other in zip(layers[at % 2].parameters(), taller[at].parameters(), strict=True):
+            assert torch.equal(one, other) and one.data_ptr() != other.data_ptr()
+    assert torch.equal(small.bert.embeddings.word_embeddings.weight, tall.bert.embeddings.word_embeddings.weight)
+    assert torch.equal(small.cls.predictions.bias, tall.cls.predictions.bias)
+    assert tall.cls.predictions.decoder.weight is tall.bert.embeddings.word_embeddings.weight
+    assert tall.config.num_hidden_layers == 4
+    with pytest.raises(UserError, match="Stages grow"):
+        grow(tall, 2)
+
+
+def masked_batch(masked: float) -> tuple[dict[str, torch.Tensor], MaskedDataset, MaskingCollator]:
+    pairs = rows(400)
+    tokenizer = train_vocabulary(
+        iter([text for pair in pairs for text in pair]), size=200, pieces="wordpiece", window=24
+    )
+    data = MaskedDataset(tokenizer, [source for source, _ in pairs], pairs)
+    collator = MaskingCollator(tokenizer, window=24, masked=masked, seed=0)
+    torch.manual_seed(0)
+    return collator([data[row] for row in range(400, 800)]), data, collator
+
+
+@pytest.mark.parametrize("masked", [0.15, 0.2])
+def test_the_share_of_masked_tokens(masked: float) -> None:
+    batch, _, collator = masked_batch(masked)
+    special = torch.isin(batch["input_ids"], torch.tensor([0, 2, 3]))
+    guessed = batch["labels"] != -100
+    words = int((~special | guessed).sum())
+    assert int(guessed.sum()) / words == pytest.approx(masked, abs=0.02)
+    replaced = batch["input_ids"][guessed] == collator.tokenizer.mask_token_id
+    assert float(replaced.float().mean()) == pytest.approx(0.8, abs=0.06)
+    assert not torch.isin(batch["labels"][guessed], torch.tensor([0, 2, 3])).any()
+
+
+def test_a_pair_is_laid_out_without_a_trace_of_its_languages() -> None:
+    batch, _, _ = masked_batch(0.2)
+    assert set(batch) == {"input_ids", "attention_mask", "position_ids", "labels"}  # no language, no segment ids
+    ids, positions = batch["input_ids"][0].tolist(), batch["position_ids"][0].tolist()
+    assert ids[0] == 2 and ids.count(3) == 2
+    first = ids.index(3)
+    assert positions[: first + 1] == list(range(first + 1)) and positions[first + 1] == 0
+    _, data, collator = masked_batch(0.2)
+    starts = Counter(tuple(collator._lay([10, 11], [20])[0][1:2]) for _ in range(200))
+    assert 60 < starts[(10,)] < 140  # either side comes first
+
+
+def test_whole_batches_are_of_one_kind() -> None:
+    _, data, _ = masked_batch(0.2)
+    sampler = KindBatchSampler(data, 16, 60, pair_share=0.5, seed=1)
+    kinds = [{row >= 400 for row in batch} for batch in sampler]
+    assert all(len(kind) == 1 for kind in kinds) and len(kinds) == 60
+    assert 15 < sum(kind == {True} for kind in kinds) < 45
+    assert list(sampler) == list(sampler)
+    only_lines = MaskedDataset(collator_tokenizer(), ["cat dog"], [])
+    assert all(row == 0 for batch in KindBatchSampler(only_lines, 2, 3, pair_share=0.5, seed=0) for row in batch)
+
+
+def collator_tokenizer() -> object:
+    return train_vocabulary(iter(["cat dog"] * 3), size=100, pieces="wordpiece", window=24)
+
+
+def test_smoothing_lifts_the_small_language() -> None:
+    lines = [("en", f"english line {n}") for n in range(1000)] + [("sw", f"swahili line {n}") for n in range(10)]
+    counts = Counter(text.split()[0] for text in smoothed(lines, 0.3, 0))
+    expected = 1010 * 10**0.3 / (1000**0.3 + 10**0.3)
+    assert counts["swahili"] == pytest.approx(expected, abs=2) and sum(counts.values()) == pytest.approx(1010, abs=2)
+
+
+@pytest.mark.parametrize("pieces", ["wordpiece", "unigram"])
+def test_vocabularies_are_cased_and_wrap_in_special_tokens(pieces: str) -> None:
+    tokenizer = train_vocabulary(iter(["Berlin ist Berlin", "berlin 東京"] * 5), size=60, pieces=pieces, window=32)  # type: ignore[arg-type]
+    ids = tokenizer("Berlin")["input_ids"]
+    assert tokenizer.convert_ids_to_tokens([ids[0], ids[-1]]) == ["[CLS]", "[SEP]"]
+    assert tokenizer("Berlin")["input_ids"] != tokenizer("berlin")["input_ids"]
+    assert tokenizer.unk_token_id not in tokenizer("東京")["input_ids"]
+
+
+def test_held_out_text_is_not_trained_on(corpus_file: Path) -> None:
+    corpus = read_corpus([], [str(corpus_file)], held_out=50, seed=0)
+    held = {text for pair in corpus.held_pairs for text in (pair.source, pair.target)}
+    assert len(corpus.held_pairs) == 50 and not held & {line for _, line in corpus.lines}
+    assert not {line for _, line in corpus.held_lines} & {line for _, line in corpus.lines}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"stages": (2, 4), "steps": (5,)}, "give as many"),
+        ({"stages": (4, 2), "steps": (5, 5)}, "at least the layers"),
+        ({"init": "a", "init_static": "b"}, "one or from the other"),
+        ({"pairs": ()}, "no lines of text"),
+        ({"text": ("xx=/no/such/file.txt",)}, "no such file"),
+        ({"hidden": 30}, "does not divide among --heads"),
+        ({"init": "no/such/encoder"}, "no encoder there"),
+    ],
+)
+def test_what_a_person_can_fix_is_said(
+    config: PretrainConfig, tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        pretrain(replace(config, output=str(tmp_path / "new"), **changes))  # type: ignore[arg-type]
