@@ -134,7 +134,7 @@ def _warm_up(settings: Settings, library: Library, searchers: Searchers) -> None
     known = library.ledger.collections().get(settings.collection)
     try:
         searchers.encoder(known[0] if known else settings.model or default_model()).encode(["warm"])
-        searchers.searcher(settings.collection)
+        searchers.searcher(settings.collection).search("warm up")
     except CollectionMissing:
         return  # nothing indexed yet
     except UserError as error:

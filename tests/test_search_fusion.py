@@ -34,7 +34,9 @@ def test_coverage_weighs_words_by_their_letters() -> None:
 
 
 def test_passages_that_differ_in_spaces_only_are_one() -> None:
-    kept = collapse([found("a", "The sea is rising."), found("b", "The sea  is rising"), found("c", "Bread")], {})
+    ranking = [found("a", "The sea is rising."), found("b", "The sea  is rising"), found("c", "Bread")]
+    apart = dict(zip((one.stored.point for one in ranking), np.eye(3, dtype=np.float32), strict=True))
+    kept = collapse(ranking, apart)
     assert [(one.stored.document, [copy.stored.document for copy in copies]) for one, copies in kept] == [
         ("a", ["b"]),
         ("c", []),

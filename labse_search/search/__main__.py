@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labse_search.errors import CollectionMissing, UserError
 from labse_search.places import describe_place, language_name
 from labse_search.records import UNKNOWN_LANGUAGE, Filter, Hit, StoredSegment
 from labse_search.search import Answer, Searcher
 from labse_search.settings import Settings
+
+if TYPE_CHECKING:
+    from indexer.language import LanguageIdentifier
 
 EXAMPLE = "example: python -m labse_search.search 'Where can I buy bread at night?' --limit 3 --language de,ja"
 
@@ -95,14 +99,15 @@ def open_searcher(settings: Settings) -> Searcher:
 
 
 def question_identifier(languages: tuple[str, ...]) -> Callable[[str], str]:
-    """Names the language of a question, loading what that takes at the first one."""
+    """Names the language of a question, loading what that takes (half a second) at the first one."""
 
-    def identify(text: str) -> str:
+    @functools.cache
+    def identifier() -> LanguageIdentifier:
         from indexer.language import LanguageIdentifier
 
-        return LanguageIdentifier(languages).identify_question(text) or UNKNOWN_LANGUAGE
+        return LanguageIdentifier(languages)
 
-    return identify
+    return lambda text: identifier().identify_question(text) or UNKNOWN_LANGUAGE
 
 
 def hit_value(hit: Hit) -> dict[str, Any]:

@@ -17,6 +17,7 @@ RANK_CONSTANT = 60
 SAME_PASSAGE = 0.97
 
 _WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+")
 
 
 def fuse(meaning: Sequence[Found], words: Sequence[Found], coverages: Sequence[float]) -> list[Found]:
@@ -50,30 +51,26 @@ def normal_form(text: str) -> str:
 
 
 def collapse(found: Sequence[Found], vectors: dict[str, Vectors]) -> list[tuple[Found, list[Found]]]:
-    """Each passage once, with the nearly identical ones that come after it."""
-    kept: list[tuple[Found, list[Found]]] = []
-    for one in found:
-        twin = next((copies for first, copies in kept if _same(first, one, vectors)), None)
+    """Each passage once, with the nearly identical ones that come after it: the same letters and digits, or, in one
+    language and with the same numbers, almost the same vector. Every one of `found` must have its vector."""
+    if not found:
+        return []
+    forms = [normal_form(one.stored.segment.text) for one in found]
+    kinds = [
+        (one.stored.segment.language, tuple(_NUMBER.findall(form))) for one, form in zip(found, forms, strict=True)
+    ]
+    rows = np.stack([vectors[one.stored.point] for one in found])  # (n, dimension)
+    alike = rows @ rows.T >= SAME_PASSAGE  # (n, n)
+    kept: list[int] = []
+    copies: dict[int, list[Found]] = {}
+    for i, one in enumerate(found):
+        twin = next((k for k in kept if forms[k] == forms[i] or (alike[k, i] and kinds[k] == kinds[i])), None)
         if twin is None:
-            kept.append((one, []))
+            kept.append(i)
+            copies[i] = []
         else:
-            twin.append(one)
-    return kept
-
-
-def _same(first: Found, second: Found, vectors: dict[str, Vectors]) -> bool:
-    a, b = first.stored, second.stored
-    if normal_form(a.segment.text) == normal_form(b.segment.text):
-        return True
-    if a.segment.language != b.segment.language or _numbers(a.segment.text) != _numbers(b.segment.text):
-        return False
-    if a.point not in vectors or b.point not in vectors:
-        return False
-    return float(vectors[a.point] @ vectors[b.point]) >= SAME_PASSAGE
-
-
-def _numbers(text: str) -> list[str]:
-    return re.findall(r"\d+", text)
+            copies[twin].append(one)
+    return [(found[i], copies[i]) for i in kept]
 
 
 def shared_words(question: str, text: str, limit: int = 8) -> tuple[str, ...]:

@@ -1,0 +1,184 @@
+"""python -m benchmarks.index : files to a searchable collection, end to end, and queries while that runs.
+
+Takes real sentences in 20 languages from ../shared/data, writes them as text files, and measures: the bare encoder on
+the same segments, the first `python -m indexer` run, an unchanged second run, peak memory of the processes, and the
+latency of single queries idle and while a large job runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data" / "train"
+LANGUAGES = "en de fr es it pt nl pl ru uk tr ar he fa hi zh ja ko th el".split()
+QUESTIONS = ["Where did the meeting take place?", "¿Cuánto cuesta el billete?", "Wann fährt der letzte Zug?"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sentences", type=int, default=50_000)
+    parser.add_argument("--model", default="")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = write_corpus(Path(folder) / "corpus", arguments.sentences)
+        figures = measure(corpus, Path(folder), arguments.model)
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        for name, value in figures.items():
+            print(f"{name:42} {value}")
+
+
+def write_corpus(folder: Path, sentences: int) -> Path:
+    """`sentences` real sentences in 20 languages, two files a language."""
+    if not SHARED.is_dir():
+        sys.exit("../shared/data is not here: this benchmark needs its sentences")
+    wanted = -(-sentences // len(LANGUAGES))
+    found: dict[str, dict[str, None]] = {language: {} for language in LANGUAGES}
+    for path in sorted(SHARED.glob("*.tsv.xz"), key=lambda path: path.name != "wmt_news.tsv.xz"):
+        with lzma.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                first, second, *texts = line.rstrip("\n").split("\t")
+                for language, text in zip((first, second), texts, strict=False):
+                    if language in found and len(found[language]) < wanted:
+                        found[language][text] = None
+        if all(len(texts) >= wanted for texts in found.values()):
+            break
+    folder.mkdir(parents=True)
+    for language, texts in found.items():
+        lines = list(texts)
+        for number, part in enumerate((lines[: wanted // 2], lines[wanted // 2 :])):
+            (folder / f"{language}-{number}.txt").write_text("\n\n".join(part), encoding="utf-8")
+    return folder
+
+
+def measure(corpus: Path, folder: Path, model: str) -> dict[str, object]:
+    figures: dict[str, object] = {}
+    home = folder / "home"
+    command = [sys.executable, "-m", "indexer", str(corpus), "--store", str(home), "--json"]
+    command += ["--model", model] if model else []
+    first = timed(command)
+    figures |= {f"first run: {name}": value for name, value in first.items()}
+    again = timed(command)
+    figures |= {f"unchanged run: {name}": value for name, value in again.items()}
+    rate = bare_encoder(home, model)
+    figures["bare encoder, same segments, segments/s"] = round(rate)
+    figures["first run / bare encoder"] = round(float(first["segments/s in the job"]) / rate, 2)
+    figures |= latency(corpus, home, model, folder)
+    return figures
+
+
+def timed(command: list[str]) -> dict[str, float]:
+    """One run of the indexer: seconds of the whole process and of the job, and peak memory of it and its children."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    peak = 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.2):
+            peak = max(peak, tree_memory(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    output, _ = process.communicate()
+    seconds = time.perf_counter() - started
+    done.set()
+    watcher.join()
+    summary = json.loads(output)
+    job = float(summary["seconds"])
+    return {
+        "seconds, whole process": round(seconds, 2),
+        "seconds in the job": round(job, 2),
+        "segments": summary["segments"],
+        "segments/s in the job": round(summary["segments"] / max(job, 1e-9)),
+        "peak memory MB (indexer and readers)": round(peak / 1e6),
+    }
+
+
+def tree_memory(pid: int) -> int:
+    try:
+        parent = psutil.Process(pid)
+        processes = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    total = 0
+    for process in processes:
+        try:
+            if "edge_process" not in " ".join(process.cmdline()):  # the store is counted in benchmarks.store
+                total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def bare_encoder(home: Path, model: str) -> float:
+    from labse_search.encoder import default_model, load_encoder
+    from labse_search.store import open_store
+
+    store = open_store("", home=home)
+    texts = [stored.segment.text for stored in store.segments("documents")]
+    store.close()
+    encoder = load_encoder(model or default_model())
+    encoder.encode(texts[:256])
+    started = time.perf_counter()
+    for at in range(0, len(texts), 2048):
+        encoder.encode(texts[at : at + 2048])
+    return len(texts) / (time.perf_counter() - started)
+
+
+def latency(corpus: Path, home: Path, model: str, folder: Path) -> dict[str, object]:
+    """p50 and p95 of one query at a time, idle and while the same files are indexed into another collection."""
+    from dataclasses import replace
+
+    from labse_search.search.__main__ import open_searcher
+    from labse_search.settings import Settings
+
+    searcher = open_searcher(replace(Settings.from_env(os.environ), home=home, store=""))
+    idle = query_times(searcher, seconds=5)
+    command = [sys.executable, "-c", "import os; os.nice(10); from indexer.__main__ import main; main()"]
+    command += [str(corpus), "--store", str(home), "--collection", "other", "--json"]
+    command += ["--model", model] if model else []
+    job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    time.sleep(2.0)
+    loaded = query_times(searcher, seconds=15, while_running=job)
+    job.wait()
+    searcher.store.close()
+    return {
+        "query idle p50/p95 ms": f"{np.percentile(idle, 50):.1f}/{np.percentile(idle, 95):.1f}",
+        "query while indexing p50/p95 ms": f"{np.percentile(loaded, 50):.1f}/{np.percentile(loaded, 95):.1f}",
+        "p95 while indexing / idle": round(float(np.percentile(loaded, 95) / np.percentile(idle, 95)), 2),
+        "queries measured while indexing": len(loaded),
+    }
+
+
+def query_times(
+    searcher: object, *, seconds: float, while_running: subprocess.Popen[bytes] | None = None
+) -> list[float]:
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end and (while_running is None or while_running.poll() is None):
+        started = time.perf_counter()
+        searcher.search(QUESTIONS[len(times) % len(QUESTIONS)])  # type: ignore[attr-defined]
+        times.append((time.perf_counter() - started) * 1000)
+        time.sleep(0.02)
+    return times
+
+
+if __name__ == "__main__":
+    main()
