@@ -180,7 +180,7 @@ class Handlers:
         """A path of this computer: look at what lies there, where only this computer can ask."""
 
         def look() -> Value:
-            given = str(data.get("path", "")) if isinstance(data, dict) else ""
+            given = str(data.get("place", "")) if isinstance(data, dict) else ""
             if not self.context.local:
                 raise UserError(text("path_missing"))
             path = Path(given).expanduser()

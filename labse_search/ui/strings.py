@@ -47,7 +47,6 @@ STRINGS: dict[str, str | tuple[str, str]] = {
     "language_unknown": "Unknown language",
     "not_language": "not {language}",
     "remove_filter": "Remove the filter {name}",
-    "more_filters": ("{n} filter", "{n} filters"),
     # states
     "first_title": "Nothing indexed yet",
     "first_text": "Drop some documents, then ask in whatever language you think in. Nothing leaves this computer.",
@@ -117,7 +116,6 @@ STRINGS: dict[str, str | tuple[str, str]] = {
     "gone": "This document is no longer in the collection.",
     # add documents
     "drop": "Drop files or folders here",
-    "or": "or",
     "choose_files": "Choose files",
     "choose_folder": "Choose a folder",
     "formats": "PDF, Word, PowerPoint, Excel, OpenDocument, EPUB, HTML, Markdown, text in any encoding, CSV, JSON, "
@@ -194,7 +192,6 @@ STRINGS: dict[str, str | tuple[str, str]] = {
     "undo": "Undo",
     "reindex": "Index again",
     "reindex_all": "Index everything again",
-    "reindex_started": "Indexing again",
     "only_here": "Search in it",
     "read_as_encoding": "Read as {encoding}.",
     "no_documents": "No documents yet.",

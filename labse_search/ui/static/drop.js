@@ -1,5 +1,5 @@
 // Files and folders in, with their structure: copied to the app one by one, then looked at before any work begins.
-// Events to Python: 'stage' {files: [{path, name, size}], failed}, 'check_path' {path}, 'start' {token}, 'discard' {token}.
+// Events to Python: 'stage' {files: [{path, name, size}], failed}, 'check_path' {place} (Gradio itself refuses any `path` outside its upload folder), 'start' {token}, 'discard' {token}.
 const { el, t, button, bytes, duration } = labse;
 const root = element.querySelector('.add');
 const LANES = 4;
@@ -80,7 +80,7 @@ const zone = value => {
 };
 const pathForm = () => {
   const input = el('input', null, null, { type: 'text', id: 'labse-path', placeholder: t('path_placeholder'), spellcheck: 'false', autocomplete: 'off' });
-  const go = button('secondary', t('path_check'), () => { if (input.value.trim()) { root.querySelector('.drop-status').textContent = t('checking'); trigger('check_path', { path: input.value.trim() }); } });
+  const go = button('secondary', t('path_check'), () => { if (input.value.trim()) { root.querySelector('.drop-status').textContent = t('checking'); trigger('check_path', { place: input.value.trim() }); } });
   input.addEventListener('keydown', event => { if (event.key === 'Enter' && !event.isComposing) go.click(); });
   return el('div', 'path', null, {}, el('label', null, t('path_label'), { for: 'labse-path' }), el('div', 'path-row', null, {}, input, go));
 };

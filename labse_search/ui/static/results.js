@@ -220,5 +220,6 @@ labse.resultsOff = () => {
   window.removeEventListener('labse-status', onStatus);
   document.removeEventListener('keydown', onKey);
 };
+labse.question()?.setAttribute('dir', 'auto'); // Gradio writes ltr
 watch('value', draw);
 draw();

@@ -1,0 +1,543 @@
+"""The page without a browser: what reaches the cards, what the guard refuses, what an upload may be."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labse_search.errors import UserError
+from labse_search.library import Library, Source
+from labse_search.records import Extraction, Found, Hit, Segment, StoredSegment, Unit
+from labse_search.settings import Settings
+from labse_search.ui.cards import card
+from labse_search.ui.guard import HEADERS, Guard, Rates
+from labse_search.ui.pdf_page import draw
+from labse_search.ui.plan import Plan, Waiting, make_plan
+from labse_search.ui.query import Query
+from labse_search.ui.strings import STRINGS
+from labse_search.ui.uploads import clean_name, received, sweep
+from labse_search.ui.users import SignIn, add_user, check_address, hash_password, load_users, password_fits
+from labse_search.ui.values import Status
+from labse_search.ui.viewer import Wanted, text_around
+
+ROOT = Path(__file__).resolve().parent.parent
+STATIC = ROOT / "labse_search" / "ui" / "static"
+HOSTILE = "`${window.__p=1}` {{x}} <img src=x onerror=window.__p=2>"
+DOCUMENT = "ab" * 16
+
+
+def stored(
+    text: str, index: int = 3, language: str = "de", names: tuple[str, ...] = ("a/b/Bericht.pdf",)
+) -> StoredSegment:
+    ends = [match.end() for match in re.finditer(r"[^.]*\.", text)] or [len(text)]
+    sentences = tuple(zip([0, *ends[:-1]], ends, strict=True))
+    segment = Segment(index, 0, len(text), text, language, {"page": 12, "pages": 80}, sentences)
+    return StoredSegment(DOCUMENT, names, ("a", "a/b"), "pdf", 0.0, segment)
+
+
+# ---- cards
+
+
+def test_a_card_marks_the_closest_sentence_and_keeps_the_whole_text() -> None:
+    text = "Das Meer steigt. Die Deiche wachsen."
+    value = card(Hit(1, 0.81, stored(text), best_sentence=(17, 36)), "very close")
+    assert value["parts"] == [
+        {"text": "Das Meer steigt. ", "mark": False},
+        {"text": "Die Deiche wachsen.", "mark": True},
+    ]
+    assert (value["title"], value["place"], value["lang"]) == ("Bericht.pdf", "p. 12 of 80", "de")
+    assert (value["level"], value["cosine"]) == (3, "0.810")
+
+
+def test_a_card_shows_one_sentence_of_each_neighbour() -> None:
+    near = (stored("Erster. Letzter davor.", 2), stored("Erster danach. Zweiter.", 4))
+    value = card(Hit(1, 0.5, stored("Mitte."), neighbours=near), "close")
+    assert value["before"] == {"text": "Letzter davor.", "lang": "de"}
+    assert value["after"] == {"text": "Erster danach.", "lang": "de"}
+
+
+def test_reasons_are_the_measured_ones() -> None:
+    hit = Hit(1, 0.5, stored("Im Jahr 1987."), meaning_rank=1, shared_words=("1987",), closer_than=0.9961)
+    why = card(hit, "close")["why"]
+    assert (why["found"], why["shared"], why["closer"]) == ("why_meaning", ["1987"], "99.6 %")
+    both = card(Hit(1, 0.5, stored("x"), meaning_rank=2, words_rank=5), "far")["why"]
+    assert (both["found"], both["meaning"], both["words"]) == ("why_both", 2, 5)
+
+
+def test_more_passages_and_copies_are_listed_with_their_places() -> None:
+    hit = Hit(
+        1, 0.5, stored("x"), more_in_document=(Found(stored("y", 9), 0.4),), copies=(stored("x", 0, names=("c.txt",)),)
+    )
+    value = card(hit, "related")
+    assert [(one["index"], one["place"], one["text"]) for one in value["more"]] == [(9, "p. 12 of 80", "y")]
+    assert [one["title"] for one in value["copies"]] == ["c.txt"]
+
+
+def test_a_citation_has_sentence_document_and_place() -> None:
+    value = card(Hit(1, 0.5, stored("Das Meer\nsteigt. Und?"), best_sentence=(0, 16)), "close")
+    assert value["citation"] == "“Das Meer steigt.” — Bericht.pdf, p. 12 of 80"
+
+
+def test_hostile_text_stays_what_it_is() -> None:
+    value = card(Hit(1, 0.5, stored(HOSTILE, names=(HOSTILE,))), "close")
+    assert value["parts"] == [{"text": HOSTILE, "mark": True}]
+    assert value["names"] == [HOSTILE]
+    json.dumps(value)
+
+
+def test_no_template_and_no_script_takes_data_as_markup() -> None:
+    for script in STATIC.glob("*.js"):
+        source = script.read_text(encoding="utf-8")
+        for forbidden in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
+            assert forbidden not in source, f"{forbidden} in {script.name}"
+    page = (ROOT / "labse_search" / "ui" / "page.py").read_text(encoding="utf-8")
+    assert page.count("gr.HTML(") == 1  # the one whose template is built from constants
+
+
+def test_every_word_on_the_page_is_in_the_table_and_used() -> None:
+    scripts = "".join(path.read_text(encoding="utf-8") for path in STATIC.glob("*.js"))
+    python = "".join(
+        path.read_text(encoding="utf-8") for path in STATIC.parent.glob("*.py") if path.name != "strings.py"
+    )
+    asked = set(re.findall(r"\bt\('(\w+)'", scripts)) | set(re.findall(r"\btext\(\s*\"(\w+)\"", python))
+    assert asked <= set(STRINGS)
+    families = ("strength_", "job_", "outcome_", "mode_", "key_", "settings_", "why_", "last_", "filter_")
+    unused = {
+        key for key in STRINGS if not key.startswith(families) and not re.search(rf"['\"]{key}['\"]", scripts + python)
+    }
+    assert unused == set()
+
+
+@pytest.mark.parametrize("scheme", [":root", ".dark"])
+def test_text_has_the_contrast_of_wcag_aa(scheme: str) -> None:
+    css = (STATIC / "frame.css").read_text(encoding="utf-8")
+    block = css[css.index(scheme + " {") :]
+    colours = dict(re.findall(r"--lb-([\w-]+): (#[0-9a-f]{6})", block[: block.index("}")]))
+    pairs = [("ink", back) for back in ("ground", "card", "soft", "mark", "accent-soft", "bad-soft", "warn-soft")]
+    pairs += [("muted", back) for back in ("ground", "card", "soft", "warn-soft")]
+    pairs += [(text, back) for text in ("accent", "good", "warn", "bad") for back in ("ground", "card")]
+    pairs += [("accent-ink", "accent")]
+    low = {pair: contrast(colours[pair[0]], colours[pair[1]]) for pair in pairs}
+    assert {pair: ratio for pair, ratio in low.items() if ratio < 4.5} == {}
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, "contrast ratio"."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+# ---- question and filters
+
+
+def test_a_question_survives_the_address_bar() -> None:
+    query = Query.from_address(
+        {"q": "Wo?", "mode": "words", "only": "1", "lang": '["de","ja"]', "folder": '["a/b, c"]', "added": "week"}
+    )
+    assert (query.question, query.mode, query.only_other) == ("Wo?", "words", True)
+    assert (query.languages, query.folders, query.added) == (("de", "ja"), ("a/b, c",), "week")
+    assert query.filter(1_000_000.0).added_after == 1_000_000.0 - 7 * 86400
+    assert Query.from_controls(*query.controls()) == query
+
+
+def test_nonsense_from_a_browser_counts_as_empty() -> None:
+    assert Query.from_controls(3, "sql", "yes", {"a": 1}, "de", [1, None], None, "soon") == Query()
+    assert Query.from_address({"lang": "[", "mode": "x"}) == Query()
+
+
+def test_a_filter_can_be_taken_away_again() -> None:
+    query = Query(question="x", languages=("de", "ja"), added="day")
+    assert query.without("languages", "de").languages == ("ja",)
+    assert query.without("added", "day").added == ""
+    assert [chip["name"] for chip in query.chips({})] == ["languages", "languages", "added"]
+
+
+# ---- the source
+
+
+def test_the_viewer_shows_the_passage_where_it_stands() -> None:
+    extraction = Extraction((Unit("Vorwort.", {"page": 1}), Unit("Eins. Zwei. Drei.\nVier.", {"page": 2})), "text")
+    start = extraction.text.index("Zwei.")
+    segment = Segment(1, start, start + 11, "Zwei. Drei.", "de", {"page": 2})
+    value = text_around(extraction, segment, (6, 11))
+    assert [block["label"] for block in value["blocks"]] == ["p. 1", "p. 2"]
+    first, second = value["blocks"][1]["lines"]
+    assert [(part["text"], part["mark"]) for part in first["parts"]] == [("Eins. ", 0), ("Zwei. ", 1), ("Drei.", 2)]
+    assert (first["lang"], second["lang"]) == ("de", None)
+    assert not value["cut_before"] and not value["cut_after"]
+
+
+def test_a_long_document_is_cut_around_the_passage() -> None:
+    text = "Wort. " * 5000
+    segment = Segment(0, 12000, 12006, text[12000:12006], "de", {})
+    value = text_around(Extraction((Unit(text),), "text"), segment, None)
+    shown = "".join(part["text"] for block in value["blocks"] for line in block["lines"] for part in line["parts"])
+    assert value["cut_before"] and value["cut_after"] and len(shown) < 9000
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], {"document": "../../etc/passwd", "index": 0}, {"document": DOCUMENT, "index": "0"}]
+)
+def test_what_only_a_forger_would_send_is_refused(data: object) -> None:
+    with pytest.raises(UserError):
+        Wanted.from_event(data)
+
+
+def test_a_page_is_drawn_with_boxes_around_the_passage() -> None:
+    path = ROOT / "examples" / "health" / "Il quaderno dell'ostetrica.pdf"
+    page = draw(path, 1, "Il neonato")
+    assert page is not None
+    assert page.png.startswith(b"\x89PNG")
+    assert all(
+        0 <= left <= 1 and 0 <= top <= 1 and 0 < width <= 1 and 0 < height < 0.1
+        for left, top, width, height in page.boxes
+    )
+    assert draw(path, 1, "words that are not there at all").boxes == ()  # type: ignore[union-attr]
+
+
+def test_what_is_no_pdf_cannot_be_drawn(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7 broken")
+    assert draw(tmp_path / "a.pdf", 1, "x") is None
+
+
+# ---- uploads
+
+
+def test_uploads_outside_the_folder_are_refused(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "uploads", tmp_path / "secret.txt"
+    (folder / "h").mkdir(parents=True)
+    (folder / "h" / "a.txt").write_text("a")
+    outside.write_text("s")
+    (folder / "h" / "link.txt").symlink_to(outside)
+    paths = [str(folder / "h" / "a.txt"), str(outside), str(folder / "h" / ".." / ".." / "secret.txt"), "", "\0",
+             str(folder / "h" / "link.txt"), str(folder / "h"), None, 7]  # fmt: skip
+    good, refused = received([{"path": path, "name": "f/a.txt"} for path in paths], folder)
+    assert [source.name for source in good] == ["f/a.txt"]
+    assert good[0].kept and len(refused) == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("../../etc/passwd", "etc/passwd"),
+        ("C:\\Users\\a\\b.txt", "C:/Users/a/b.txt"),
+        ("a\n\0b.txt", "a  b.txt"),
+        ("evil\u202etxt.exe", "evil txt.exe"),
+        ("", "unnamed"),
+        (None, "unnamed"),
+        (HOSTILE, HOSTILE),
+    ],
+)
+def test_names_cannot_climb_or_hide(given: object, name: str) -> None:
+    assert clean_name(given) == name
+
+
+def test_the_sweep_leaves_what_a_job_waits_for(tmp_path: Path) -> None:
+    wanted, other = tmp_path / "a" / "1.txt", tmp_path / "b" / "2.txt"
+    for file in (wanted, other):
+        file.parent.mkdir()
+        file.write_text("x")
+    assert sweep(tmp_path, [str(wanted)], older_than_seconds=-1) == 1
+    assert wanted.exists() and not other.exists()
+
+
+def test_the_plan_sorts_files_before_any_work(tmp_path: Path) -> None:
+    library = Library(tmp_path / "home")
+    files = {"a.txt": b"text", "b.weird": b"plain text", "c.weird": b"\0\1\2", "d.txt": b"x" * 2000}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    sources = [Source(str(tmp_path / name), name, len(content)) for name, content in files.items()]
+    plan = make_plan(library, "documents", sources, max_file_bytes=1000)
+    assert [source.name for source in plan.new] == ["a.txt", "b.weird"]
+    assert [source.name for source in plan.unsupported] == ["c.weird"]
+    assert plan.too_large == (("d.txt", 2000),)
+    assert plan.seconds is None  # no run to learn from
+    library.close()
+
+
+def test_a_plan_can_be_started_once() -> None:
+    waiting = Waiting()
+    token = waiting.put("documents", Plan(new=()))
+    assert waiting.take(token) is not None
+    assert waiting.take(token) is None and waiting.take(None) is None
+
+
+# ---- the guard
+
+
+async def nothing(*_: object) -> None:
+    raise AssertionError("the page was reached")
+
+
+def refused(guard: Guard, path: str = "/", method: str = "GET", **headers: str) -> int | None:
+    pairs = [
+        (key.replace("_", "-").encode(), value.encode())
+        for key, value in ({"host": "127.0.0.1:7860"} | headers).items()
+    ]
+    refusal = guard.refusal({"type": "http", "method": method, "path": path, "headers": pairs, "client": ("::1", 1)})
+    return refusal[0] if refusal else None
+
+
+@pytest.fixture
+def guard() -> Guard:
+    return Guard(nothing, host="127.0.0.1", max_file_bytes=1 << 20, room=lambda: 10 << 20)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost", "LOCALHOST:1", "[::1]:7860"])
+def test_the_page_answers_under_its_own_names(guard: Guard, host: str) -> None:
+    assert refused(guard, host=host) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.com", "evil.com:7860", "127.0.0.1.evil.com", "192.168.1.2", "", "[", "localhost@evil.com"]
+)
+def test_a_foreign_host_is_refused(guard: Guard, host: str) -> None:
+    assert refused(guard, host=host) == 421
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.com", "null", "http://127.0.0.1:9999", "https://127.0.0.1:7860.evil.com"]
+)
+def test_a_foreign_origin_is_refused(guard: Guard, origin: str) -> None:
+    assert refused(guard, "/gradio_api/upload", "POST", origin=origin, content_length="5") == 403
+
+
+def test_other_pages_may_link_here_but_not_embed(guard: Guard) -> None:
+    assert refused(guard, sec_fetch_site="cross-site", sec_fetch_mode="navigate") is None
+    assert refused(guard, "/source/a/b/original", sec_fetch_site="cross-site", sec_fetch_mode="no-cors") == 403
+
+
+def test_bodies_have_limits(guard: Guard) -> None:
+    assert refused(guard, "/gradio_api/upload", "POST", content_length=str(1 << 20)) is None
+    assert refused(guard, "/gradio_api/upload", "POST", content_length=str(3 << 20)) == 413
+    assert refused(guard, "/gradio_api/upload", "POST", content_length="-1") == 411
+    assert refused(guard, "/gradio_api/queue/join", "POST", content_length=str(17 << 20)) == 413
+    assert refused(guard, "/gradio_api/queue/join", "POST", transfer_encoding="chunked") == 411
+    full = Guard(nothing, host="127.0.0.1", max_file_bytes=1 << 20, room=lambda: 100)
+    assert refused(full, "/gradio_api/upload", "POST", content_length="101") == 413
+
+
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/file=/etc/passwd", "/gradio_api/proxy=http://a", "/file=x", "/monitoring", "/gradio_api/runs"]
+)
+def test_unused_doors_of_gradio_are_shut(guard: Guard, path: str) -> None:
+    assert refused(guard, path) == 404
+
+
+def test_a_flood_is_slowed() -> None:
+    now = [0.0]
+    rates = Rates(rate=1, burst=3, clock=lambda: now[0])
+    assert [rates.allow("a") for _ in range(4)] == [True, True, True, False]
+    assert rates.allow("b")
+    now[0] = 1.0
+    assert rates.allow("a") and not rates.allow("a")
+
+
+def test_other_addresses_know_figures_but_no_names() -> None:
+    guard = Guard(nothing, host="0.0.0.0", max_file_bytes=1, room=lambda: 1)
+    assert refused(guard, host="192.168.1.2:7860") is None
+    assert refused(guard, host="evil.com") == 421
+
+
+# ---- people
+
+
+def test_another_address_needs_people_who_sign_in(tmp_path: Path) -> None:
+    assert check_address(Settings(home=tmp_path)) is None
+    open_settings = Settings(home=tmp_path, host="0.0.0.0")
+    with pytest.raises(UserError, match="add-user"):
+        check_address(open_settings)
+    add_user(tmp_path, "Ada", "correct horse battery")
+    sign_in = check_address(open_settings)
+    assert sign_in is not None and sign_in("Ada", "correct horse battery")
+    assert "correct" not in (tmp_path / "users.json").read_text()
+    assert (tmp_path / "users.json").stat().st_mode & 0o077 == 0
+
+
+def test_five_wrong_passwords_close_a_name_for_a_while() -> None:
+    now = [0.0]
+    cheap = {"Ada": hash_password("right", cost=2**4), "Bo": hash_password("right too", cost=2**4)}
+    sign_in = SignIn(cheap, clock=lambda: now[0])
+    assert not any(sign_in("Ada", "wrong") for _ in range(5))
+    assert not sign_in("Ada", "right")
+    assert sign_in("Bo", "right too") and not sign_in("nobody", "right")
+    now[0] = 15 * 60 + 1
+    assert sign_in("Ada", "right")
+
+
+def test_equal_passwords_have_different_hashes() -> None:
+    one, other = hash_password("same", cost=2**4), hash_password("same", cost=2**4)
+    assert one != other and password_fits("same", one) and not password_fits("Same", one)
+
+
+def test_bad_names_and_passwords_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        add_user(tmp_path, "Ada", "short")
+    with pytest.raises(UserError):
+        add_user(tmp_path, " ", "long enough password")
+    assert load_users(tmp_path) == {}
+
+
+# ---- the whole application, over HTTP
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def client(home: Path) -> Iterator[object]:
+    """The page over a small real library: lexicon model, embedded store, two documents."""
+    from lexicon import make_lexicon_model, sentence
+    from starlette.testclient import TestClient
+
+    from indexer.jobs import do_job
+    from indexer.sources import walk
+    from labse_search.encoder import load_encoder
+    from labse_search.search import Searcher
+    from labse_search.store import open_store
+    from labse_search.ui import AppContext, create_app
+
+    model = str(make_lexicon_model(home / "model"))
+    documents = home / "in"
+    documents.mkdir()
+    (documents / "one.txt").write_text(sentence("de", [1, 2, 3, 4, 5]) + ".")
+    (documents / "two.txt").write_text(sentence("fr", [11, 12, 13, 14]) + ".\n\n" + HOSTILE)
+    settings = Settings(home=home / "home", model=model)
+    library = Library(settings.home)
+    job = library.add_index_job("documents", model, walk([documents], library, "documents"))
+    do_job(library, settings, library.job(job))
+    assert library.job(job).state == "done", library.job(job).error
+    store = open_store("", home=settings.home)
+    encoder = load_encoder(model)
+    context = AppContext(
+        settings=settings,
+        library=library,
+        store=store,
+        model=model,
+        searcher=lambda collection: Searcher(store, encoder, collection),
+        wake=lambda: None,
+        examples=ROOT / "examples",
+    )
+    with TestClient(create_app(context), base_url="http://127.0.0.1:7860") as client:
+        client.context = context  # type: ignore[attr-defined]
+        yield client
+    store.close()
+
+
+def test_every_answer_carries_the_headers(client: object) -> None:
+    for path in ("/", "/healthz", "/nothing-here", "/source/documents/x/original"):
+        answer = client.get(path)  # type: ignore[attr-defined]
+        assert {key: answer.headers.get(key) for key in HEADERS} == HEADERS, path
+
+
+def test_the_page_names_no_foreign_address_that_a_browser_would_fetch(client: object) -> None:
+    html = client.get("/").text  # type: ignore[attr-defined]
+    fetched = re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](https?://[^\"']+)", html)
+    assert [address for address in fetched if "127.0.0.1" not in address] == []
+
+
+def test_originals_are_downloads_and_never_pages(client: object, home: Path) -> None:
+    row = next(row for row in client.context.library.documents("documents") if row.names == ("in/two.txt",))  # type: ignore[attr-defined]
+    answer = client.get(f"/source/documents/{row.document}/original")  # type: ignore[attr-defined]
+    assert answer.content == (home / "in" / "two.txt").read_bytes()
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("document", ["..%2f..%2fusers.json", "0" * 32, "ledger.sqlite3", "%00"])
+def test_nothing_but_documents_of_the_collection_is_served(client: object, document: str) -> None:
+    for path in (f"/source/documents/{document}/original", f"/source/documents/{document}/page/1"):
+        assert client.get(path).status_code == 404  # type: ignore[attr-defined]
+
+
+def test_the_published_search_answers(client: object) -> None:
+    event = client.post("/gradio_api/call/search", json={"data": ["en1 en2 en3 en4", 3, "documents"]}).json()[
+        "event_id"
+    ]  # type: ignore[attr-defined]
+    stream = client.get(f"/gradio_api/call/search/{event}").text  # type: ignore[attr-defined]
+    hits = json.loads(re.findall(r"event: complete\ndata: (.*)", stream)[0])[0]
+    assert hits[0]["document"] == "in/one.txt" and hits[0]["rank"] == 1
+
+
+def test_handlers_of_the_page_are_not_in_the_listing(client: object) -> None:
+    listing = client.get("/gradio_api/info").json()["named_endpoints"]  # type: ignore[attr-defined]
+    assert set(listing) == {"/search"}
+
+
+def test_errors_tell_a_reference_and_neither_text_nor_paths(client: object, caplog: pytest.LogCaptureFixture) -> None:
+    from dataclasses import replace
+
+    from labse_search.ui.handlers import Handlers
+
+    def fail(collection: str) -> object:
+        raise RuntimeError(f"secret text in {ROOT}")
+
+    handlers = Handlers(replace(client.context, searcher=fail))  # type: ignore[attr-defined, arg-type]
+    value = handlers.results(Query(question="a question of mine"), "documents")
+    assert value["state"] == "error" and len(value["reference"]) == 8
+    said = json.dumps(value) + caplog.text
+    assert value["reference"] in caplog.text and "RuntimeError" in caplog.text
+    assert "secret" not in said and str(ROOT) not in said and "of mine" not in said
+
+
+def test_a_question_finds_and_a_removed_document_comes_back(client: object) -> None:
+    from indexer.jobs import do_job
+    from labse_search.ui.handlers import Handlers
+
+    context = client.context  # type: ignore[attr-defined]
+    handlers = Handlers(context)
+    question = Query(question="en1 en2 en3 en4 en5", mode="meaning")
+    found = handlers.results(question, "documents")
+    assert found["cards"][0]["title"] == "one.txt" and found["state"] in ("results", "weak")
+    document = found["cards"][0]["document"]
+    assert handlers.view("documents", {"document": document, "index": 0, "mark": [0, 3]})["blocks"]
+
+    removed = handlers.remove("documents", {"document": document})
+    assert {one["document"]: one["state"] for one in removed["documents"]}[document] == "removed"
+    assert handlers.results(question, "documents")["cards"][0]["title"] != "one.txt"
+    handlers.restore("documents", {"document": document})
+    job = context.library.jobs("documents")[0]
+    do_job(context.library, context.settings, job)
+    assert handlers.results(question, "documents")["cards"][0]["title"] == "one.txt"
+
+
+def test_an_empty_collection_offers_the_sample_and_counts_nothing(client: object) -> None:
+    from labse_search.ui.handlers import Handlers
+
+    context = client.context  # type: ignore[attr-defined]
+    value = Handlers(context).results(Query(), "another")
+    assert (value["state"], value["sample"]) == ("first", True)
+    assert Status(context).counts("another").passages == 0
+
+
+def test_a_drop_becomes_a_plan_and_then_a_job(client: object) -> None:
+    from labse_search.ui.handlers import Handlers
+
+    context = client.context  # type: ignore[attr-defined]
+    handlers = Handlers(context)
+    folder = context.uploads / "abc"
+    folder.mkdir(parents=True)
+    (folder / "n.txt").write_text(f"new {time.time_ns()}")
+    (folder / "one.txt").write_bytes((context.settings.home.parent / "in" / "one.txt").read_bytes())
+    files = [{"path": str(folder / name), "name": f"mine/{name}", "size": 9} for name in ("n.txt", "one.txt")]
+    value = handlers.stage("documents", {"files": [*files, {"path": "/etc/passwd", "name": "p"}], "failed": 1})
+    plan = value["plan"]
+    assert (plan["new"], plan["already"]["n"], plan["refused"]["n"], plan["failed"]) == (1, 1, 1, 1)
+    assert not (folder / "one.txt").exists()  # what is there already need not wait
+    assert "plan" not in handlers.start("documents", {"token": plan["token"]})
+    job = context.library.jobs("documents")[0]
+    assert [file.source.name for file in context.library.job_files(job.id)] == ["mine/n.txt"]
+    assert handlers.start("documents", {"token": plan["token"]})["message"] == STRINGS["stale"]
