@@ -115,3 +115,33 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["pairs.tsv"]
+
+
+def test_two_languages_of_a_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    from labse_search.encoder import load_encoder
+    from labse_search.records import CollectionSpec, Segment, StoredSegment
+    from labse_search.store.edge import EdgeStore
+
+    encoder = load_encoder(str(model))
+    both = random_concepts(20, seed=5)
+    texts = [(code, sentence(code, words)) for code in ("de", "en") for words in both]
+    texts += [("fr", sentence("fr", words)) for words in both]
+    segments = [
+        StoredSegment("doc", ("doc.txt",), (), "txt", 0.0, Segment(i, 0, len(text), text, code, {}))
+        for i, (code, text) in enumerate(texts)
+    ]
+    spec = CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model)
+    store = EdgeStore.open(tmp_path / "store", idle_seconds=30)
+    try:
+        store.create("papers", spec)
+        vectors = encoder.encode([text for _, text in texts])
+        store.upsert("papers", segments, vectors, fingerprint=encoder.fingerprint)
+        monkeypatch.setenv("LABSE_HOME", str(tmp_path))
+        arguments = ["--collection", "papers", "--languages", "de,en", "--output", str(tmp_path / "pairs.tsv")]
+        assert main([*arguments, "--threshold", "0"]) == 0
+        found = {(source, target) for source, target, _ in rows(tmp_path / "pairs.tsv")}
+        assert len(found & {(sentence("de", words), sentence("en", words)) for words in both}) >= 18
+        assert main(["--collection", "papers", "--languages", "de,it", "--output", str(tmp_path / "no.tsv")]) == 2
+        assert main(["--collection", "nothing", "--languages", "de,en", "--output", str(tmp_path / "no.tsv")]) == 2
+    finally:
+        store.stop()
