@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from labse_search.errors import REASONS, UserError
-from labse_search.library import JobFile, JobRow, Library
+from labse_search.library import DocumentRow, JobFile, JobRow, Library
+from labse_search.library.log import open_log
 from labse_search.settings import Settings
 
 EXAMPLE = "example: python -m indexer examples && python -m labse_search.search 'Where can I buy bread at night?'"
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _index(arguments: argparse.Namespace) -> int:
-    from indexer.jobs import do_job
+    from indexer.jobs import do_job, do_or_follow, waiting
     from indexer.sources import missing, walk
     from labse_search.encoder import default_model
 
@@ -47,18 +48,17 @@ def _index(arguments: argparse.Namespace) -> int:
         store=arguments.store, collection=arguments.collection, model=arguments.model
     )
     library = Library(settings.home)
+    open_log(settings.home)
     sources = walk(arguments.paths, library, settings.collection)
     known = library.ledger.collections().get(settings.collection)
     model = settings.model or (known[0] if known else default_model())
     job = library.add_index_job(settings.collection, model, sources)
     show = (lambda row: None) if arguments.json or not sys.stderr.isatty() else _show
     try:
-        row = do_job(library, settings, library.job(job), report=show)
+        row = do_or_follow(library, settings, job, report=show)
     except KeyboardInterrupt:
-        library.ledger.set_job(job, state="cancelled")
+        library.ask(job, "cancel")  # where it is done by a worker of the app; here it has ended already
         raise
-    if row is None:
-        raise UserError("The app took over this job; see its page for the progress.")
     removed = _remove_missing(library, settings, missing(arguments.paths, library, settings.collection)) if (
         arguments.remove_missing and row.state == "done"
     ) else 0  # fmt: skip
@@ -67,6 +67,10 @@ def _index(arguments: argparse.Namespace) -> int:
         print(json.dumps(_summary(row, files, removed, library), ensure_ascii=False, indent=2))
     else:
         _print_summary(row, files, removed, library)
+    for left in waiting(library):  # what a killed process left half done goes on by itself
+        if left.state == "running" and left.collection == settings.collection:
+            print(f"Going on with an interrupted job: {left.files - left.files_done} files.", file=sys.stderr)
+            do_job(library, settings, left, report=show)
     return 0 if row.state == "done" else 1
 
 
@@ -107,7 +111,7 @@ def _summary(row: JobRow, files: list[JobFile], removed: int, library: Library) 
     }
 
 
-def _file(file: JobFile, documents: dict[str, object]) -> dict[str, object]:
+def _file(file: JobFile, documents: dict[str, DocumentRow]) -> dict[str, object]:
     value: dict[str, object] = {"name": file.source.name, "outcome": file.outcome}
     if file.reason:
         value |= {"reason": file.reason, "advice": REASONS[file.reason]}
@@ -115,7 +119,7 @@ def _file(file: JobFile, documents: dict[str, object]) -> dict[str, object]:
     if row is not None:
         for key in ("document", "encoding", "characters", "embedded", "skipped", "segments", "languages"):
             value[key] = getattr(row, key)
-        value["notes"] = [{"code": note.code, "detail": note.detail} for note in row.notes]  # type: ignore[attr-defined]
+        value["notes"] = [{"code": note.code, "detail": note.detail} for note in row.notes]
     return value
 
 

@@ -72,29 +72,42 @@ def point_name(
     library: Library, collection: str, name: str, document: str, *, path: str = "", size: int = 0, mtime_ns: int = 0
 ) -> str | None:
     """Let `name` mean `document`, in the ledger alone. Returns the document that lost the name, if another one did:
-    `settle` both afterwards."""
-    before = library.ledger.name(collection, name)
-    library.ledger.put_name(collection, name, document, path=path, size=size, mtime_ns=mtime_ns)
-    return before[0] if before is not None and before[0] != document else None
+    `settle` it afterwards; it is noted as unsettled until then."""
+    with library.ledger.transaction():
+        before = library.ledger.name(collection, name)
+        library.ledger.put_name(collection, name, document, path=path, size=size, mtime_ns=mtime_ns)
+        if before is None or before[0] == document:
+            return None
+        library.ledger.set_unsettled(collection, [before[0]])
+    return before[0]
 
 
 def settle(library: Library, store: Store, collection: str, document: str) -> None:
-    """Tell the store which names a document has; erase the document if it has none left."""
-    names = library.ledger.names(collection, document)
+    """Let the store know which names a document has; erase the document if it has none left. Note it as unsettled in
+    the transaction that changes the names, so that a kill before this is mended by `recover`."""
+    with library.ledger.transaction():  # nobody gives it a name between the look and the sentence
+        names = library.ledger.names(collection, document)
+        if not names:
+            if any(document == known for known, _ in library.ledger.storing(collection)):
+                return  # it is on its way in again: its job gives it a name, or takes it out
+            library.ledger.set_state(collection, document, "removing")
     if names:
         store.rename(collection, document, names, folders(names))
+        library.ledger.set_unsettled(collection, [document], settled=True)
         return
-    library.ledger.set_state(collection, document, "removing")
     store.delete(collection, Filter(documents=(document,)))
     forget(library, collection, document)
 
 
 def remove_name(library: Library, store: Store, collection: str, name: str) -> None:
     """Take one name away; the document goes with its last name."""
-    known = library.ledger.name(collection, name)
-    if known is not None:
+    with library.ledger.transaction():
+        known = library.ledger.name(collection, name)
+        if known is None:
+            return
         library.ledger.drop_name(collection, name)
-        settle(library, store, collection, known[0])
+        library.ledger.set_unsettled(collection, [known[0]])
+    settle(library, store, collection, known[0])
 
 
 def remove_documents(library: Library, store: Store, collection: str, documents: Sequence[str]) -> int:
@@ -136,15 +149,17 @@ def restore_documents(library: Library, collection: str, model: str, documents: 
 
 
 def recover(library: Library, store: Store, collection: str) -> None:
-    """Finish what a killed process left half done: removals are completed, documents of jobs that will not go on are
-    taken out again. A document of a job that goes on is left for it: what is stored need not be encoded again."""
+    """Finish what a killed process left half done: names are told to the store, removals are completed, documents of
+    jobs that will not go on are taken out again. A document of a job that goes on is left for it: what is stored need
+    not be encoded again."""
+    for document in library.ledger.unsettled(collection):
+        settle(library, store, collection, document)
     for row in library.ledger.documents(collection, ("removing", "stored")):
         if not row.names:  # its name went to another document
             settle(library, store, collection, row.document)
         elif row.state == "removing":
             remove_documents(library, store, collection, [row.document])
-    going_on = {job.id for job in library.ledger.unfinished_jobs()}
-    for document in [document for document, job in library.ledger.storing(collection) if job not in going_on]:
+    for document in unfinished(library, collection):
         if library.ledger.names(collection, document):  # it was here before: a repair or a re-reading broke off
             remove_documents(library, store, collection, [document])
         else:
@@ -152,8 +167,15 @@ def recover(library: Library, store: Store, collection: str) -> None:
             forget(library, collection, document)
 
 
+def unfinished(library: Library, collection: str) -> list[str]:
+    """Documents that are half way in, by a job that will not go on by itself."""
+    going_on = {job.id for job in library.ledger.unfinished_jobs()}
+    return [document for document, job in library.ledger.storing(collection) if job not in going_on]
+
+
 def forget(library: Library, collection: str, document: str) -> None:
-    """Erase the document from the ledger, and its original unless another collection holds it."""
-    library.ledger.forget_document(collection, document)
-    if not library.ledger.kept_anywhere(document):
+    """Erase the document's original, unless another collection holds it, and then its row: killed in between, the row
+    says what is left to be done."""
+    if not library.ledger.kept_anywhere(document, but=collection):
         library.originals.forget(document)
+    library.ledger.forget_document(collection, document)

@@ -8,21 +8,29 @@ lock, and the system frees the lock of a process that dies: the next worker goes
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import subprocess
 import sys
+import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 
-from labse_search.errors import UserError
+from labse_search.errors import UserError, arose_at
 from labse_search.library import JobRow, Library
+from labse_search.library.log import log_file, open_log
 from labse_search.settings import Settings
 
 log = logging.getLogger("labse_search.jobs")
 
 IDLE_SECONDS = 20  # how long a worker waits for another job before it ends
+POLL_SECONDS = 0.5
+REST_SECONDS = 15.0  # after a job could not even be begun or ended: the ledger is locked, or its disk is full
 NICENESS = 10  # searching comes first
 
 
@@ -34,9 +42,7 @@ def ensure_worker(library: Library, environ: Mapping[str, str]) -> None:
     if lock is None:
         return
     lock.release()  # the worker takes it; a second one that comes at the same moment ends at once
-    logs = library.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    with (logs / "worker.log").open("ab") as output:
+    with log_file(library.home).open("ab") as output:
         subprocess.Popen(
             [sys.executable, "-m", "indexer.jobs", str(library.home)],
             stdin=subprocess.DEVNULL,
@@ -64,16 +70,32 @@ def work(library: Library, settings: Settings, *, idle_seconds: float = IDLE_SEC
     """Do jobs until none has come for `idle_seconds`. Returns how many were done."""
     done, last = 0, time.monotonic()
     while time.monotonic() - last < idle_seconds:
-        job = next(iter(waiting(library)), None)
-        if job is None:
-            time.sleep(0.5)
+        try:
+            rows = [row for job in waiting(library)[:1] if (row := do_job(library, settings, job)) is not None]
+        except UserError as error:  # what should be written down could not be: the job is as it was
+            log.warning("%s", error)
+            time.sleep(min(REST_SECONDS, idle_seconds))
             continue
-        row = do_job(library, settings, job)
-        if row is not None:
-            done += 1
+        for row in rows:
             log.info("job %s: %s, %d segments %s", row.id, row.state, row.segments, row.error)
-        last = time.monotonic()
+            last = time.monotonic()
+        done += len(rows)
+        if not rows:  # none is there, or somebody else has it
+            time.sleep(POLL_SECONDS)
     return done
+
+
+def do_or_follow(library: Library, settings: Settings, job: str, *, report: Callable[[JobRow], None]) -> JobRow:
+    """Do the job here, once its collection is free; or tell how it goes on where it is done already."""
+    while True:
+        row = do_job(library, settings, library.job(job), report=report)
+        if row is not None:
+            return row
+        row = library.job(job)
+        if row.state not in ("queued", "running"):
+            return row
+        report(row)
+        time.sleep(POLL_SECONDS)
 
 
 def do_job(
@@ -83,31 +105,59 @@ def do_job(
     *,
     report: Callable[[JobRow], None] = lambda job: None,
 ) -> JobRow | None:
-    """Do one job, here. None if somebody else has it. What is heavy is imported now."""
+    """Do one job, here. None if somebody else has it, or has another one of the same collection: two at once would
+    take each other's documents for broken ones. What is heavy is imported now."""
     lock = library.lock(f"job-{job.id}")
     if lock is None:
         return None
     try:
-        if library.job(job.id).state not in ("queued", "running"):
+        collection = library.lock(collection_lock(job.collection))
+        if collection is None:
             return None
         try:
-            return _index(library, settings, job, report)
-        except UserError as error:
-            library.ledger.set_job(job.id, state="failed", error=str(error), finished=time.time())
-            return library.job(job.id)
+            return _do(library, settings, job, report) if library.ledger.start_job(job.id) else None
+        finally:
+            collection.release()
     finally:
         lock.release()
 
 
+def collection_lock(collection: str) -> str:
+    """The name of the lock on a collection's jobs: any name of a collection makes the name of a file."""
+    return f"collection-{hashlib.sha256(collection.encode()).hexdigest()[:16]}"
+
+
+def _do(library: Library, settings: Settings, job: JobRow, report: Callable[[JobRow], None]) -> JobRow:
+    try:
+        return _index(library, settings, job, report)
+    except UserError as error:
+        sentence = str(error)
+    except KeyboardInterrupt:
+        if library.job(job.id).state == "running":  # before its first file
+            library.ledger.set_job(job.id, state="cancelled", finished=time.time())
+        raise
+    except Exception as error:  # the job's border: whatever it is, the job ends and the next one begins
+        reference = uuid.uuid4().hex[:8]
+        log.error("reference %s: job %s: %s", reference, job.id, arose_at(error))
+        sentence = (
+            f"Something unexpected went wrong. What was indexed is safe. The log in {library.home / 'logs'} says more "
+            f"under the reference {reference}."
+        )
+    library.ledger.set_job(job.id, state="failed", error=sentence, finished=time.time(), current="", seconds_left=None)
+    return library.job(job.id)
+
+
 def _index(library: Library, settings: Settings, job: JobRow, report: Callable[[JobRow], None]) -> JobRow:
     from indexer.pipeline import Pipeline
+    from indexer.read.limits import DEFAULT_LIMITS
     from indexer.worker import ReaderPool
     from labse_search.encoder import load_encoder
     from labse_search.store import open_store
 
     encoder = load_encoder(job.model, precision=settings.precision)
     store = open_store(settings.store, home=library.home, api_key=settings.api_key)
-    readers = ReaderPool(reader_processes(), model=job.model)
+    limits = replace(DEFAULT_LIMITS, file_bytes=settings.max_file_mb << 20)
+    readers = ReaderPool(reader_processes(), model=job.model, languages=encoder.languages, limits=limits)
     try:
         pipeline = Pipeline(library, store, encoder, readers, job.collection, settings.max_file_mb << 20, report=report)
         return pipeline.run(job.id)
@@ -122,8 +172,10 @@ def reader_processes() -> int:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = Settings.from_env({**os.environ, "LABSE_HOME": sys.argv[1]})
+    open_log(settings.home)
+    sys.excepthook = _log_unexpected
+    threading.excepthook = lambda failed: _log_unexpected(failed.exc_type, failed.exc_value, failed.exc_traceback)
     library = Library(settings.home)
     lock = library.lock("worker")
     if lock is None:
@@ -132,6 +184,14 @@ def main() -> int:
         os.nice(NICENESS)
     work(library, settings)
     return 0
+
+
+def _log_unexpected(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    """In the place of Python's own report, which would print the error's message."""
+    if isinstance(error, UserError):
+        log.error("%s", error)
+    else:
+        log.critical("reference %s: %s", uuid.uuid4().hex[:8], arose_at(error) if error else kind.__name__)
 
 
 if __name__ == "__main__":

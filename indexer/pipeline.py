@@ -8,19 +8,20 @@ job goes on where it was, in the middle of a document too.
 from __future__ import annotations
 
 import errno
+import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from indexer.documents import VERSION, document_row, point_name, recover, settle, stored_segments
 from indexer.segment import Split
 from labse_search.encoder import Encoder
-from labse_search.errors import StoreUnavailable, Unreadable, UserError
+from labse_search.errors import CollectionDamaged, StoreUnavailable, Unreadable, UserError
 from labse_search.library import DocumentRow, JobFile, JobRow, Library, Outcome, document_id
 from labse_search.library.records import JobState
 from labse_search.records import CollectionSpec, Extraction, Filter, StoredSegment
@@ -31,7 +32,14 @@ AHEAD = 16  # files looked at before their turn: keeps the readers busy, bounds 
 FIRST_BATCH, LARGEST_BATCH = 64, 4096  # segments; grows while a batch takes less than BATCH_SECONDS
 BATCH_SECONDS = 0.5  # about how long a pause or a cancel has to wait
 REPORT_SECONDS = 0.5
-STORE_TRIES = 3  # the store's process restarts by itself; a server may be restarting
+STORE_TRIES = 4  # one, two, three seconds apart: the store's process restarts by itself, a server may be restarting
+LOOKS = 3  # at a file that changes under our hands
+# A file changed within the clock tick of our look would look unchanged for ever (git calls that "racily clean"; ticks
+# are 4 ms on Linux, 2 s on FAT): its time is not remembered, so that next time its content is compared.
+TICK_SECONDS = 2.0
+
+log = logging.getLogger("labse_search.jobs")
+T = TypeVar("T")
 
 
 class _Asked(Exception):
@@ -69,6 +77,7 @@ class _Document:
     looks: list[_Look]  # the file, and other files of this job with the same content
     row: DocumentRow
     extraction: Extraction
+    names: list[str]  # those that its segments get in the store
     left: int  # segments that are not durable yet
     begun: bool = False
 
@@ -89,6 +98,12 @@ class Pipeline:
     _buffer: deque[tuple[_Document, StoredSegment]] = field(default_factory=deque)
     _active: dict[str, _Document] = field(default_factory=dict)
     _writes: deque[Future[None]] = field(default_factory=deque)
+    _broken: bool = False  # a write failed: those behind it must not happen
+    _holding: threading.Lock = field(default_factory=threading.Lock)
+    _held: Counter[str] = field(default_factory=Counter)  # documents that files of this job are about to be
+    _lost: set[str] = field(default_factory=set)  # held documents that lost a name: settled when they are let go
+    _again: deque[JobFile] = field(default_factory=deque)  # what they were about to be was taken away meanwhile
+    _tries: Counter[int] = field(default_factory=Counter)
     _batch: int = FIRST_BATCH
     _stored: int = 0
     _rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=24))
@@ -107,27 +122,49 @@ class Pipeline:
         try:
             self._open()
             self._run()
-            self.store.optimize(self.collection)
+            self._optimize()
             state = "done"
         except _Asked as asked:
             state = asked.state
         except (UserError, OSError) as problem:
             error = _sentence(problem)
+        except KeyboardInterrupt:
+            ledger.set_job(job, state="cancelled", finished=time.time(), current="", seconds_left=None)
+            recover(self.library, self.store, self.collection)
+            raise
         finished = None if state == "paused" else time.time()
         ledger.set_job(
             job, state=state, error=error, finished=finished, segments=self._stored, current="", seconds_left=None
         )
         if state == "cancelled":
-            recover(self.library, self.store, self.collection)
+            self._patiently(lambda: recover(self.library, self.store, self.collection))
+            self._let_go_of_all()
         return ledger.job(job)
 
     def _open(self) -> None:
         spec = CollectionSpec(self.encoder.dimension, self.encoder.fingerprint, self.encoder.model)
-        self.store.create(self.collection, spec)
+        self._patiently(lambda: self.store.create(self.collection, spec))
         self.library.ledger.set_collection(
             self.collection, model=spec.model, fingerprint=spec.fingerprint, store=self.store.location
         )
-        recover(self.library, self.store, self.collection)
+        self._patiently(lambda: recover(self.library, self.store, self.collection))
+
+    def _optimize(self) -> None:
+        try:
+            self.store.optimize(self.collection)
+        except StoreUnavailable as problem:  # every document is durable already; searching is only slower
+            log.warning("job %s: %s", self._job, problem)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """The store's answer, also if it is just being started again."""
+        for attempt in range(1, STORE_TRIES):
+            try:
+                return call()
+            except CollectionDamaged:
+                raise
+            except StoreUnavailable:
+                time.sleep(attempt)
+        return call()
 
     def _run(self) -> None:
         files = deque(self.library.job_files(self._job, outcomes=("",)))
@@ -138,9 +175,13 @@ class Pipeline:
                     self._heed()
                     while files and len(looks) < AHEAD:
                         looks.append(looker.submit(self._look, files.popleft()))
-                    self._take(looks.popleft().result(), writer)
+                    self._take(self._heeding(looks.popleft()), writer)
                     self._encode_buffer(writer, at_least=self._batch)
-                self._encode_buffer(writer, at_least=1)
+                    if not files and not looks:
+                        self._encode_buffer(writer, at_least=1)
+                        self._settle_writes(0)
+                        while self._again:
+                            files.append(self._again.popleft())
             finally:
                 for look in looks:
                     look.cancel()
@@ -151,39 +192,88 @@ class Pipeline:
         if wish:
             raise _Asked("paused" if wish == "pause" else "cancelled")
 
+    def _heeding(self, future: Future[T]) -> T:
+        """What the future brings, which may take minutes for a large file, unless the person asks for something."""
+        while True:
+            try:
+                return future.result(BATCH_SECONDS)
+            except TimeoutError:
+                if future.done():
+                    raise
+                self._heed()
+
     # ---- first look: what is it, and do we have it?
 
     def _look(self, file: JobFile) -> _Look:
-        path = Path(file.source.path)
-        try:
-            return self._look_at(file, path)
-        except FileNotFoundError:
-            return _Look(file, "skipped", "vanished")
-        except PermissionError:
-            return _Look(file, "skipped", "not_permitted")
+        for _ in range(LOOKS):
+            look = self._look_once(file, Path(file.source.path))
+            if look is not None:
+                return look
+        return _Look(file, "skipped", "changing")
 
-    def _look_at(self, file: JobFile, path: Path) -> _Look:
-        ledger, name = self.library.ledger, file.source.name
-        for _ in range(3):
+    def _look_once(self, file: JobFile, path: Path) -> _Look | None:
+        """None if the file changed between two glances."""
+        ledger, originals, name = self.library.ledger, self.library.originals, file.source.name
+        try:
             status = path.stat()
-            look = _Look(file, size=status.st_size, mtime_ns=status.st_mtime_ns)
+            age = time.time() - status.st_mtime
+            look = _Look(file, size=status.st_size, mtime_ns=status.st_mtime_ns if age > TICK_SECONDS else 0)
             known = None if file.source.kept else ledger.name_at(self.collection, str(path))
-            if known is not None and known == (name, known[1], status.st_size, status.st_mtime_ns):
-                if ledger.version(self.collection, known[1]) == VERSION:
+            if known == (name, known and known[1], status.st_size, status.st_mtime_ns) and known is not None:
+                if ledger.version(self.collection, known[1]) == VERSION and originals.path(known[1]).exists():
                     look.outcome = "unchanged"
                     return look
             if status.st_size > self.max_file_bytes:
                 look.outcome, look.reason = "skipped", "too_large"
                 return look
-            look.document = document_id(path)
-            if ledger.version(self.collection, look.document) == VERSION:
-                named = ledger.name(self.collection, name)
-                look.outcome = "unchanged" if named and named[0] == look.document else "renamed"
-                return look
-            if self.library.originals.keep(path, look.document):
-                look.reading = self.reader.submit(self.library.originals.path(look.document), name)
-                return look
-        return _Look(file, "skipped", "changing")
+            document = document_id(path)
+        except OSError as problem:
+            return _Look(file, "skipped", *_reason(problem))
+        if path == originals.path(path.name) and document != path.name:
+            return _Look(file, "skipped", "damaged", "the original no longer has the content it was kept for")
+        self._hold(document)
+        if not originals.keep(path, document):
+            self._let_go(document)
+            return None
+        look.document = document
+        if ledger.version(self.collection, document) == VERSION:
+            named = ledger.name(self.collection, name)
+            look.outcome = "unchanged" if named and named[0] == document else "renamed"
+        else:
+            look.reading = self.reader.submit(originals.path(document), name)
+        return look
+
+    def _hold(self, document: str) -> None:
+        """From here until `_let_go` nothing in this job takes the document or its original away."""
+        with self._holding:
+            self._held[document] += 1
+
+    def _let_go(self, document: str) -> None:
+        with self._holding:
+            self._held[document] -= 1
+            if self._held[document] <= 0:
+                del self._held[document]
+                if document in self._lost:
+                    self._lost.discard(document)
+                    self._settle(document)
+
+    def _name_lost(self, documents: Sequence[str]) -> None:
+        """Settle documents whose names changed: now, or when no file of this job is about to be them."""
+        with self._holding:  # held all the while: the looker must not find them half gone
+            for document in documents:
+                if document in self._held:
+                    self._lost.add(document)
+                else:
+                    self._settle(document)
+
+    def _settle(self, document: str) -> None:
+        self._patiently(lambda: settle(self.library, self.store, self.collection, document))
+
+    def _let_go_of_all(self) -> None:
+        """Originals that were kept for documents that this job will not store after all."""
+        for document in list(self._held):
+            if not self.library.ledger.kept_anywhere(document):
+                self.library.originals.forget(document)
 
     def _take(self, look: _Look, writer: ThreadPoolExecutor) -> None:
         """Put what was read into the buffer, or write down why there is nothing to put."""
@@ -200,32 +290,39 @@ class Pipeline:
             self._writes.append(writer.submit(self._conclude, look))
             return
         try:
-            extraction, split = look.reading.result()
+            extraction, split = self._heeding(look.reading)
             if not split.segments:
                 raise Unreadable("no_text")
         except Unreadable as problem:
-            look.outcome, look.reason = "skipped", problem.code
+            look.outcome, look.reason, look.detail = "skipped", problem.code, problem.detail
+            if problem.code == "vanished" and Path(look.file.source.path).exists():
+                look.outcome = "renamed"  # only our copy was taken away, with another document: to be looked at again
             self._writes.append(writer.submit(self._conclude, look))
             return
         source = look.file.source
         row = document_row(self.collection, look.document, source.name, extraction, split, size=look.size)
-        document = _Document([look], row, extraction, left=0)
         names = sorted({source.name, *self.library.ledger.names(self.collection, look.document)})
-        there = self._already_stored(look.document)
+        there = self._already_stored(look.document, len(split.segments))
         waiting = [
             one for one in stored_segments(row, names, split) if there.get(one.segment.index) != one.segment.text
         ]
-        document.left = len(waiting)
+        # What a killed run left may have other names: without any here, the store is told again at the end.
+        document = _Document([look], row, extraction, [] if there else names, left=len(waiting))
         self._active[look.document] = document
         self._buffer.extend((document, one) for one in waiting)
         if not waiting:
             self._writes.append(writer.submit(self._store, [(document, None)], None))
 
-    def _already_stored(self, document: str) -> dict[int, str]:
-        """Segments of a document that a killed run left in the store: index → text."""
+    def _already_stored(self, document: str, segments: int) -> dict[int, str]:
+        """Segments of a document that a killed run left in the store: index → text. Those that the document does not
+        have (it was cut another way then) are taken out."""
         if not any(known == document for known, _ in self.library.ledger.storing(self.collection)):
             return {}
-        stored = self.store.segments(self.collection, Filter(documents=(document,)))
+        where = Filter(documents=(document,))
+        stored = self._patiently(lambda: list(self.store.segments(self.collection, where)))
+        if any(one.segment.index >= segments for one in stored):
+            self._patiently(lambda: self.store.delete(self.collection, where))
+            return {}
         return {one.segment.index: one.segment.text for one in stored}
 
     # ---- encode here, store in the other thread
@@ -256,6 +353,9 @@ class Pipeline:
             self._writes.popleft().result()
 
     def _store(self, items: Sequence[tuple[_Document, StoredSegment | None]], vectors: Vectors | None) -> None:
+        if self._broken:  # the write before this one failed, and will be told
+            return
+        self._broken = True
         documents = list(dict.fromkeys(document for document, _ in items))
         self._begin([document for document in documents if not document.begun])
         segments = [one for _, one in items if one is not None]
@@ -265,27 +365,25 @@ class Pipeline:
             document.left -= one is not None
         self._finish([document for document in documents if document.left == 0])
         self._stored += len(segments)
+        self._broken = False
 
     def _begin(self, documents: Sequence[_Document]) -> None:
         for document in documents:
             identity = document.row.document
             document.begun = True
+            for look in document.looks[:1]:  # another collection may just have erased it
+                self.library.originals.keep(Path(look.file.source.path), identity)
             self.library.originals.keep_text(identity, document.extraction)
             if self.library.ledger.version(self.collection, identity) not in (-1, VERSION):
-                self.store.delete(self.collection, Filter(documents=(identity,)))  # segmented another way before
+                where = Filter(documents=(identity,))  # segmented another way before
+                self._patiently(lambda where=where: self.store.delete(self.collection, where))  # type: ignore[misc]
         with self.library.ledger.transaction():
             for document in documents:
                 self.library.ledger.put_document(document.row, version=VERSION, job=self._job)
 
     def _upsert(self, segments: Sequence[StoredSegment], vectors: Vectors) -> None:
-        for attempt in range(1, STORE_TRIES + 1):
-            try:
-                self.store.upsert(self.collection, segments, vectors, fingerprint=self.encoder.fingerprint)
-                return
-            except StoreUnavailable:
-                if attempt == STORE_TRIES:
-                    raise
-                time.sleep(attempt)
+        fingerprint = self.encoder.fingerprint
+        self._patiently(lambda: self.store.upsert(self.collection, segments, vectors, fingerprint=fingerprint))
 
     def _finish(self, documents: Sequence[_Document]) -> None:
         """The segments are durable: say so in the ledger, in one transaction, then let go of what they replace."""
@@ -294,36 +392,72 @@ class Pipeline:
             for document in documents:
                 self._active.pop(document.row.document)
         with ledger.transaction():
-            for document in documents:
-                identity = document.row.document
-                ledger.set_state(self.collection, identity, "stored")
-                for look in document.looks:
-                    lost = self._point(look)
-                    look.outcome = look.outcome or ("replaced" if lost else "added")
-                    look.detail = "; ".join(f"{note.code}: {note.detail}" for note in document.row.notes)
-                    self._write_outcome(look, document.row.segments)
-                    unsettled += [lost] if lost else []
-                if len(document.looks) > 1:
-                    unsettled.append(identity)
-        for identity in unsettled:
-            settle(self.library, self.store, self.collection, identity)
-        for document in documents:
-            self._tidy(document.looks)
+            # A person may have taken a document out while it was on its way in: then it stays out.
+            there = [one for one in documents if ledger.is_storing(self.collection, one.row.document, self._job)]
+            for document in there:
+                unsettled += self._say_stored(document)
+            taken = [one for one in documents if one not in there]
+            for look in [look for document in taken for look in document.looks]:
+                look.outcome = "removed"
+                if ledger.name(self.collection, look.file.source.name) is None:
+                    self._point(look)  # so that it can be put back
+                self._write_outcome(look, 0)
+        if taken:
+            where = Filter(documents=tuple(document.row.document for document in taken))
+            self._patiently(lambda: self.store.delete(self.collection, where))
+        self._name_lost(unsettled)
+        for look in [look for document in documents for look in document.looks]:
+            self._let_go(look.document)
+            self._tidy(look)
+
+    def _say_stored(self, document: _Document) -> list[str]:
+        """Inside a transaction. Returns the documents whose names the store has to learn."""
+        ledger, identity = self.library.ledger, document.row.document
+        unsettled = []
+        ledger.set_state(self.collection, identity, "stored")
+        for look in document.looks:
+            lost = self._point(look)
+            look.outcome = look.outcome or ("replaced" if lost else "added")
+            look.detail = "; ".join(f"{note.code}: {note.detail}" for note in document.row.notes)
+            self._write_outcome(look, document.row.segments)
+            unsettled += [lost] if lost else []
+        if ledger.names(self.collection, identity) != document.names:
+            ledger.set_unsettled(self.collection, [identity])
+            unsettled.append(identity)
+        return unsettled
 
     def _conclude(self, look: _Look) -> None:
         """The outcome of a file that needs no reading, or gives no text."""
-        lost = None
-        with self.library.ledger.transaction():
+        ledger, unsettled, gone = self.library.ledger, list[str](), False
+        with ledger.transaction():
             if look.document and look.outcome in ("renamed", "unchanged"):
-                lost = self._point(look)
+                gone = ledger.version(self.collection, look.document) != VERSION  # since the first look
+                lost = None if gone else self._point(look)
+                unsettled = [lost] if lost else []
+                if look.outcome == "renamed" and not gone:
+                    ledger.set_unsettled(self.collection, [look.document])
+                    unsettled.append(look.document)
+            if not gone:
+                self._write_outcome(look, 0)
+        if gone:
+            self._look_again(look)
+            return
+        if look.outcome == "skipped" and look.document and not ledger.kept_anywhere(look.document):
+            with self._holding:
+                if self._held[look.document] == 1:
+                    self.library.originals.forget(look.document)
+        self._let_go(look.document)
+        self._name_lost(unsettled)
+        self._tidy(look)
+
+    def _look_again(self, look: _Look) -> None:
+        self._let_go(look.document)
+        self._tries[look.file.position] += 1
+        if self._tries[look.file.position] < LOOKS:
+            self._again.append(look.file)
+        else:
+            look.outcome, look.reason = "skipped", "changing"
             self._write_outcome(look, 0)
-        if look.outcome == "renamed":
-            settle(self.library, self.store, self.collection, look.document)
-        if lost:
-            settle(self.library, self.store, self.collection, lost)
-        if look.outcome == "skipped" and look.document and not self.library.ledger.kept_anywhere(look.document):
-            self.library.originals.forget(look.document)
-        self._tidy([look])
 
     def _point(self, look: _Look) -> str | None:
         source = look.file.source
@@ -347,11 +481,10 @@ class Pipeline:
             segments=segments if look.outcome in ("added", "replaced") else 0,
         )
 
-    def _tidy(self, looks: Sequence[_Look]) -> None:
-        """Uploads were kept in the library: their temporary copies go."""
-        for look in looks:
-            if look.file.source.kept:
-                Path(look.file.source.path).unlink(missing_ok=True)
+    def _tidy(self, look: _Look) -> None:
+        """An upload was kept in the library: its temporary copy goes."""
+        if look.file.source.kept:
+            Path(look.file.source.path).unlink(missing_ok=True)
 
     # ---- progress
 
@@ -371,7 +504,16 @@ class Pipeline:
         self.report(self.library.ledger.job(self._job))
 
 
+def _reason(problem: OSError) -> tuple[str, str]:
+    """(key of REASONS, detail) for a file that cannot be read."""
+    if isinstance(problem, FileNotFoundError | NotADirectoryError):
+        return "vanished", ""
+    if isinstance(problem, PermissionError):
+        return "not_permitted", ""
+    return "damaged", f"{type(problem).__name__} {problem.errno}"
+
+
 def _sentence(problem: Exception) -> str:
-    if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full. What was indexed is safe. Free some space, then press Retry."
     return str(problem)

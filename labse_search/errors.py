@@ -6,11 +6,17 @@ UserError
 ├── StoreUnavailable     the store does not answer
 │   └── CollectionDamaged  the files of one collection are not what was stored
 ├── CollectionMissing    no collection of that name
+├── LedgerDamaged        the library's ledger is no longer readable
 └── Unreadable           one file gives no text: `code` is stable, `detail` is for the log
 
 Entry points turn a UserError into one line and exit status 2, the page into a message in place. Anything else is a
 bug and stays loud.
 """
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -34,6 +40,10 @@ class CollectionDamaged(StoreUnavailable):
 
 
 class CollectionMissing(UserError):
+    pass
+
+
+class LedgerDamaged(UserError):
     pass
 
 
@@ -68,3 +78,13 @@ class Unreadable(UserError):
         super().__init__(REASONS[code])
         self.code = code
         self.detail = detail
+
+
+def arose_at(error: BaseException) -> str:
+    """The kind of an unexpected error and where it arose, for the log: never its message, which may quote a document,
+    a question or a key."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = f", after {arose_at(cause)}" if cause is not None else ""
+    return f"{type(error).__name__} at {where or 'no line'}{before}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -12,11 +13,13 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from labse_search.errors import UserError
+from labse_search.errors import LedgerDamaged, UserError
 from labse_search.library.records import DocumentRow, JobFile, JobRow, JobState, Outcome, Source, Wish
 from labse_search.records import Note
 
 UNFINISHED: tuple[JobState, ...] = ("queued", "running", "paused")
+MOST_STARTS = 20  # of one job without any file done in between: then its own process is at fault, not a kill
+BUSY_SECONDS = 30.0  # to wait for another writer; ours write for milliseconds
 
 _DOCUMENT = """SELECT d.*, (SELECT json_group_array(n.name) FROM names n
   WHERE n.collection = d.collection AND n.document = d.document) AS names FROM documents d"""
@@ -33,16 +36,12 @@ class Ledger:
         self._local = threading.local()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with self._write() as database:
-                database.executescript(resources.files(__package__).joinpath("ledger.sql").read_text())
-        except (OSError, sqlite3.OperationalError) as error:
+        except OSError as error:
             raise UserError(
                 f"{path.parent} cannot be written ({error}). Choose another folder with LABSE_HOME or --store."
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"The ledger {path} is damaged ({error}). Run: python -m labse_search.library check --repair"
-            ) from error
+        with self._write() as database:
+            database.executescript(resources.files(__package__).joinpath("ledger.sql").read_text())
 
     # ---- collections
 
@@ -61,7 +60,7 @@ class Ledger:
 
     def drop_collection(self, collection: str) -> None:
         with self._write() as database:
-            for table in ("collections", "documents", "names"):
+            for table in ("collections", "documents", "names", "unsettled"):
                 database.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
 
     # ---- documents
@@ -87,6 +86,14 @@ class Ledger:
                 (state, job, removed, collection, document),
             )
 
+    def read_again(self, collection: str, documents: Iterable[str]) -> None:
+        """Let these documents count as stored another way: whoever adds their files again replaces what is there."""
+        with self._write() as database:
+            database.executemany(
+                "UPDATE documents SET version = 0 WHERE collection = ? AND document = ?",
+                [(collection, document) for document in documents],
+            )
+
     def document(self, collection: str, document: str) -> DocumentRow | None:
         rows = list(self._documents("collection = ? AND document = ?", (collection, document)))
         return rows[0] if rows else None
@@ -105,15 +112,16 @@ class Ledger:
 
     def forget_document(self, collection: str, document: str) -> None:
         with self._write() as database:
-            for table in ("documents", "names"):
+            for table in ("documents", "names", "unsettled"):
                 database.execute(f"DELETE FROM {table} WHERE collection = ? AND document = ?", (collection, document))
 
     def snapshot(self, target: Path) -> None:
         """A consistent copy of the ledger at `target`, while others go on writing."""
         copy = sqlite3.connect(target)
         try:
-            self._connection().backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
+            with self._explained():
+                self._connection().backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
         finally:
             copy.close()
 
@@ -121,12 +129,15 @@ class Ledger:
         """What SQLite finds wrong with its file; empty if nothing."""
         try:
             rows = self._read("PRAGMA integrity_check")
-        except sqlite3.DatabaseError as error:
+        except LedgerDamaged as error:
             return [str(error)]
         return [row[0] for row in rows if row[0] != "ok"]
 
-    def kept_anywhere(self, document: str) -> bool:
-        return bool(self._read("SELECT 1 FROM documents WHERE document = ? LIMIT 1", (document,)))
+    def kept_anywhere(self, document: str, *, but: str = "") -> bool:
+        """Whether any collection (`but` one) has the document in any state."""
+        return bool(
+            self._read("SELECT 1 FROM documents WHERE document = ? AND collection != ? LIMIT 1", (document, but))
+        )
 
     def _documents(self, where: str, values: Sequence[object]) -> Iterator[DocumentRow]:
         for row in self._read(f"{_DOCUMENT} WHERE {where} ORDER BY added, document", values):
@@ -155,7 +166,8 @@ class Ledger:
     def name_at(self, collection: str, path: str) -> tuple[str, str, int, int] | None:
         """(name, document, size, mtime_ns) of what was read from this path last time."""
         rows = self._read(
-            "SELECT name, document, size, mtime_ns FROM names WHERE collection = ? AND path = ?", (collection, path)
+            "SELECT name, document, size, mtime_ns FROM names WHERE collection = ? AND path = ?",
+            (collection, _path_value(path)),
         )
         return (rows[0]["name"], rows[0]["document"], rows[0]["size"], rows[0]["mtime_ns"]) if rows else None
 
@@ -164,7 +176,9 @@ class Ledger:
         rows = self._read(
             "SELECT document, path, size, mtime_ns FROM names WHERE collection = ? AND name = ?", (collection, name)
         )
-        return (rows[0]["document"], rows[0]["path"], rows[0]["size"], rows[0]["mtime_ns"]) if rows else None
+        if not rows:
+            return None
+        return rows[0]["document"], _path_text(rows[0]["path"]), rows[0]["size"], rows[0]["mtime_ns"]
 
     def names(self, collection: str, document: str) -> list[str]:
         rows = self._read(
@@ -174,11 +188,12 @@ class Ledger:
 
     def names_under(self, collection: str, folder: str) -> list[tuple[str, str]]:
         """(name, path) of every file once read from inside this folder of the disk."""
+        start = os.fsencode(folder).rstrip(b"/") + b"/"
         rows = self._read(
-            "SELECT name, path FROM names WHERE collection = ? AND substr(path, 1, ?) = ? ORDER BY name",
-            (collection, len(folder) + 1, folder.rstrip("/") + "/"),
+            "SELECT name, path FROM names WHERE collection = ? AND substr(CAST(path AS BLOB), 1, ?) = ? ORDER BY name",
+            (collection, len(start), start),
         )
-        return [(row["name"], row["path"]) for row in rows]
+        return [(row["name"], _path_text(row["path"])) for row in rows]
 
     def put_name(
         self, collection: str, name: str, document: str, *, path: str = "", size: int = 0, mtime_ns: int = 0
@@ -186,19 +201,33 @@ class Ledger:
         with self._write() as database:
             database.execute(
                 "INSERT OR REPLACE INTO names VALUES (?, ?, ?, ?, ?, ?)",
-                (collection, name, document, path, size, mtime_ns),
+                (collection, name, document, _path_value(path), size, mtime_ns),
             )
 
     def drop_name(self, collection: str, name: str) -> None:
         with self._write() as database:
             database.execute("DELETE FROM names WHERE collection = ? AND name = ?", (collection, name))
 
+    def set_unsettled(self, collection: str, documents: Iterable[str], *, settled: bool = False) -> None:
+        """Note that the store does not know the names of these documents yet, or (`settled`) that it does now."""
+        change = "DELETE FROM unsettled WHERE collection = ? AND document = ?"
+        with self._write() as database:
+            database.executemany(
+                change if settled else "INSERT OR IGNORE INTO unsettled VALUES (?, ?)",
+                [(collection, document) for document in documents],
+            )
+
+    def unsettled(self, collection: str) -> list[str]:
+        """Documents whose names changed here and not yet in the store."""
+        rows = self._read("SELECT document FROM unsettled WHERE collection = ? ORDER BY document", (collection,))
+        return [row["document"] for row in rows]
+
     # ---- jobs
 
     def add_job(self, kind: str, collection: str, model: str, sources: Iterable[Source]) -> str:
         job = time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
         rows = (
-            (job, position, source.path, source.name, source.size, int(source.kept))
+            (job, position, _path_value(source.path), source.name, source.size, int(source.kept))
             for position, source in enumerate(sources)
         )
         with self._write() as database:
@@ -222,6 +251,27 @@ class Ledger:
             raise UserError(f"There is no job {job!r}.")
         return rows[0]
 
+    def start_job(self, job: str) -> bool:
+        """Say that the job is being done from now on: wishes are heard by whoever does it. False if it is not to be
+        done any more, because it was paused, cancelled or has failed too often without getting anywhere."""
+        with self._write() as database:
+            change = "UPDATE jobs SET state = 'running', started = COALESCE(started, ?), finished = NULL, error = '' "
+            if not database.execute(f"{change} WHERE id = ? AND state IN ('queued', 'running')",
+                                    (time.time(), job)).rowcount:  # fmt: skip
+                return False
+            done = "(SELECT COUNT(*) + jobs.segments FROM jobs LEFT JOIN job_files f ON f.job = jobs.id " \
+                   "AND f.outcome != '' WHERE jobs.id = ?)"  # fmt: skip
+            database.execute(
+                f"INSERT INTO starts VALUES (?, 1, {done}) ON CONFLICT (job) DO UPDATE SET "
+                "starts = IIF(done = excluded.done, starts + 1, 1), done = excluded.done",
+                (job, job),
+            )
+            starts = database.execute("SELECT starts FROM starts WHERE job = ?", (job,)).fetchone()[0]
+            if starts > MOST_STARTS:
+                sentence = f"The process that does this job ended {MOST_STARTS} times without getting on."
+                database.execute("UPDATE jobs SET state = 'failed', error = ? WHERE id = ?", (sentence, job))
+            return int(starts) <= MOST_STARTS
+
     def unfinished_jobs(self) -> list[JobRow]:
         """Oldest first."""
         marks = ",".join("?" * len(UNFINISHED))
@@ -237,7 +287,7 @@ class Ledger:
         return [
             JobFile(
                 position=row["position"],
-                source=Source(row["path"], row["name"], row["size"], bool(row["kept"])),
+                source=Source(_path_text(row["path"]), row["name"], row["size"], bool(row["kept"])),
                 outcome=row["outcome"],
                 reason=row["reason"],
                 detail=row["detail"],
@@ -275,11 +325,21 @@ class Ledger:
             change = "UPDATE jobs SET wish = ?, state = ?, finished = ? WHERE id = ? AND state IN "
             if wish == "":
                 database.execute(change + "('paused', 'failed')", ("", "queued", None, job))
+                database.execute("DELETE FROM starts WHERE job = ?", (job,))
             elif wish == "pause":
                 database.execute(change + "('queued')", ("", "paused", None, job))
             else:
                 database.execute(change + "('queued', 'paused', 'failed')", ("", "cancelled", now, job))
             database.execute("UPDATE jobs SET wish = ? WHERE id = ? AND state = 'running'", (wish, job))
+
+    def is_storing(self, collection: str, document: str, job: str) -> bool:
+        """Whether the document is half way in, by this job."""
+        return bool(
+            self._read(
+                "SELECT 1 FROM documents WHERE collection = ? AND document = ? AND state = 'storing' AND job = ?",
+                (collection, document, job),
+            )
+        )
 
     def storing(self, collection: str) -> list[tuple[str, str]]:
         """(document, job) of every document that is half way in."""
@@ -320,7 +380,7 @@ class Ledger:
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             # FULL: what is acknowledged survives a power cut; a document is one small commit, so it costs little.
@@ -330,28 +390,62 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Several writes as one: all or nothing, one flush to the disk."""
+        """Several writes as one: all or nothing, one flush to the disk. What was read inside stays true until its end,
+        for other processes too."""
         with self._write():
             yield
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        database = self._connection()
-        if database.in_transaction:  # inside transaction(): that one commits
-            yield database
-            return
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            yield database
-        except BaseException:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
-        if database.in_transaction:  # executescript() commits by itself
-            database.execute("COMMIT")
+        with self._explained():
+            database = self._connection()
+            if database.in_transaction:  # inside transaction(): that one commits
+                yield database
+                return
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                if database.in_transaction:  # executescript() commits by itself
+                    database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:  # SQLite undoes it by itself when the disk is full
+                    database.execute("ROLLBACK")
+                raise
 
     def _read(self, query: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
-        return self._connection().execute(query, tuple(values)).fetchall()
+        with self._explained():
+            return self._connection().execute(query, tuple(values)).fetchall()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """SQLite's troubles in a person's words: LedgerDamaged, or another UserError."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            explained = self._explain(error)
+            if explained is None:
+                raise  # a bug of ours
+            raise explained from error
+
+    def _explain(self, error: sqlite3.DatabaseError) -> UserError | None:
+        extended = getattr(error, "sqlite_errorcode", 0)
+        code = extended & 0xFF  # the primary code; the rest says where inside SQLite
+        if code == sqlite3.SQLITE_FULL:
+            return UserError("The disk is full. What was indexed is safe. Free some space, then press Retry.")
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return UserError(
+                f"The ledger {self.path} has been in use by another program for {BUSY_SECONDS:.0f} seconds. Try again "
+                "when that is done."
+            )
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or extended == sqlite3.SQLITE_IOERR_SHORT_READ:
+            return LedgerDamaged(
+                f"The ledger {self.path} is damaged ({error}). Run: python -m labse_search.library check --repair"
+            )
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
+            return UserError(
+                f"{self.path.parent} cannot be written ({error}). Choose another folder with LABSE_HOME or --store."
+            )
+        return None
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -359,3 +453,16 @@ class Ledger:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+
+def _path_value(path: str) -> str | bytes:
+    """A path as the database takes it: names that are no Unicode (from an old disk) as their bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
+
+
+def _path_text(value: str | bytes) -> str:
+    return os.fsdecode(value) if isinstance(value, bytes) else value

@@ -26,3 +26,9 @@ CREATE TABLE IF NOT EXISTS job_files (
   detail TEXT NOT NULL DEFAULT '', document TEXT NOT NULL DEFAULT '', segments INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (job, position)
 ) WITHOUT ROWID;
+-- Documents whose names changed here and not yet in the store: what a kill in between leaves to be done.
+CREATE TABLE IF NOT EXISTS unsettled (
+  collection TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (collection, document)
+) WITHOUT ROWID;
+-- How often a job was started since it last got on (`done`: files and segments), to give up one that kills its process.
+CREATE TABLE IF NOT EXISTS starts (job TEXT PRIMARY KEY, starts INTEGER NOT NULL, done INTEGER NOT NULL) WITHOUT ROWID;

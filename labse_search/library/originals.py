@@ -43,11 +43,15 @@ class Originals:
 
     def keep(self, path: Path, document: str) -> bool:
         """Keep a copy of the file under its identity; nothing is copied twice. False if the file is no longer what
-        `document` names: it changed meanwhile, and nothing was kept. OSError if the disk is full."""
+        `document` names: it changed or went meanwhile, and nothing was kept. OSError if the disk is full."""
         place = self.path(document)
         if place.exists():
             return True
-        with path.open("rb") as source, written_whole(place) as target:
+        try:
+            opened = path.open("rb")
+        except OSError:
+            return False
+        with opened as source, written_whole(place) as target:
             digest = hashlib.sha256()
             while block := source.read(_BLOCK):
                 digest.update(block)
