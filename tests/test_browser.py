@@ -154,11 +154,13 @@ def indexed(app: App, browser: Any, tmp_path_factory: pytest.TempPathFactory) ->
     plan = page.locator(".plan").inner_text()
     assert "38 files" in plan and "PDF" in plan, plan
     page.locator(".plan .start").click()
-    page.wait_for_selector(".job", timeout=SECONDS)
-    page.reload()  # in mid-job: it goes on, and the page finds it again
+    page.get_by_role("button", name="Pause").click(timeout=SECONDS)  # so that the reload surely comes in mid-job
+    page.wait_for_selector(".job[data-state=paused]", timeout=SECONDS)
+    page.reload()
     page.wait_for_selector(".head h1", timeout=SECONDS)
     visit.tab("Add documents")
-    page.wait_for_selector(".job", timeout=SECONDS)
+    page.wait_for_selector(".job[data-state=paused]", timeout=SECONDS)
+    page.get_by_role("button", name="Resume").click(timeout=SECONDS)
     visit.job_is_done()
     assert visit.errors == []
     context.close()

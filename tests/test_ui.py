@@ -6,7 +6,9 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -398,7 +400,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(home: Path) -> Iterator[object]:
+def client(home: Path) -> Iterator[Any]:
     """The page over a small real library: lexicon model, embedded store, two documents."""
     from lexicon import make_lexicon_model, sentence
     from starlette.testclient import TestClient
@@ -432,60 +434,84 @@ def client(home: Path) -> Iterator[object]:
         examples=ROOT / "examples",
     )
     with TestClient(create_app(context), base_url="http://127.0.0.1:7860") as client:
-        client.context = context  # type: ignore[attr-defined]
+        client.context = context
         yield client
     store.close()
 
 
-def test_every_answer_carries_the_headers(client: object) -> None:
+def test_every_answer_carries_the_headers(client: Any) -> None:
     for path in ("/", "/healthz", "/nothing-here", "/source/documents/x/original"):
-        answer = client.get(path)  # type: ignore[attr-defined]
+        answer = client.get(path)
         assert {key: answer.headers.get(key) for key in HEADERS} == HEADERS, path
 
 
-def test_the_page_names_no_foreign_address_that_a_browser_would_fetch(client: object) -> None:
-    html = client.get("/").text  # type: ignore[attr-defined]
+def test_the_page_names_no_foreign_address_that_a_browser_would_fetch(client: Any) -> None:
+    html = client.get("/").text
     fetched = re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](https?://[^\"']+)", html)
     assert [address for address in fetched if "127.0.0.1" not in address] == []
 
 
-def test_originals_are_downloads_and_never_pages(client: object, home: Path) -> None:
-    row = next(row for row in client.context.library.documents("documents") if row.names == ("in/two.txt",))  # type: ignore[attr-defined]
-    answer = client.get(f"/source/documents/{row.document}/original")  # type: ignore[attr-defined]
+def test_whoever_has_not_signed_in_sees_nothing(client: Any) -> None:
+    from starlette.testclient import TestClient
+
+    from labse_search.ui import create_app
+
+    context = replace(client.context, settings=replace(client.context.settings, host="0.0.0.0"))
+    with pytest.raises(UserError):
+        create_app(context)
+    add_user(context.settings.home, "Ada", "correct horse battery")
+    document = context.library.documents("documents")[0].document
+    original = f"/source/documents/{document}/original"
+    with TestClient(create_app(context), base_url="http://192.168.1.2:7860") as guest:
+        assert "in/two.txt" not in guest.get("/").text
+        assert guest.get(original).status_code == 404
+        call = guest.post("/gradio_api/call/search", json={"data": ["en1", 3, "documents"]})
+        assert call.status_code == 401
+        assert guest.post("/gradio_api/upload", files={"files": b"x"}).status_code == 401
+        wrong = guest.post("/login", data={"username": "Ada", "password": "guess"})
+        assert wrong.status_code == 400
+        signed_in = guest.post("/login", data={"username": "Ada", "password": "correct horse battery"})
+        cookies = signed_in.headers.get_list("set-cookie")
+        assert signed_in.status_code == 200 and all("httponly" in cookie.lower() for cookie in cookies)
+        assert guest.get(original).status_code == 200
+    (context.settings.home / "users.json").unlink()
+
+
+def test_originals_are_downloads_and_never_pages(client: Any, home: Path) -> None:
+    row = next(row for row in client.context.library.documents("documents") if row.names == ("in/two.txt",))
+    answer = client.get(f"/source/documents/{row.document}/original")
     assert answer.content == (home / "in" / "two.txt").read_bytes()
     assert answer.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("document", ["..%2f..%2fusers.json", "0" * 32, "ledger.sqlite3", "%00"])
-def test_nothing_but_documents_of_the_collection_is_served(client: object, document: str) -> None:
+def test_nothing_but_documents_of_the_collection_is_served(client: Any, document: str) -> None:
     for path in (f"/source/documents/{document}/original", f"/source/documents/{document}/page/1"):
-        assert client.get(path).status_code == 404  # type: ignore[attr-defined]
+        assert client.get(path).status_code == 404
 
 
-def test_the_published_search_answers(client: object) -> None:
+def test_the_published_search_answers(client: Any) -> None:
     event = client.post("/gradio_api/call/search", json={"data": ["en1 en2 en3 en4", 3, "documents"]}).json()[
         "event_id"
-    ]  # type: ignore[attr-defined]
-    stream = client.get(f"/gradio_api/call/search/{event}").text  # type: ignore[attr-defined]
+    ]
+    stream = client.get(f"/gradio_api/call/search/{event}").text
     hits = json.loads(re.findall(r"event: complete\ndata: (.*)", stream)[0])[0]
     assert hits[0]["document"] == "in/one.txt" and hits[0]["rank"] == 1
 
 
-def test_handlers_of_the_page_are_not_in_the_listing(client: object) -> None:
-    listing = client.get("/gradio_api/info").json()["named_endpoints"]  # type: ignore[attr-defined]
+def test_handlers_of_the_page_are_not_in_the_listing(client: Any) -> None:
+    listing = client.get("/gradio_api/info").json()["named_endpoints"]
     assert set(listing) == {"/search"}
 
 
-def test_errors_tell_a_reference_and_neither_text_nor_paths(client: object, caplog: pytest.LogCaptureFixture) -> None:
-    from dataclasses import replace
-
+def test_errors_tell_a_reference_and_neither_text_nor_paths(client: Any, caplog: pytest.LogCaptureFixture) -> None:
     from labse_search.ui.handlers import Handlers
 
     def fail(collection: str) -> object:
         raise RuntimeError(f"secret text in {ROOT}")
 
-    handlers = Handlers(replace(client.context, searcher=fail))  # type: ignore[attr-defined, arg-type]
+    handlers = Handlers(replace(client.context, searcher=fail))
     value = handlers.results(Query(question="a question of mine"), "documents")
     assert value["state"] == "error" and len(value["reference"]) == 8
     said = json.dumps(value) + caplog.text
@@ -493,11 +519,11 @@ def test_errors_tell_a_reference_and_neither_text_nor_paths(client: object, capl
     assert "secret" not in said and str(ROOT) not in said and "of mine" not in said
 
 
-def test_a_question_finds_and_a_removed_document_comes_back(client: object) -> None:
+def test_a_question_finds_and_a_removed_document_comes_back(client: Any) -> None:
     from indexer.jobs import do_job
     from labse_search.ui.handlers import Handlers
 
-    context = client.context  # type: ignore[attr-defined]
+    context = client.context
     handlers = Handlers(context)
     question = Query(question="en1 en2 en3 en4 en5", mode="meaning")
     found = handlers.results(question, "documents")
@@ -514,19 +540,19 @@ def test_a_question_finds_and_a_removed_document_comes_back(client: object) -> N
     assert handlers.results(question, "documents")["cards"][0]["title"] == "one.txt"
 
 
-def test_an_empty_collection_offers_the_sample_and_counts_nothing(client: object) -> None:
+def test_an_empty_collection_offers_the_sample_and_counts_nothing(client: Any) -> None:
     from labse_search.ui.handlers import Handlers
 
-    context = client.context  # type: ignore[attr-defined]
+    context = client.context
     value = Handlers(context).results(Query(), "another")
     assert (value["state"], value["sample"]) == ("first", True)
     assert Status(context).counts("another").passages == 0
 
 
-def test_a_drop_becomes_a_plan_and_then_a_job(client: object) -> None:
+def test_a_drop_becomes_a_plan_and_then_a_job(client: Any) -> None:
     from labse_search.ui.handlers import Handlers
 
-    context = client.context  # type: ignore[attr-defined]
+    context = client.context
     handlers = Handlers(context)
     folder = context.uploads / "abc"
     folder.mkdir(parents=True)

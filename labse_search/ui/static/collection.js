@@ -34,10 +34,10 @@ const status = one => {
 };
 const row = one => {
   const gone = one.state === 'removed';
-  const act = (key, event, data) => button(`link act-${key}`, t(key), click => { click.target.disabled = true; trigger(event, data); }, { 'aria-label': `${t(key)}: ${one.title}` });
+  const act = (key, event, data, then) => button(`link act-${key}`, t(key), click => { click.target.disabled = !then; trigger(event, data); then?.(); }, { 'aria-label': `${t(key)}: ${one.title}` });
   const data = { document: one.document };
   const actions = el('span', 'doc-actions', null, {}, ...(gone ? [act('undo', 'restore', data)]
-    : [act('only_here', 'only', data), act('reindex', 'reindex', data), act('remove', 'remove', data)]));
+    : [act('only_here', 'only', data, () => labse.goTo('tab_search')), act('reindex', 'reindex', data), act('remove', 'remove', data)]));
   const name = el('th', 'doc-name', null, { scope: 'row' }, el('bdi', 'title', one.title));
   if (one.folder) name.append(el('bdi', 'folder', one.folder));
   if (one.names.length > 1) name.append(el('bdi', 'folder', t('other_names', { names: one.names.slice(1).join(', ') })));

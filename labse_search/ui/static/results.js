@@ -11,7 +11,7 @@ const passage = (cls, parts, lang) => {
   for (const part of parts) node.append(part.mark ? el('mark', null, part.text) : document.createTextNode(part.text));
   return node;
 };
-const strengthMeter = card => el('span', `strength level-${card.level}`, null,
+const strengthMeter = card => el('span', `strength strength-${card.level}`, null,
   { title: t('cosine', { cosine: card.cosine }) },
   el('span', 'bars', null, { 'aria-hidden': 'true' }, el('i'), el('i'), el('i')), el('span', null, t(`strength_${card.level}`)));
 
@@ -67,7 +67,7 @@ const cite = async (card, node) => {
 
 const drawCard = card => {
   const name = language(card.lang);
-  const article = el('article', 'card', null, {
+  const article = el('article', `card level-${card.level}`, null, {
     tabindex: '-1', 'data-document': card.document, 'data-index': card.index, 'data-rank': card.rank,
     'aria-label': t('card_label', { rank: card.rank, title: card.title, language: name, strength: t(`strength_${card.level}`) }),
   });
