@@ -410,12 +410,15 @@ def _limit_memory(memory_mb: int) -> None:
 
 
 def _peak_mb() -> float:
+    """The most memory this process ever held, 0 where that can't be told."""
+    if sys.platform == "linux":  # not getrusage: it starts with what the parent held when it started us
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
     try:
         import resource
-    except ImportError:
+    except ImportError:  # Windows
         return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def _megabytes(path: Path) -> float:

@@ -49,14 +49,14 @@ class Archive:
 
     def read(self, member: str | zipfile.ZipInfo) -> bytes:
         """Unreadable("damaged") if it is missing or broken, ("encrypted"), ("unsupported") for a rare packing."""
+        info = self._zip.NameToInfo.get(member) if isinstance(member, str) else member
+        if info is None:
+            raise Unreadable("damaged", f"no member {member}")
+        if info.flag_bits & _ENCRYPTED:
+            raise Unreadable("encrypted", "a member is encrypted")
         try:
-            info = self._zip.getinfo(member) if isinstance(member, str) else member
-            if info.flag_bits & _ENCRYPTED:
-                raise Unreadable("encrypted", "a member is encrypted")
             with self._zip.open(info) as opened:
                 content = opened.read(self._account.limits.unpacked_bytes + 1)
-        except KeyError:
-            raise Unreadable("damaged", f"no member {member}") from None
         except NotImplementedError as error:
             raise Unreadable("unsupported", f"ZIP: {error}") from None
         except _BROKEN as error:

@@ -32,7 +32,7 @@ def read_mail(source: Source, read_nested: Callable[[Source], Extraction]) -> Ex
     if not message.keys():
         raise Unreadable("damaged", "no mail headers")
     subject = one_line(_header(message, "Subject"))
-    heads = [f"{name}: {text}" for name in _HEADERS if (text := one_line(_header(message, name)))]
+    heads = [f"{name}: {text}" for name in _HEADERS if (text := " ".join(clean(_header(message, name)).split()))]
     units = [Unit("\n".join(heads), {"part": "headers"})] if heads else []
     bodies, attachments = _parts(message)
     body_units, notes = _body(bodies)

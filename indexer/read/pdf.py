@@ -38,7 +38,8 @@ def read_pdf(source: Source) -> Extraction:
     try:
         document = pypdfium2.PdfDocument(source.content)
     except pypdfium2.PdfiumError as error:
-        encrypted = "password" in str(error).lower() or "security" in str(error).lower()
+        # PDFium's last error may be that of an earlier file: what is not encrypted needs no password.
+        encrypted = re.search("password|security", str(error), re.I) and b"/Encrypt" in source.content
         raise Unreadable("encrypted" if encrypted else "damaged", str(error)) from None
     try:
         return _read_pages(document)

@@ -96,7 +96,8 @@ def _record_text(value: object) -> str:
     return "\n".join(lines)
 
 
-_CUE = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})[ \t]+-->[ \t]+(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})")
+_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
+_CUE = re.compile(rf"{_TIME}[ \t]+-->[ \t]+{_TIME}")
 _TAG = re.compile(r"<[^<>\n]{0,200}>|\{\\[^{}\n]{0,200}\}")  # <i>, <c.yellow>, <00:01.000>, {\an8}
 _SENTENCE_END = re.compile(r"[.!?…。！？।؟۔]['\"”»’)\]]*$")
 _PAUSE_SECONDS = 3.0
