@@ -100,6 +100,12 @@ def test_bytes_that_mean_nothing_are_counted_not_hidden() -> None:
     assert extraction.notes == (Note("undecodable_bytes", "2"),)
 
 
+def test_utf16_that_was_cut_in_the_middle_of_a_character_is_still_read() -> None:
+    extraction = read("note.txt", WORDS["ru"].encode("utf-16-le")[:-1])
+    assert extraction.text == WORDS["ru"][:-1] + "\ufffd"
+    assert extraction.notes == (Note("undecodable_bytes", "1"),)
+
+
 def test_a_guessed_encoding_is_noted() -> None:
     extraction = read("note.txt", WORDS["ru"].encode("cp1251"))
     assert Note("encoding_guessed", extraction.encoding or "") in extraction.notes

@@ -145,7 +145,7 @@ def _wide_encoding(content: bytes) -> str | None:
         return None
     best, best_score = None, (0, 0)
     for encoding, width in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
-        if len(content) % width:
+        if width == 4 and len(content) % width:  # of UTF-16, a last half character may have been cut off
             continue
         text = _strict(head[: len(head) // width * width], encoding)
         if text is None:  # the head may end inside a surrogate pair
