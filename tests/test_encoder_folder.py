@@ -170,6 +170,22 @@ def test_languages_are_read_from_beside_the_modules(model: Path) -> None:
     assert load_encoder(str(model)).languages == ("en", "de")
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "language: [de, multilingual, 'no', zh-TW, ceb]",
+        "license: mit\nlanguage:\n- multilingual\n- de\n- no\ntags:\n- it",
+    ],
+)
+def test_languages_are_else_read_from_the_card(model: Path, heading: str) -> None:
+    (model / "README.md").write_text(f"---\n{heading}\n---\nlanguage: en\n")
+    assert load_encoder(str(model)).languages == ("de", "no")
+
+
+def test_the_shipped_model_goes_by_its_name_too() -> None:
+    assert load_encoder("labse-mini").fingerprint == load_encoder(str(LABSE_MINI)).fingerprint
+
+
 def test_the_shipped_model_stays_small() -> None:
     assert sum(path.stat().st_size for path in LABSE_MINI.rglob("*")) < 45e6
 

@@ -6,6 +6,7 @@ A folder that gives no model is ModelUnavailable, with what was looked for and w
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,5 +122,22 @@ def _window(module: Module, windows: Mapping[str, Any]) -> int:
 
 
 def _languages(path: Path) -> tuple[str, ...]:
-    """From labse.json, {"languages": [...]}: our own file beside modules.json, which nothing else reads."""
-    return tuple(str(language) for language in read_json(path / "labse.json").get("languages", ()))
+    """From labse.json, {"languages": [...]}, our own file beside modules.json; else from the model card's heading."""
+    own = read_json(path / "labse.json").get("languages")
+    if own is not None:
+        return tuple(str(language) for language in own)
+    card = path / "README.md"
+    if not card.is_file():
+        return ()
+    return _card_languages(card.read_text(encoding="utf-8", errors="replace"))
+
+
+def _card_languages(card: str) -> tuple[str, ...]:
+    """Two-letter codes under `language:` in the YAML between the first two lines of dashes.
+
+    Three forms are in use: one code, [a, b] on one line, and a list of lines with dashes. YAML itself reads `no`,
+    Norwegian, as false, so it is read here as text.
+    """
+    heading = card.split("---")[1] if card.startswith("---") and card.count("---") > 1 else ""
+    found = re.search(r"^language:[ \t]*(.*(?:\n[ \t]*- .*)*)", heading, flags=re.MULTILINE)
+    return tuple(dict.fromkeys(re.findall(r"(?<![\w-])[a-z]{2}(?![\w-])", found[1]))) if found else ()

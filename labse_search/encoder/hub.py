@@ -13,7 +13,7 @@ LABSE = "sentence-transformers/LaBSE"
 LABSE_MINI = Path(__file__).resolve().parent.parent / "models" / "labse-mini"
 ANSWER_SECONDS = 6.0  # for the hub's first answer; a name that can't be had must not keep a person waiting
 # What encoding needs; a repository may hold the same weights again for ONNX, OpenVINO, TensorFlow and Flax.
-_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md"]
 _WANTED_OLD = [*_WANTED, "*.bin"]
 _COPIES = ["onnx/*", "openvino/*"]
 Answer = TypeVar("Answer")
@@ -21,6 +21,8 @@ Answer = TypeVar("Answer")
 
 def find_model(model: str) -> Path:
     """The folder of a model; ModelUnavailable, with what to do, if there is none or it can't be had."""
+    if model == LABSE_MINI.name:
+        return LABSE_MINI
     path = Path(model).expanduser()
     if path.is_dir():
         return path.resolve()
