@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,9 +23,11 @@ LOOK = 200  # code points looked at: py3langid is right on 99.6 % of such texts 
 MIN_LETTERS = 20  # every identifier tried gives rubbish below this
 SAMPLED_BLOCKS = 24  # of a document, evenly spaced: enough for a majority
 FLOOR = 0.02  # the chance that a block is in a language of which the document shows nothing else
-MIN_PROBABILITY = (
-    0.35  # below it nothing is recognised; base64 reaches 0.3, single lines of prose seldom fall below 0.5
-)
+# Code points that decide where they sound like the block before: a third less time, 99.72 % of lines right, not 99.76.
+GLANCE = 40
+SURE_AT_A_GLANCE = 0.8
+# Below it nothing is recognised: base64 reaches 0.3, single lines of prose seldom fall under 0.5.
+MIN_PROBABILITY = 0.35
 SURE = 0.9  # above it the other languages are not asked for
 MIN_QUESTION_PROBABILITY = 0.5
 
@@ -100,7 +102,9 @@ class LanguageIdentifier:
         20 letters, or with none, take the language of a neighbour, rather one in their own unit, that their script
         allows.
         """
-        known = [self._look(block) for block in blocks]
+        known: list[_Block] = []
+        for text in blocks:
+            known.append(self._glance(text, known[-1].chances if known else {}) or self._look(text))
         for block, unit in zip(known, units, strict=False):
             block.unit = unit
         prior = _prior(known)
@@ -118,6 +122,15 @@ class LanguageIdentifier:
             return self._spelled(self._alone(block))
         best = max(block.chances, key=block.chances.__getitem__)
         return self._spelled(best if block.chances[best] >= MIN_QUESTION_PROBABILITY else "")
+
+    def _glance(self, text: str, before: Mapping[str, float]) -> _Block | None:
+        """What the beginning of a text says, if that is surely the language of the block before it: most of the time
+        it is, and py3langid's time grows with every byte."""
+        if not before or len(text) < GLANCE * 3 // 2:
+            return None
+        block = self._look(text[:GLANCE])
+        expected = max(before, key=before.__getitem__)
+        return block if block.chances.get(expected, 0.0) > SURE_AT_A_GLANCE else None
 
     def _look(self, text: str, min_letters: int = MIN_LETTERS) -> _Block:
         text = text[:LOOK]
