@@ -118,7 +118,7 @@ def _mislabelled() -> Made:
     yield "rtf-named.doc", rb"{\rtf1 Words}", TEXT
     yield "utf16-named.csv", "a;b\nWörter;ß\n".encode("utf-16"), TEXT
     yield "text-named.json", WORDS.encode(), TEXT
-    yield "text-named.xml", WORDS.encode(), "damaged"
+    yield "text-named.xml", WORDS.encode(), TEXT
     yield "text-named.eml", b"no headers here", "damaged no_text text"
 
 
@@ -133,7 +133,7 @@ def _truncated() -> Made:
     yield "middle-of-tag.html", b"<p>Words<a href='", TEXT
     yield "middle-of-string.json", b'{"a": "wor', TEXT
     yield "middle-of-record.jsonl", b'{"a": "words"}\n{"a": "wor', TEXT
-    yield "middle-of-element.xml", b"<a><b>words</b>", "damaged"
+    yield "middle-of-element.xml", b"<a><b>words</b>", TEXT
     yield "middle-of-group.rtf", rb"{\rtf1 Words {\b bold", TEXT
 
 

@@ -59,6 +59,11 @@ def test_xml_of_any_kind_is_its_text_by_element() -> None:
     assert read("a.xml", content).text == "ą b c\n\nd"
 
 
+def test_xml_that_is_not_well_formed_is_read_as_it_stands() -> None:
+    extraction = read("a.xml", b"<a>Salt & pepper</a>")
+    assert (extraction.text, extraction.notes) == ("<a>Salt & pepper</a>", (Note("read_as_text"),))
+
+
 def test_xml_that_declares_entities_is_refused() -> None:
     laughs = '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]><a>&c;</a>'
     outside = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>'

@@ -11,7 +11,7 @@ from indexer.read.charset import decode
 from indexer.read.limits import Source
 from indexer.read.sections import Sections
 from labse_search.errors import Unreadable
-from labse_search.records import Extraction, Unit
+from labse_search.records import Extraction, Note, Unit
 
 _STEP = 1 << 16  # bytes parsed at a time: bounds the events that wait
 
@@ -104,21 +104,29 @@ _INLINE = frozenset(
 
 
 def read_xml(source: Source) -> Extraction:
-    """The text of an XML file of any kind, one paragraph an element. Attributes are not text."""
+    """The text of an XML file of any kind, one paragraph an element. Attributes are not text.
+
+    What is not well formed is read as it stands: its words are there all the same.
+    """
     head = source.content[:200].decode("latin-1")
     declared = head.partition('encoding="')[2].partition('"')[0] or head.partition("encoding='")[2].partition("'")[0]
     decoded = decode(source.content, declared)
     body = decoded.text.lstrip()
     parts: list[str] = []
     paragraphs = Sections()
-    for event in events(body.encode(), encoding="utf-8"):
-        if event.kind == "text":
-            parts.append(event.name)
-        elif event.name not in _INLINE:
-            _flush(parts, paragraphs)
+    try:
+        for event in events(body.encode(), encoding="utf-8"):
+            if event.kind == "text":
+                parts.append(event.name)
+            elif event.name not in _INLINE:
+                _flush(parts, paragraphs)
+    except Unreadable as error:
+        if error.code != "damaged":
+            raise
+        units = (Unit(decoded.text, {"line": 1}),)
+        return Extraction(units, "xml", None, decoded.encoding, (*decoded.notes, Note("read_as_text")))
     _flush(parts, paragraphs)
-    units: tuple[Unit, ...] = paragraphs.units()
-    return Extraction(units, "xml", encoding=decoded.encoding, notes=decoded.notes)
+    return Extraction(paragraphs.units(), "xml", encoding=decoded.encoding, notes=decoded.notes)
 
 
 def _flush(parts: list[str], paragraphs: Sections) -> None:
