@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from labse_search.encoder import load_encoder
 from labse_search.errors import UserError
 from labse_search.finetune import FinetuneConfig, finetune
 from labse_search.finetune.__main__ import main
@@ -104,7 +105,8 @@ def test_a_field_is_learned_and_the_folder_loads(config: FinetuneConfig, static_
     assert plots == {"loss.png", "dev_accuracy.png", "languages.png", "similarities.png", "alpha.png"}
     card = (result.path / "README.md").read_text("utf-8")
     assert "| dev accuracy → |" in card and "## Limits" in card and "language: [en, ru]" in card
-    assert json.loads((result.path / "labse.json").read_text("utf-8")) == {"languages": ["en", "ru"]}
+    encoder = load_encoder(config.output)  # the app's own
+    np.testing.assert_allclose(encoder.encode(["cat sea day", "кот море день"]), vectors[:2], atol=1e-5)
     assert not Path(f"{config.output}.partial").exists() and digest(static_model) == before
 
 
@@ -148,6 +150,8 @@ def test_stopped_and_gone_on_with_is_the_same_as_not_stopped(tiny_labse: Path, d
 
     parts = replace(config, output=str(tmp_path / "parts"))
     stopped = finetune(parts, say=stop_at_seven)
+    with pytest.raises(UserError, match="had another --scale"):
+        finetune(replace(parts, scale=30))
     assert stopped.interrupted and (stopped.path / "checkpoints" / "checkpoint-7").is_dir()
     resumed = finetune(parts)
     assert losses(whole.path) == losses(resumed.path) and len(losses(whole.path)) == 15
@@ -155,6 +159,16 @@ def test_stopped_and_gone_on_with_is_the_same_as_not_stopped(tiny_labse: Path, d
     assert whole.accepted and resumed.accepted
     one, other = (SentenceTransformer(str(r.path), device="cpu").state_dict() for r in (whole, resumed))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_hard_negatives_are_columns_of_their_own(config: FinetuneConfig, data: Path, tmp_path: Path) -> None:
+    lines = (data / "russian.tsv").read_text("utf-8").splitlines()
+    others = [line.split("\t")[3] for line in lines[1:] + lines[:1]]
+    write(tmp_path / "hard.tsv", [(*line.split("\t"), other) for line, other in zip(lines, others, strict=True)])
+    said: list[str] = []
+    result = finetune(replace(config, train=(f"{tmp_path}/hard.tsv",), hard_negatives=1), say=said.append)
+    assert result.accepted and any("500 of them have 1 hard negatives" in line for line in said)
+    assert any("negatives per row: 99 each way" in line for line in said)
 
 
 def test_a_loss_that_is_no_number_is_refused(config: FinetuneConfig, tiny_labse: Path) -> None:

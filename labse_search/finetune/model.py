@@ -21,18 +21,23 @@ ADAPTED = ["query", "key", "value", "dense"]  # LoRA on attention and feed-forwa
 
 
 def open_model(name: str, device: str | None = None) -> Any:
-    """The model in float32, whatever it was stored in. ModelUnavailable when the folder or hub name gives none."""
+    """The model as it was stored. ModelUnavailable when the folder or hub name gives none."""
     try:
-        model = SentenceTransformer(name or str(SHIPPED), device=device)
+        return SentenceTransformer(name or str(SHIPPED), device=device)
     except (OSError, ValueError) as error:
         raise ModelUnavailable(
             f"{name}: no model there ({type(error).__name__}). Give a sentence-transformers folder or a hub name."
         ) from error
-    return model.float()
 
 
 def is_static(model: Any) -> bool:
     return isinstance(model[0], StaticEmbedding)
+
+
+def stored_type(model: Any) -> torch.dtype:
+    """Of its weights, before training makes them float32."""
+    dtype: torch.dtype = next(model.parameters()).dtype
+    return dtype
 
 
 def set_pooling(model: Any, pooling: Literal["keep", "cls", "mean", "max"]) -> None:

@@ -18,12 +18,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
+from labse_search.errors import UserError
 from labse_search.finetune.config import FinetuneConfig, Scores
 from labse_search.finetune.gate import Measured, Verdict
+from labse_search.finetune.model import SHIPPED, is_static
 
 if TYPE_CHECKING:
     from labse_search.finetune.recipe import Data, Plan
+
+
+# Settings that a resumed run may have otherwise than the interrupted one.
+MAY_CHANGE = frozenset(
+    "resume overwrite dry_run report_to eval_steps save_steps save_limit alphas accept".split()
+)
+    "resume",
+    "overwrite",
+    "dry_run",
+    "report_to",
+    "eval_steps",
+    "save_steps",
+    "save_limit",
+    "alphas",
+    "accept",
+)
 
 
 @dataclass(frozen=True)
@@ -37,10 +56,26 @@ class Run:
     mixes: Mapping[float, Measured]
     verdict: Verdict
     seconds: float
+    stored: torch.dtype  # in which the base's weights lay
 
 
 def refused_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".refused")
+
+
+def check_same_run(work: Path, config: FinetuneConfig) -> None:
+    """UserError when an interrupted run of this output had other settings: its checkpoint would not fit them."""
+    file = work / "run" / "config.json"
+    if not file.exists():
+        return
+    old = json.loads(file.read_text(encoding="utf-8"))
+    new = json.loads(json.dumps(dataclasses.asdict(config)))
+    changed = [name for name in new if name not in MAY_CHANGE and old.get(name) != new[name]]
+    if changed:
+        raise UserError(
+            f"an interrupted run of {work} had another --{changed[0].replace('_', '-')} ({old.get(changed[0])!r}). "
+            "Give the same settings to go on, or --resume none to start anew."
+        )
 
 
 def prepare(work: Path, config: FinetuneConfig, *, keep: bool) -> None:
@@ -73,24 +108,28 @@ def finish(run: Run, model: Any, work: Path, folder: Path) -> Path:
 
 
 def save_model(model: Any, run: Run, folder: Path) -> None:
+    if is_static(model):
+        model.to(run.stored)  # labse-mini's halves: a hundredth of a point at most, half the size
     model.save(str(folder), create_model_card=False)
-    (folder / "README.md").write_text(card(run, languages(run)), encoding="utf-8")
-    _write_json(folder / "labse.json", {"languages": languages(run)})
+    known = base_description(run).get("languages", [])
+    languages = sorted(trained_languages(run) | set(known))
+    (folder / "README.md").write_text(card(run, languages), encoding="utf-8")
+    if known:  # of a base that does not say its languages, the field's alone would be too few
+        _write_json(folder / "labse.json", {**base_description(run), "languages": languages})
 
 
-def languages(run: Run) -> list[str]:
-    """Those the base says it knows, and those of the training pairs."""
-    trained = {
+def base_description(run: Run) -> dict[str, Any]:
+    file = Path(run.config.model or SHIPPED) / "labse.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+
+def trained_languages(run: Run) -> set[str]:
+    return {
         language.split("-")[0].lower()
         for pair in run.data.training
         for language in (pair.source_language, pair.target_language)
         if language
     }
-    from labse_search.finetune.model import SHIPPED
-
-    described = Path(run.config.model or SHIPPED) / "labse.json"
-    known = json.loads(described.read_text(encoding="utf-8"))["languages"] if described.is_file() else []
-    return sorted(trained | set(known))
 
 
 def metrics(run: Run) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from labse_search.finetune.model import (
     set_pooling,
     set_trainable,
     state_of,
+    stored_type,
     training_memory,
 )
 from labse_search.finetune.pairs import TrainingPair, read_pairs
@@ -85,12 +86,17 @@ def run(config: FinetuneConfig, say: Say | None = None) -> FinetuneResult:
     for line in data.report:
         tell(line)
     model = open_model(config.model)
+    stored = stored_type(model)
+    model.float()
     plan = make_plan(config, data, model, state.num_processes)
     for line in plan_lines(config, plan, data):
         tell(line)
     if config.dry_run:
         return FinetuneResult(None, None, False, 0.0, folder, "dry run: nothing was trained")
     work = folder.with_name(folder.name + ".partial")
+    if config.resume != "none":
+        output.check_same_run(work, config)
+    state.wait_for_everyone()
     if state.is_main_process:
         output.prepare(work, config, keep=config.resume != "none")
     state.wait_for_everyone()
@@ -106,7 +112,7 @@ def run(config: FinetuneConfig, say: Say | None = None) -> FinetuneResult:
     seconds = time.monotonic() - began
     mixes, verdict = sweep(config, data, model, base, base_state, trained.problem, tell)
     if state.is_main_process:
-        path = output.finish(output.Run(config, data, plan, base, mixes, verdict, seconds), model, work, folder)
+        path = output.finish(output.Run(config, data, plan, base, mixes, verdict, seconds, stored), model, work, folder)
     state.wait_for_everyone()
     path = folder if verdict.accepted else output.refused_folder(folder)
     after = mixes[verdict.alpha].domain if verdict.accepted else (mixes[max(mixes)].domain if mixes else None)

@@ -68,6 +68,9 @@ class MaskedTrainer(Trainer):  # type: ignore[misc]
     def __init__(self, *, sampler: KindBatchSampler, **arguments: Any) -> None:
         self.sampler = sampler
         super().__init__(**arguments)
+        # BERT's loss is the mean of its own masked tokens whatever it is told of the others'; believing otherwise, the
+        # Trainer would multiply it by the number of processes.
+        self.model_accepts_loss_kwargs = False
 
     def get_train_dataloader(self) -> Any:
         loader = DataLoader(self.train_dataset, batch_sampler=self.sampler, collate_fn=self.data_collator)
