@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
@@ -31,6 +31,7 @@ from labse_search.store.words import document_rows, query_terms
 
 START_SECONDS = 30.0  # a process that does not listen by then will not; usual is 0.3 s
 ANSWER_SECONDS = 120.0  # the longest call but optimising: deleting a document of 100,000 segments takes seconds
+ATTEMPTS = 500  # of one request; more than one death ends it sooner, this bounds waiting for an ending process
 UPSERT_ROWS = 1_024  # per message: 3 MB of vectors and as much text
 PAGE = 256
 LOG_BYTES = 1 << 20  # then the log starts anew, with the last one beside it
@@ -46,6 +47,14 @@ _ERRORS: dict[str, type[Exception]] = {
 }
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A connection and the address of the process at its other end, which no two processes share."""
+
+    address: str
+    connection: Connection
+
+
 class EdgeStore:
     """Open with `EdgeStore.open`. Thread-safe: a call takes a connection of its own and gives it back."""
 
@@ -53,7 +62,7 @@ class EdgeStore:
         self.folder = folder
         self.location = str(folder)
         self._options = list(options)
-        self._free: list[Connection] = []
+        self._free: list[_Line] = []
         self._lock = threading.Lock()
         self._owner = os.getpid()
 
@@ -188,15 +197,15 @@ class EdgeStore:
         """Gives the connections back. The process goes on for other clients, and for a while without any."""
         with self._lock:
             free, self._free = self._free, []
-        for connection in free:
-            connection.close()
+        for line in free:
+            line.connection.close()
 
     def stop(self) -> None:
         """Everything flushed and the process ended, for all clients: before the folder is copied or replaced. The next
         call of anybody starts a new process."""
         with FileLock(self.folder / wire.START_LOCK, mode=0o600):
             try:
-                connection = self._connect()
+                connection = self._connect().connection
             except (OSError, EOFError):
                 return
             with connection:
@@ -217,20 +226,24 @@ class EdgeStore:
         """One request and its answer. A process that died is started once more."""
         header = {"do": do, **fields}
         deadline = time.monotonic() + ANSWER_SECONDS
-        died = 0
-        while True:
+        died: list[str] = []  # addresses: a connection that was idle when its process died counts as that process
+        for _ in range(ATTEMPTS):
+            line = self._take()
             try:
-                answer = self._exchange(header, arrays, seconds)
+                answer = self._exchange(line, header, arrays, seconds)
+            except (EOFError, ConnectionError) as error:
+                died.append(line.address)
+                if len(set(died)) > 1 or len(died) > 5:
+                    raise self._died_twice(do, fields) from error
+            else:
                 if answer.header.get("error") != "Stopping":
                     break
                 if time.monotonic() > deadline:
                     raise StoreUnavailable(f"The store process of {self.folder} is ending and does not end.")
                 time.sleep(0.02)  # its successor is started as soon as it no longer listens
-            except (EOFError, ConnectionError) as error:
-                died += 1
-                if died > 1:
-                    raise self._died_twice(do, fields) from error
-            self.close()  # the other connections lead to the same process
+            self._forget(line.address)
+        else:
+            raise self._died_twice(do, fields)
         error_name = answer.header.get("error")
         if error_name is None:
             return answer
@@ -247,8 +260,10 @@ class EdgeStore:
             f"The log: {self.folder / wire.LOG}"
         )
 
-    def _exchange(self, header: dict[str, Any], arrays: Sequence[wire.Array], seconds: float | None) -> wire.Message:
-        connection = self._take()
+    def _exchange(
+        self, line: _Line, header: dict[str, Any], arrays: Sequence[wire.Array], seconds: float | None
+    ) -> wire.Message:
+        connection = line.connection
         try:
             wire.send(connection, header, arrays)
             if not connection.poll(seconds):
@@ -261,10 +276,10 @@ class EdgeStore:
             connection.close()
             raise
         with self._lock:
-            self._free.append(connection)
+            self._free.append(line)
         return answer
 
-    def _take(self) -> Connection:
+    def _take(self) -> _Line:
         with self._lock:
             if self._owner != os.getpid():  # a forked child must not talk on its parent's connections
                 self._free, self._owner = [], os.getpid()
@@ -275,7 +290,14 @@ class EdgeStore:
         except (OSError, EOFError):
             return self._start()
 
-    def _connect(self) -> Connection:
+    def _forget(self, address: str) -> None:
+        with self._lock:
+            gone = [line for line in self._free if line.address == address]
+            self._free = [line for line in self._free if line.address != address]
+        for line in gone:
+            line.connection.close()
+
+    def _connect(self) -> _Line:
         """A connection, or OSError/EOFError if nobody listens."""
         known = wire.read_address(self.folder)
         if known is None:
@@ -287,9 +309,9 @@ class EdgeStore:
                 f"The store process refused the key in {self.folder / wire.KEY}. End process {known.get('pid')} and "
                 "try again: the next one reads the key anew."
             ) from error
-        return connection  # type: ignore[no-any-return]
+        return _Line(known["address"], connection)
 
-    def _start(self) -> Connection:
+    def _start(self) -> _Line:
         """Start the process unless somebody else just did, and connect."""
         deadline = time.monotonic() + START_SECONDS
         try:
