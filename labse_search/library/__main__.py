@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from labse_search.errors import UserError
+from labse_search.errors import LedgerDamaged, UserError
 from labse_search.library import Library
 from labse_search.settings import Settings
 from labse_search.store import Store, open_store
+
+if TYPE_CHECKING:
+    from indexer.check import Problem
 
 EXAMPLE = "example: python -m labse_search.library check --full && python -m labse_search.library backup notes.tar"
 
@@ -35,7 +38,7 @@ def main() -> int:
     }
     try:
         return commands[arguments.command](settings, arguments)
-    except UserError as error:
+    except (UserError, OSError) as error:  # OSError: a file or folder that was named on the command line
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -83,44 +86,73 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _check(settings: Settings, arguments: argparse.Namespace) -> int:
-    from indexer.check import PROBLEMS, check, rebuild_ledger, repair
+    """0 if nothing is wrong (any more), 1 otherwise. With `--repair` a second look decides."""
+    from indexer.check import PROBLEMS
+
+    problems = _problems(settings, full=arguments.full)
+    if problems and arguments.repair:
+        _repair(settings, problems, full=arguments.full)
+        left = _problems(settings, full=arguments.full)
+    else:
+        left = problems
+
+    def line(problem: Problem) -> str:
+        detail = f" ({problem.detail})" if problem.detail else ""
+        name = problem.name or problem.document or "-"
+        return f"{problem.collection or '-'}: {name}: {PROBLEMS[problem.code]}{detail}"
+
+    if arguments.json:
+        values = [
+            {**vars(problem), "sentence": PROBLEMS[problem.code], "left": problem in left} for problem in problems
+        ]
+        print(json.dumps(values, ensure_ascii=False, indent=2))
+    else:
+        for problem in problems:
+            print(line(problem) + (" [repaired]" if problem not in left else ""))
+        _log(f"{_documents(settings, problems)} documents checked, {len(problems)} problems"
+             + (f", {len(left)} left" if arguments.repair else ""))  # fmt: skip
+    return 1 if left else 0
+
+
+def _problems(settings: Settings, *, full: bool) -> list[Problem]:
+    from indexer.check import Problem, check, check_ledger
 
     try:
         library = Library(settings.home)
-    except UserError:
-        if not arguments.repair or not _is_damaged(settings.home):
-            raise
-        library = _put_ledger_aside(settings.home)
+        store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
+        try:
+            problems = check_ledger(library, store)
+            for collection in [] if problems else library.ledger.collections():
+                problems += check(library, store, collection, full=full)
+            return problems
+        finally:
+            store.close()
+            library.close()
+    except LedgerDamaged as error:
+        return [Problem("ledger_damaged", "", detail=str(error))]
+
+
+def _repair(settings: Settings, problems: list[Problem], *, full: bool) -> None:
+    from indexer.check import check, rebuild_ledger, repair
+
+    ledger_lost = any(problem.code in ("ledger_damaged", "ledger_empty") for problem in problems)
+    library = _put_ledger_aside(settings.home) if ledger_lost else Library(settings.home)
     store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
-    jobs: list[str | None] = []
-    if not library.ledger.collections():
-        jobs += rebuild_ledger(library, store, log=_log)
-    problems = []
+    if ledger_lost:
+        _do(library, settings, rebuild_ledger(library, store, log=_log))
     for collection in library.ledger.collections():
-        found = [] if jobs else check(library, store, collection, full=arguments.full)
-        problems += found
-        if found and arguments.repair:
-            jobs.append(repair(library, store, collection, found, log=_log))
+        found = check(library, store, collection, full=full)
+        job = repair(library, store, collection, found, log=_log) if found else None
+        _do(library, settings, [job] if job else [])
     store.close()
-    if arguments.json:
-        print(json.dumps([vars(problem) for problem in problems], ensure_ascii=False, indent=2))
-    else:
-        for problem in problems:
-            detail = f" ({problem.detail})" if problem.detail else ""
-            print(f"{problem.collection}: {problem.name or '-'}: {PROBLEMS[problem.code]}{detail}")
-    todo = [job for job in jobs if job]
-    if todo:
-        return _do(library, settings, todo)
-    if problems and arguments.repair:
+    library.close()
+
+
+def _documents(settings: Settings, problems: list[Problem]) -> int:
+    if any(problem.code == "ledger_damaged" for problem in problems):
         return 0
-    if not arguments.json:
-        documents = sum(len(library.documents(name)) for name in library.ledger.collections())
-        print(f"{documents} documents checked, {len(problems)} problems", file=sys.stderr)
-    return 1 if problems else 0
-
-
-def _is_damaged(home: Path) -> bool:
-    return (home / "ledger.sqlite3").is_file()
+    library = Library(settings.home)
+    return sum(len(library.documents(name)) for name in library.ledger.collections())
 
 
 def _put_ledger_aside(home: Path) -> Library:
@@ -128,17 +160,17 @@ def _put_ledger_aside(home: Path) -> Library:
     for suffix in ("", "-wal", "-shm"):
         path = home / f"ledger.sqlite3{suffix}"
         if path.exists():
-            shutil.move(path, f"{aside}{suffix}")
-    _log(f"the damaged ledger now lies in {aside}; making a new one from the store and the originals")
+            path.rename(f"{aside}{suffix}")
+    _log(f"the old ledger now lies in {aside}; making a new one from the store and the originals")
     return Library(home)
 
 
 def _do(library: Library, settings: Settings, jobs: list[str]) -> int:
-    from indexer.jobs import do_job
+    from indexer.jobs import do_or_follow
 
     states = []
     for job in jobs:
-        row = do_job(library, settings, library.job(job)) or library.job(job)
+        row = do_or_follow(library, settings, job, report=lambda row: None)
         states.append(row.state)
         _log(f"{row.collection}: {row.state}, {row.files_done} of {row.files} files read again {row.error}".rstrip())
     return 0 if all(state == "done" for state in states) else 1
@@ -147,24 +179,23 @@ def _do(library: Library, settings: Settings, jobs: list[str]) -> int:
 def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from indexer.archive import backup
 
+    target = arguments.file.expanduser().resolve()
     library, store = _open(settings)
-    counts = backup(library, store, arguments.file.expanduser().resolve())
-    store.close()
-    size = arguments.file.stat().st_size
-    print(f"{arguments.file}: {sum(counts.values())} passages in {len(counts)} collections, {size / 1e6:.1f} MB")
+    try:
+        counts = backup(library, store, target)
+    finally:
+        store.close()
+    size = target.stat().st_size
+    print(f"{target}: {sum(counts.values())} passages in {len(counts)} collections, {size / 1e6:.1f} MB")
     return 0
 
 
 def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
-    from indexer.archive import fill_store, restore
+    from indexer.archive import restore
 
-    if not arguments.store:
+    if not arguments.store or settings.store:
         raise UserError("Say where to: --store NEW_FOLDER")
-    folder = restore(arguments.file, settings.home)
-    store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
-    counts = fill_store(folder, store)
-    store.close()
-    shutil.rmtree(folder)
+    counts = restore(arguments.file.expanduser(), settings.home)
     print(f"{settings.home}: {sum(counts.values())} passages in {len(counts)} collections")
     return 0
 
@@ -175,13 +206,15 @@ def _export(settings: Settings, arguments: argparse.Namespace) -> int:
 
     store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
     lines = export(store, settings.collection, vectors=arguments.vectors)
-    if arguments.file is None:
-        for line in lines:
-            print(line)
-    else:
-        with written_whole(arguments.file.expanduser().resolve()) as file:
-            file.writelines(f"{line}\n".encode() for line in lines)
-    store.close()
+    try:
+        if arguments.file is None:
+            for line in lines:
+                print(line)
+        else:
+            with written_whole(arguments.file.expanduser().resolve()) as file:
+                file.writelines(f"{line}\n".encode() for line in lines)
+    finally:
+        store.close()
     return 0
 
 

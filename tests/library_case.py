@@ -1,0 +1,149 @@
+"""A library in a folder, driven as a person drives it: by its commands, each in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.check import Problem, check
+from labse_search.encoder import Encoder, load_encoder
+from labse_search.library import Library
+from labse_search.records import Mode
+from labse_search.search import Searcher
+from labse_search.search.__main__ import hit_value, question_identifier
+from labse_search.store import open_store, wire
+from labse_search.store.edge import EdgeStore
+
+ROOT = Path(__file__).resolve().parent.parent
+MINI = ROOT / "labse_search" / "models" / "labse-mini"
+EXAMPLES = ROOT / "examples"
+QUESTIONS = ("Where can I buy bread at night?", "Wie repariert man ein Fahrrad?", "дождь и река", "健康")
+
+MODES: tuple[Mode, ...] = ("both", "meaning", "words")
+
+
+@functools.cache
+def encoder() -> Encoder:
+    return load_encoder(str(MINI))
+
+
+@dataclass
+class Home:
+    folder: Path
+
+    @property
+    def store_folder(self) -> Path:
+        return self.folder / "store"
+
+    def environ(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("LABSE_")}
+        return {**kept, "LABSE_HOME": str(self.folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **more}
+
+    def start(self, *arguments: str, cwd: Path = ROOT, **more: str) -> subprocess.Popen[str]:
+        """python -m ARGUMENTS, going on while the test does."""
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            env=self.environ(**more),
+            cwd=cwd,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *arguments: str, status: int | None = 0, **more: str) -> subprocess.CompletedProcess[str]:
+        """python -m ARGUMENTS to its end, which must have this exit status."""
+        process = self.start(*arguments, **more)
+        output, errors = process.communicate(timeout=110)
+        assert status is None or process.returncode == status, f"{process.returncode}: {output}\n{errors}"
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def command(self, module: str, *arguments: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """As `run`, in this process: a tenth of the time."""
+        output, errors = io.StringIO(), io.StringIO()
+        main = importlib.import_module(f"{module}.__main__").main
+        argv, home = sys.argv, os.environ.get("LABSE_HOME")
+        sys.argv, os.environ["LABSE_HOME"] = [module, *arguments], str(self.folder)
+        try:
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                done = main()
+        finally:
+            sys.argv = argv
+            os.environ.pop("LABSE_HOME")
+            if home is not None:
+                os.environ["LABSE_HOME"] = home
+        assert status is None or done == status, f"{done}: {output.getvalue()}\n{errors.getvalue()}"
+        return subprocess.CompletedProcess([module, *arguments], done, output.getvalue(), errors.getvalue())
+
+    def index(self, *paths: Path, status: int | None = 0) -> dict[str, Any]:
+        """The outcome of indexing, as JSON."""
+        arguments = [str(path) for path in paths or (EXAMPLES,)]
+        done = self.command("indexer", *arguments, "--model", str(MINI), "--json", status=status)
+        value: dict[str, Any] = json.loads(done.stdout)
+        return value
+
+    def answers(self, *questions: str) -> list[str]:
+        """What `python -m labse_search.search --json` prints for each question."""
+        store = open_store("", home=self.folder)
+        searcher = Searcher(store, encoder(), "documents", identify=question_identifier(encoder().languages))
+        try:
+            answers = [searcher.search(question, mode=mode) for question in questions or QUESTIONS for mode in MODES]
+            return [json.dumps([hit_value(hit) for hit in answer.hits], ensure_ascii=False) for answer in answers]
+        finally:
+            store.close()
+
+    def problems(self) -> list[Problem]:
+        """All that is wrong, every text and every original compared."""
+        library, store = Library(self.folder), open_store("", home=self.folder)
+        try:
+            return [
+                problem
+                for collection in library.ledger.collections()
+                for problem in check(library, store, collection, full=True)
+            ]
+        finally:
+            store.close()
+            library.close()
+
+    def store_pid(self) -> int | None:
+        known = wire.read_address(self.store_folder)
+        return None if known is None else int(known["pid"])
+
+    def kill_store(self) -> bool:
+        """kill -9 of the store's process. False if none was there."""
+        process = self.store_pid()
+        if process is None:
+            return False
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        deadline = time.monotonic() + 20
+        while _is_alive(process):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        return True
+
+    def stop_store(self) -> None:
+        if self.store_folder.exists():
+            EdgeStore(self.store_folder).stop()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        state = Path(f"/proc/{process}/stat")
+        return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+    except (ProcessLookupError, FileNotFoundError):
+        return False
