@@ -229,6 +229,16 @@ def test_uploads_outside_the_folder_are_refused(tmp_path: Path) -> None:
     assert good[0].kept and len(refused) == 8
 
 
+def test_equal_files_in_two_folders_wait_apart(tmp_path: Path) -> None:
+    (tmp_path / "h").mkdir()
+    (tmp_path / "h" / "LICENSE").write_text("the same")
+    files = [{"path": str(tmp_path / "h" / "LICENSE"), "name": f"{folder}/LICENSE"} for folder in "ab"]
+    (one, other), _ = received(files, tmp_path)
+    Path(one.path).unlink()
+    assert Path(other.path).read_text() == "the same"
+    assert not (tmp_path / "h" / "LICENSE").exists()
+
+
 @pytest.mark.parametrize(
     ("given", "name"),
     [

@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 import unicodedata
+import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -25,11 +26,18 @@ _MEASURED_SECONDS = 2.0
 
 
 def received(files: object, folder: Path) -> tuple[list[Source], list[str]]:
-    """The uploads that may be indexed, and the names of those that were refused: not in the folder, or not files."""
+    """The uploads that may be indexed, and the names of those that were refused: not in the folder, or not files.
+
+    Gradio names the folder after the content: a/LICENSE and b/LICENSE, or the same file in two drops, are one file
+    there. Each gets a place of its own here, because whoever has kept an upload removes it.
+    """
     good: list[Source] = []
     refused: list[str] = []
     taken: set[str] = set()
+    given: set[Path] = set()
     root = folder.resolve()
+    own = root / "waiting" / uuid.uuid4().hex
+    own.mkdir(parents=True, exist_ok=True)
     for entry in files[:MAX_FILES] if isinstance(files, list) else []:
         if not isinstance(entry, dict):
             continue
@@ -40,7 +48,12 @@ def received(files: object, folder: Path) -> tuple[list[Source], list[str]]:
             continue
         name = _free(name, taken)
         taken.add(name)
-        good.append(Source(path=str(path), name=name, size=path.stat().st_size, kept=True))
+        place = own / str(len(good))
+        _link(path, place)
+        given.add(path)
+        good.append(Source(path=str(place), name=name, size=place.stat().st_size, kept=True))
+    for path in given:
+        path.unlink()
     return good, refused
 
 
@@ -113,6 +126,13 @@ def _inside(path: object, root: Path) -> Path | None:
         return None
     real = given.resolve()
     return real if real.is_relative_to(root) and real.is_file() else None
+
+
+def _link(path: Path, place: Path) -> None:
+    try:
+        os.link(path, place)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, place)
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -175,6 +175,7 @@ const onBusy = () => {
   busyTimers.forEach(clearTimeout);
   busyTimers = [
     setTimeout(() => { if (!root.querySelector('.card')) root.replaceChildren(el('p', 'still', t('searching'), { role: 'status' }), skeleton()); }, 300),
+    setTimeout(() => { root.replaceChildren(failure({ message: t('offline') })); root.setAttribute('aria-busy', 'false'); }, 90000),
     setTimeout(() => { const line = root.querySelector('.still'); if (line) line.textContent = t('loading_model'); labse.say(t('loading_model')); }, 2500),
   ];
 };
