@@ -132,6 +132,15 @@ class CollectionInfo:
     segments: int
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A word of the question and the word of the passage that is closest in meaning, each the other's best."""
+
+    question: tuple[int, int]  # code points in the question
+    passage: tuple[int, int]  # code points in the segment's text
+    score: float  # cosine of the two words
+
+
 @dataclass(frozen=True)
 class Hit:
     """One answer, as the command line and the page show it."""
@@ -146,6 +155,7 @@ class Hit:
     )  # relative to the segment's text; the sentence closest to the question
     meaning_rank: int | None = None  # rank in the search by meaning alone, from 1
     words_rank: int | None = None  # rank in the search by words alone
+    links: tuple[Link, ...] = ()  # which word of the question found which word here, strongest first
     shared_words: tuple[str, ...] = ()  # names, numbers and words that stand in both
     copies: tuple[StoredSegment, ...] = ()  # near-identical passages that this one stands for
     more_in_document: tuple[Found, ...] = ()  # further passages of the same document, best first

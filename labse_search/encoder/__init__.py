@@ -7,7 +7,11 @@ text to the model's window in processes that never encode.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from labse_search.errors import UserError
 from labse_search.similarity import Vectors
@@ -45,6 +49,21 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One vector a text, (n, dimension) float32, length 1, in the order of the texts. Longer texts than the
         window raise ValueError: whoever cuts must cut, nothing is truncated silently."""
+
+
+@dataclass(frozen=True)
+class TokenVectors:
+    """The tokens of one text, each as the model knows it; `Tokenizer.offsets` says where they stand."""
+
+    directions: Vectors  # (tokens, dimension) float32, length 1
+    weights: NDArray[np.float32]  # (tokens,) how much each counts in the text's vector
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """An encoder that can also say which of a text's tokens mean what: static models can, at no cost."""
+
+    def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors]: ...
 
 
 def load_encoder(model: str, *, precision: str = "auto", threads: int | None = None) -> Encoder:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from labse_search.encoder import TokenVectors
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder
 from labse_search.encoder.mapped import MappedFile
@@ -50,6 +51,20 @@ class StaticEncoder:
             part = texts[start : start + TEXTS_AT_ONCE]
             vectors[start : start + len(part)] = self._means(part)
         return normalize(vectors)
+
+    def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Every token's row of the table: its length is its weight in the mean."""
+        ids, lengths = self.tokenizer.flat_ids(texts)
+        used, rows_of = np.unique(ids, return_inverse=True)
+        rows = self._table[used].astype(np.float32)
+        weights = np.linalg.norm(rows, axis=1)
+        directions = rows / np.maximum(weights, 1e-6)[:, None]
+        found, start = [], 0
+        for length in lengths.tolist():
+            of = rows_of[start : start + length]
+            found.append(TokenVectors(directions[of], weights[of]))
+            start += length
+        return found
 
     def _means(self, texts: Sequence[str]) -> NDArray[np.float32]:
         ids, lengths = self.tokenizer.flat_ids(texts)

@@ -7,23 +7,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from labse_search.encoder import Encoder
+from labse_search.encoder import Encoder, TokenEncoder, TokenVectors
 from labse_search.errors import UserError
-from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Mode, StoredSegment
+from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Link, Mode, StoredSegment
 from labse_search.search.fusion import closer_than, collapse, coverage, fuse, shared_words
+from labse_search.search.links import links, reach
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import NO_FILTER, Store
 from labse_search.store.words import words as split_words
 
-SAMPLE = 1000  # segments whose cosines with the question say what "usual" is in this collection
+SAMPLE = 1000  # segments whose closeness to the question says what "usual" is in this collection
+TOKEN_SAMPLE = 256  # the same where tokens are compared too, which takes 15 MB and a millisecond at this size
 POOL = 60  # segments taken from each ranking before grouping; more changes nothing in the first twenty
 MORE_IN_DOCUMENT = 3
 
-# How far above the collection's usual cosine a passage must lie, in standard deviations, to be called close. From the
-# examples and their questions with labse-mini: right answers lie between 3 and 8, the best passage for a question
-# that nothing answers seldom above 3.
+# How far above the collection's usual closeness a passage must lie, in standard deviations, to be called close. From
+# the examples with labse-mini: see tests/test_strength.py, which holds answered questions against unanswerable ones.
 VERY_CLOSE, CLOSE, RELATED = 5.5, 4.0, 2.8
+
+
+@dataclass(frozen=True)
+class _Question:
+    text: str
+    vector: Vectors  # (dimension,)
+    tokens: TokenVectors | None = None  # where the encoder knows its tokens
+    cut: bool = False  # longer than the window: averaged over its parts
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,13 @@ class Answer:
         return tuple(dict.fromkeys(hit.stored.segment.language for hit in self.hits))
 
 
+@dataclass(frozen=True)
+class _Sample:
+    count: int  # segments in the collection when it was taken
+    rows: Vectors  # (n, dimension)
+    tokens: list[TokenVectors] | None  # of the first TOKEN_SAMPLE, where the encoder knows them
+
+
 class Searcher:
     def __init__(
         self,
@@ -61,7 +78,7 @@ class Searcher:
         self.encoder = encoder
         self.collection = collection
         self._identify = identify
-        self._sample: tuple[int, Vectors] | None = None
+        self._sample: _Sample | None = None
 
     def search(
         self,
@@ -83,13 +100,13 @@ class Searcher:
         language = self._identify(question)
         if other_languages_only and language != UNKNOWN_LANGUAGE:
             where = replace(where, not_languages=(*where.not_languages, language))
-        vector, cut = self._question_vector(question)
-        meaning = self._meaning(vector, where, limit) if mode != "words" else []
+        asked = self._question(question)
+        meaning = self._meaning(asked.vector, where, limit) if mode != "words" else []
         words = (
             self.store.search_words(self.collection, question, POOL + limit, where=where) if mode != "meaning" else []
         )
-        answer = self._answer(question, vector, meaning, words, limit=limit, group=group, explain=explain)
-        return replace(answer, question_language=language, cut=cut, seconds=time.perf_counter() - started)
+        answer = self._answer(asked, meaning, words, limit=limit, group=group, explain=explain)
+        return replace(answer, question_language=language, seconds=time.perf_counter() - started)
 
     def more_like(self, document: str, index: int, *, limit: int = 10, where: Filter = NO_FILTER) -> Answer:
         """Passages close to one that is stored, from other documents. UserError if it is gone."""
@@ -101,8 +118,8 @@ class Searcher:
         vector = vectors[stored.point]
         where = replace(where, not_documents=(*where.not_documents, document))
         meaning = self._meaning(vector, where, limit)
-        text = stored.segment.text
-        answer = self._answer(text, vector, meaning, [], limit=limit, group=True, explain=True)
+        asked = _Question(stored.segment.text, vector)
+        answer = self._answer(asked, meaning, [], limit=limit, group=True, explain=True)
         return replace(answer, question_language=stored.segment.language, seconds=time.perf_counter() - started)
 
     def _meaning(self, vector: Vectors, where: Filter, limit: int) -> list[Found]:
@@ -110,21 +127,32 @@ class Searcher:
             self.collection, vector, POOL + limit, where=where, fingerprint=self.encoder.fingerprint
         )
 
-    def _question_vector(self, question: str) -> tuple[Vectors, bool]:
-        """The question's vector (dimension,), and whether it had to be cut: the parts are then averaged."""
+    def _question(self, text: str) -> _Question:
+        """The question as the model sees it; one that is longer than the window is averaged over its parts."""
         tokenizer = self.encoder.tokenizer
-        if tokenizer.count([question])[0] <= tokenizer.max_tokens:
-            return self.encoder.encode([question])[0], False
-        # Half the window: special tokens take room, and pieces split differently at a new border.
-        room = max(1, tokenizer.max_tokens // 2)
-        offsets = tokenizer.offsets(question)
-        parts = [question[piece[0][0] : piece[-1][1]] for piece in _pieces(offsets, room)]
-        return normalize(self.encoder.encode(parts).mean(axis=0)), True
+        parts = [text]
+        if tokenizer.count(parts)[0] > tokenizer.max_tokens:
+            # Half the window: special tokens take room, and pieces split differently at a new border.
+            pieces = _pieces(tokenizer.offsets(text), max(1, tokenizer.max_tokens // 2))
+            parts = [text[piece[0][0] : piece[-1][1]] for piece in pieces]
+        vector = normalize(self.encoder.encode(parts).mean(axis=0))
+        tokens = None
+        if isinstance(self.encoder, TokenEncoder):
+            found = self.encoder.token_vectors(parts)
+            tokens = TokenVectors(
+                np.concatenate([part.directions for part in found]), np.concatenate([part.weights for part in found])
+            )
+        return _Question(text, vector, tokens, cut=len(parts) > 1)
+
+    def _closeness(self, asked: _Question, rows: Vectors, tokens: Sequence[TokenVectors] | None) -> NDArray[np.float32]:
+        """(n,) of segments with the vectors `rows` (n, dimension): their cosine, and their reach where tokens are
+        compared."""
+        cosines = rows @ asked.vector
+        return cosines if asked.tokens is None or tokens is None else cosines + reach(asked.tokens, tokens)
 
     def _answer(
         self,
-        question: str,
-        vector: Vectors,
+        asked: _Question,
         meaning: Sequence[Found],
         words: Sequence[Found],
         *,
@@ -132,52 +160,101 @@ class Searcher:
         group: bool,
         explain: bool,
     ) -> Answer:
-        fused = _fused(question, meaning, words)
-        vectors = self.store.vectors(self.collection, [found.stored.point for found in fused])
-        # One scale for all modes: the cosine. A segment whose vector is gone was deleted this very moment.
-        fused = [
-            Found(found.stored, float(vectors[found.stored.point] @ vector))
-            for found in fused
-            if found.stored.point in vectors
-        ]
-        first = _grouped(collapse(fused, vectors), group)[:limit]
-        sample = self._background() @ vector
-        ranks = [{found.stored.point: rank for rank, found in enumerate(part, 1)} for part in (meaning, words)]
-        sentences = self._best_sentences([found for found, _, _ in first], vector) if explain else {}
+        there, rows, tokens = self._known([*meaning, *words], asked)
+        closeness = dict(zip(there, self._closeness(asked, rows, tokens).tolist(), strict=True))
+        cosines = dict(zip(there, (rows @ asked.vector).tolist(), strict=True))
+        if meaning:
+            meaning = sorted(there.values(), key=lambda one: -closeness[one.stored.point])
+        words = [one for one in words if one.stored.point in there]
+        ordered = [Found(one.stored, cosines[one.stored.point]) for one in _fused(asked.text, meaning, words)]
+        vectors = dict(zip(there, rows, strict=True))
+        first = _grouped(collapse(ordered, vectors), group)[:limit]
+        usual = self._usual(asked)
+        ranks = [{one.stored.point: rank for rank, one in enumerate(part, 1)} for part in (meaning, words)]
+        shown = [one for one, _, _ in first]
+        sentences = self._best_sentences(shown, asked.vector) if explain else {}
+        linked = self._links(asked, shown, dict(zip(there, tokens, strict=True))) if explain and tokens else {}
         hits = tuple(
             Hit(
                 rank=rank,
-                score=found.score,
-                stored=found.stored,
-                neighbours=self._neighbours(found.stored) if explain else (),
-                best_sentence=sentences.get(found.stored.point, (0, len(found.stored.segment.text))),
-                meaning_rank=ranks[0].get(found.stored.point),
-                words_rank=ranks[1].get(found.stored.point),
-                shared_words=shared_words(question, found.stored.segment.text),
+                score=one.score,
+                stored=one.stored,
+                neighbours=self._neighbours(one.stored) if explain else (),
+                best_sentence=sentences.get(one.stored.point, (0, len(one.stored.segment.text))),
+                meaning_rank=ranks[0].get(one.stored.point),
+                words_rank=ranks[1].get(one.stored.point),
+                links=linked.get(one.stored.point, ()),
+                shared_words=shared_words(asked.text, one.stored.segment.text),
                 copies=tuple(copy.stored for copy in copies),
                 more_in_document=tuple(more),
-                closer_than=closer_than(found.score, sample),
+                closer_than=closer_than(closeness[one.stored.point], usual),
             )
-            for rank, (found, copies, more) in enumerate(first, 1)
+            for rank, (one, copies, more) in enumerate(first, 1)
         )
         return Answer(
-            question=question,
+            question=asked.text,
             question_language=UNKNOWN_LANGUAGE,
             hits=hits,
-            strengths=tuple(strength(hit.score, sample) for hit in hits),
+            strengths=tuple(strength(closeness[hit.stored.point], usual) for hit in hits),
             seconds=0.0,
             segments=self.store.count(self.collection),
+            cut=asked.cut,
         )
 
-    def _background(self) -> Vectors:
-        """Vectors of up to 1,000 segments (n, dimension). Ids are hashes, so the first by id are a random sample."""
+    def _known(
+        self, found: Sequence[Found], asked: _Question
+    ) -> tuple[dict[str, Found], Vectors, list[TokenVectors] | None]:
+        """Each found segment once, by point, with its vector (n, dimension) and its tokens; one whose vector is gone
+        was deleted this very moment."""
+        vectors = self.store.vectors(self.collection, list({one.stored.point: None for one in found}))
+        there = {one.stored.point: one for one in reversed(found) if one.stored.point in vectors}
+        rows = np.stack([vectors[point] for point in there]) if there else np.zeros((0, self.encoder.dimension), "f4")
+        tokens = None
+        if asked.tokens is not None and isinstance(self.encoder, TokenEncoder):
+            tokens = self.encoder.token_vectors([one.stored.segment.text for one in there.values()])
+        return there, rows, tokens
+
+    def _usual(self, asked: _Question) -> NDArray[np.float32]:
+        """The closeness (n,) of a random sample of the collection. Ids are hashes: the first by id are random."""
         count = self.store.count(self.collection)
-        if self._sample is None or abs(self._sample[0] - count) > 0.05 * count:
-            points = [stored.point for stored in self.store.segments(self.collection, limit=SAMPLE)]
-            vectors = list(self.store.vectors(self.collection, points).values())
-            sample = np.stack(vectors) if vectors else np.zeros((0, self.encoder.dimension), np.float32)
-            self._sample = (count, sample.astype(np.float32))
-        return self._sample[1]
+        if self._sample is None or abs(self._sample.count - count) > 0.05 * count:
+            self._sample = self._take_sample(count)
+        sample = self._sample
+        if asked.tokens is None or sample.tokens is None:
+            return self._closeness(asked, sample.rows, None)
+        return self._closeness(asked, sample.rows[: len(sample.tokens)], sample.tokens)
+
+    def _take_sample(self, count: int) -> _Sample:
+        stored = list(self.store.segments(self.collection, limit=SAMPLE))
+        vectors = self.store.vectors(self.collection, [one.point for one in stored])
+        stored = [one for one in stored if one.point in vectors]
+        rows = (
+            np.stack([vectors[one.point] for one in stored]) if stored else np.zeros((0, self.encoder.dimension), "f4")
+        )
+        tokens = None
+        if isinstance(self.encoder, TokenEncoder):
+            tokens = self.encoder.token_vectors([one.segment.text for one in stored[:TOKEN_SAMPLE]])
+        return _Sample(count, rows, tokens)
+
+    def _links(
+        self, asked: _Question, shown: Sequence[Found], tokens: dict[str, TokenVectors]
+    ) -> dict[str, tuple[Link, ...]]:
+        """Which word of the question found which word of each segment; nothing for a question that was cut."""
+        if asked.tokens is None or asked.cut:
+            return {}
+        offsets = self.encoder.tokenizer.offsets
+        asked_offsets = offsets(asked.text)
+        return {
+            one.stored.point: links(
+                asked.text,
+                asked.tokens,
+                asked_offsets,
+                one.stored.segment.text,
+                tokens[one.stored.point],
+                offsets(one.stored.segment.text),
+            )
+            for one in shown
+        }
 
     def _neighbours(self, stored: StoredSegment) -> tuple[StoredSegment, ...]:
         index = stored.segment.index
@@ -211,7 +288,7 @@ def _fused(question: str, meaning: Sequence[Found], words: Sequence[Found]) -> l
 
 
 def strength(score: float, sample: np.ndarray) -> str:
-    """How close in words, measured against the usual cosine of this question with this collection."""
+    """How close in words, measured against how close this collection usually is to this question."""
     usual, spread = (float(np.median(sample)), float(np.std(sample))) if len(sample) else (0.0, 1.0)
     above = (score - usual) / max(spread, 1e-6)
     names = ((VERY_CLOSE, "very close"), (CLOSE, "close"), (RELATED, "related"))

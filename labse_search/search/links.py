@@ -1,0 +1,82 @@
+"""Word against word: how much of a question a passage holds, and which word of the one found which of the other.
+
+The mean of a passage's words forgets the one rare word that a question is about. So, for models that know their tokens
+one by one, every token of the question looks for its best counterpart in the passage (late interaction: Khattab and
+Zaharia 2020, equation 3, here weighed by the tokens' weights). Measured with labse-mini on XQuAD-R, English, Russian
+and Chinese, sum of both against the cosine alone: right paragraph first 86.6 instead of 70.2 % in the same language,
+54.1 instead of 46.1 % across languages; its reach alone is worse across languages than the cosine alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labse_search.encoder import TokenVectors
+from labse_search.records import Link
+from labse_search.similarity import Vectors, normalize
+
+MIN_LINK = 0.45  # cosine of two words under which a link would mislead; looked at on the examples
+_WORD = re.compile(r"\w+")
+# Han, kana, Thai, Lao, Khmer, Burmese: no spaces between words, so a token is as much of a word as can be told.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+
+
+def reach(question: TokenVectors, passages: Sequence[TokenVectors]) -> NDArray[np.float32]:
+    """(passages,) float32 in -1..1: the question's tokens' best cosines in each passage, averaged by weight."""
+    lengths = np.array([len(passage.weights) for passage in passages])
+    scores = np.zeros(len(passages), np.float32)
+    held = np.flatnonzero(lengths)
+    if not len(held) or not question.weights.sum():
+        return scores
+    tokens = np.concatenate([passages[i].directions for i in held])  # (all tokens, dimension)
+    cosines = question.directions @ tokens.T  # (question's tokens, all tokens)
+    starts = np.concatenate([[0], np.cumsum(lengths[held])[:-1]])
+    best = np.maximum.reduceat(cosines, starts, axis=1)  # (question's tokens, passages that have any)
+    scores[held] = question.weights @ best / question.weights.sum()
+    return scores
+
+
+def links(
+    question: str,
+    asked: TokenVectors,
+    asked_offsets: Sequence[tuple[int, int]],
+    text: str,
+    found: TokenVectors,
+    found_offsets: Sequence[tuple[int, int]],
+    *,
+    limit: int = 5,
+) -> tuple[Link, ...]:
+    """The pairs of words that are each other's closest, strongest first; grammar weighs little and seldom appears."""
+    spans, left, weights = _words(question, asked, asked_offsets)
+    others, right, _ = _words(text, found, found_offsets)
+    if not spans or not others:
+        return ()
+    cosines = left @ right.T  # (words of the question, words of the passage)
+    back = cosines.argmax(axis=0)
+    pairs = [(i, int(j)) for i, j in enumerate(cosines.argmax(axis=1)) if back[j] == i and cosines[i, j] >= MIN_LINK]
+    pairs.sort(key=lambda pair: -float(weights[pair[0]] * cosines[pair]))
+    return tuple(Link(spans[i], others[j], float(cosines[i, j])) for i, j in pairs[:limit])
+
+
+def _words(
+    text: str, tokens: TokenVectors, offsets: Sequence[tuple[int, int]]
+) -> tuple[list[tuple[int, int]], Vectors, NDArray[np.float32]]:
+    """The text's words, their directions (words, dimension) as the sum of their tokens, and their weights (words,)."""
+    spans = [span for match in _WORD.finditer(text) if not _UNSPACED.search(match.group()) for span in (match.span(),)]
+    covered = {at: span for span in spans for at in range(*span)}
+    sums: dict[tuple[int, int], NDArray[np.float32]] = {}
+    for (start, end), direction, weight in zip(offsets, tokens.directions, tokens.weights, strict=True):
+        while start < end and text[start].isspace():  # a piece may carry the space before its word
+            start += 1
+        if start >= end or not _WORD.search(text[start:end]):
+            continue
+        span = covered.get(start, (start, end))
+        sums[span] = sums.get(span, np.zeros_like(direction)) + weight * direction
+    if not sums:
+        return [], np.zeros((0, tokens.directions.shape[1]), np.float32), np.zeros(0, np.float32)
+    stacked = np.stack(list(sums.values()))
+    return list(sums), normalize(stacked), np.linalg.norm(stacked, axis=1).astype(np.float32)
