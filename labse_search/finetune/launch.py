@@ -75,6 +75,7 @@ def free_port() -> int:
 
 def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int:
     running = list(processes)
+    broken = 0
     while running:
         for process in list(running):
             try:
@@ -83,10 +84,10 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int:
                 continue
             running.remove(process)
             if status < 0 or status == 1:  # killed, or a bug: the others would wait for it for ever
+                broken = broken or (128 - status if status < 0 else status)
                 for other in running:
                     other.terminate()
-    statuses = [process.returncode for process in processes]
-    return next((128 - status for status in statuses if status < 0), max(statuses))
+    return broken or max(process.returncode for process in processes)
 
 
 def _environment(rank: int, count: int, port: int) -> dict[str, str]:
