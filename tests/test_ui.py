@@ -14,7 +14,7 @@ import pytest
 
 from labse_search.errors import UserError
 from labse_search.library import Library, Source
-from labse_search.records import Extraction, Found, Hit, Segment, StoredSegment, Unit
+from labse_search.records import Extraction, Filter, Found, Hit, Segment, StoredSegment, Unit
 from labse_search.settings import Settings
 from labse_search.ui.cards import card
 from labse_search.ui.guard import HEADERS, Guard, Rates
@@ -548,6 +548,35 @@ def test_a_question_finds_and_a_removed_document_comes_back(client: Any) -> None
     job = context.library.jobs("documents")[0]
     do_job(context.library, context.settings, job)
     assert handlers.results(question, "documents")["cards"][0]["title"] == "one.txt"
+
+
+def test_what_the_store_has_lost_is_seen_and_rebuilt(client: Any) -> None:
+    from indexer.jobs import do_job
+    from labse_search.ui.handlers import Handlers
+
+    context = client.context
+    handlers = Handlers(context)
+    row = next(row for row in context.library.documents("documents") if row.names == ("in/one.txt",))
+    assert handlers.check("documents")["problems"] == []
+    context.store.delete("documents", Filter(documents=(row.document,)))
+    assert [problem["name"] for problem in handlers.opened("documents")["problems"]] == ["in/one.txt"]
+    handlers.repair("documents")
+    do_job(context.library, context.settings, context.library.jobs("documents")[0])
+    assert handlers.check("documents") | {"problems": []} == handlers.check("documents")
+    assert context.store.count("documents", Filter(documents=(row.document,))) == row.segments
+
+
+def test_indexing_again_reads_every_document_anew(client: Any) -> None:
+    from indexer.jobs import do_job
+    from labse_search.ui.handlers import Handlers
+
+    context = client.context
+    handlers = Handlers(context)
+    before = {row.document: row.digest for row in context.library.documents("documents")}
+    handlers.read_again("documents", {"document": ""})
+    job = do_job(context.library, context.settings, context.library.jobs("documents")[0])
+    assert job is not None and job.state == "done" and job.segments > 0
+    assert {row.document: row.digest for row in context.library.documents("documents")} == before
 
 
 def test_an_empty_collection_offers_the_sample_and_counts_nothing(client: Any) -> None:

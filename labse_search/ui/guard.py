@@ -87,7 +87,7 @@ class Guard:
             return 403, "Requests from other pages are refused."
         method, path = scope["method"], scope["path"]
         opened_by_person = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
-        if headers.get("sec-fetch-site") == "cross-site" and not opened_by_person:
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not opened_by_person:
             return 403, "Requests from other pages are refused."
         if any(path == closed or path.startswith((closed + "/", closed + "=")) for closed in CLOSED):
             return 404, "There is nothing here."

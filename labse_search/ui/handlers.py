@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from indexer.check import PROBLEMS, check, repair
 from indexer.documents import remove_documents, restore_documents
 from indexer.sources import walk
 from labse_search.errors import CollectionMissing, UserError
+from labse_search.library.ledger import UNFINISHED
 from labse_search.places import language_name
-from labse_search.records import Filter
 from labse_search.search import Answer
 from labse_search.store import FacetKey
 from labse_search.ui.cards import answer_value, api_hit, title
@@ -260,10 +261,15 @@ class Handlers:
             return
         self._swept = time.monotonic()
         library = self.context.library
-        waiting = [file.source.path for job in library.ledger.unfinished_jobs() for file in library.job_files(job.id)]
+        jobs = [job for job in library.jobs(limit=1000) if job.state in (*UNFINISHED, "failed")]  # failed: retried
+        waiting = [file.source.path for job in jobs for file in library.job_files(job.id, outcomes=("", "failed"))]
         sweep(self.context.uploads, [*waiting, *self.waiting.paths()], older_than_seconds=KEEP_SECONDS)
 
     # ---- collection
+
+    def opened(self, collection: str) -> Value:
+        """The tab was opened: the documents, and whether the store still has them."""
+        return self._health(collection, full=False)
 
     def documents(self, collection: str, message: str = "") -> Value:
         try:
@@ -278,15 +284,43 @@ class Handlers:
         return self._changed(data, collection, lambda document: self._restore(collection, [document]))
 
     def read_again(self, collection: str, data: object) -> Value:
-        """Read, segment and encode again from the kept original; all documents when none is named."""
+        """Read, segment and encode again from the kept original; all documents when none is named. What is searchable
+        stays so until its successor is there."""
 
         def again(document: str) -> None:
             rows = self.context.library.documents(collection)
             documents = [row.document for row in rows if document in ("", row.document)]
-            self._remove(collection, documents)
+            self.context.library.ledger.read_again(collection, documents)
             self._restore(collection, documents)
 
         return self._changed(data, collection, again)
+
+    def check(self, collection: str) -> Value:
+        """Compare store, ledger and originals to the last character."""
+        return self._health(collection, full=True)
+
+    def repair(self, collection: str) -> Value:
+        """Rebuild from the originals what the full comparison finds wrong."""
+        context = self.context
+        try:
+            problems = check(context.library, context.store, collection, full=True)
+            if repair(context.library, context.store, collection, problems):
+                context.wake()
+        except Exception as error:  # as above
+            return self.documents(collection, _sentence(error))
+        return self.documents(collection)
+
+    def _health(self, collection: str, *, full: bool) -> Value:
+        """The documents with what is wrong: counts are compared each time, everything on request."""
+        value = self.documents(collection)
+        try:
+            if not indexing(self.jobs.rows(collection)):
+                problems = check(self.context.library, self.context.store, collection, full=full)
+                value["problems"] = [{"name": one.name, "what": PROBLEMS[one.code]} for one in problems[:MAX_CHOICES]]
+                value["checked"] = full
+        except Exception as error:  # as above
+            value["message"] = _sentence(error)
+        return value
 
     def _changed(self, data: object, collection: str, act: Callable[[str], None]) -> Value:
         document = data.get("document") if isinstance(data, dict) else None
@@ -315,10 +349,6 @@ class Handlers:
         return (
             (path, title(row.names) or row.title) if row is not None and path is not None and path.is_file() else None
         )
-
-    def is_there(self, collection: str, document: str) -> bool:
-        where = Filter(documents=(document,))
-        return self.original(collection, document) is not None and self.context.store.count(collection, where) > 0
 
     def collection_named(self, name: object) -> str:
         """The name if it is one, else the collection of the settings."""

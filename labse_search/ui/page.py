@@ -6,11 +6,13 @@ published `search`). Values reach the scripts as props; no template ever sees th
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from labse_search.ui.context import AppContext
@@ -18,7 +20,7 @@ from labse_search.ui.guard import Guard
 from labse_search.ui.handlers import PAGE, Handlers
 from labse_search.ui.query import PERIOD_NAMES, Query
 from labse_search.ui.strings import text
-from labse_search.ui.theme import head, script, style, theme
+from labse_search.ui.theme import STATIC, head, script, style, theme
 from labse_search.ui.uploads import RoomLeft
 from labse_search.ui.users import SignIn
 from labse_search.ui.values import settings_value
@@ -47,9 +49,10 @@ def build(context: AppContext, users: SignIn | None) -> FastAPI:
         app,
         blocks,
         path="/",
-        auth=users,
+        auth=_in_a_thread(users),
         auth_message=text("sign_in"),
         allowed_paths=[],
+        favicon_path=str(STATIC / "icon.svg"),
         show_error=False,
         max_file_size=context.settings.max_file_mb << 20,
         footer_links=[],
@@ -68,6 +71,17 @@ def build(context: AppContext, users: SignIn | None) -> FastAPI:
         room=RoomLeft(context.uploads),
     )
     return app
+
+
+def _in_a_thread(users: SignIn | None) -> Callable[[str, str], Awaitable[bool]] | None:
+    """Gradio asks on the event loop; comparing a password takes a third of a second, during which others wait."""
+    if users is None:
+        return None
+
+    async def sign_in(name: str, password: str) -> bool:
+        return await run_in_threadpool(users, name, password)
+
+    return sign_in
 
 
 def _component(name: str, root: str, elem_id: str, tag: str = "div", **attributes: str) -> gr.HTML:
@@ -234,7 +248,18 @@ def _wire_collection(
     def ui_search_in(*values: Any) -> Any:
         return handlers.results(Query.from_controls(*values[:-1]), handlers.collection_named(values[-1]))
 
-    tab.select(ui_documents, collection, documents, **AT_ONCE)
+    def ui_opened(name: str) -> Any:
+        return handlers.opened(handlers.collection_named(name))
+
+    def ui_check(name: str) -> Any:
+        return handlers.check(handlers.collection_named(name))
+
+    def ui_repair(name: str) -> Any:
+        return handlers.repair(handlers.collection_named(name))
+
+    tab.select(ui_opened, collection, documents, **AT_ONCE)
+    documents.check(ui_check, collection, documents, **QUIET)
+    documents.repair(ui_repair, collection, documents, **QUIET)
     documents.refresh(ui_documents, collection, documents, **AT_ONCE)
     documents.remove(ui_remove, collection, documents, **QUIET)
     documents.restore(ui_restore, collection, documents, **QUIET)

@@ -176,6 +176,7 @@ def settings_value(context: AppContext) -> dict[str, Any]:
         ("settings_model", context.model, "LABSE_MODEL"),
         ("settings_store", settings.store or text("settings_embedded"), "LABSE_STORE"),
         ("settings_home", str(settings.home) if context.local else "", "LABSE_HOME"),
+        ("settings_log", str(settings.home / "logs" / "labse-search.log") if context.local else "", ""),
         ("settings_used", _bytes(context.library.bytes_used()), ""),
         ("settings_precision", settings.precision, "LABSE_PRECISION"),
         ("settings_max_file", f"{settings.max_file_mb} MB", "LABSE_MAX_FILE_MB"),
@@ -183,7 +184,8 @@ def settings_value(context: AppContext) -> dict[str, Any]:
         ("settings_people", people, ""),
         ("settings_versions", versions(), ""),
     ]
-    return {"rows": [{"label": label, "value": value, "variable": name} for label, value, name in rows if value]}
+    shown = [{"label": label, "value": value, "variable": name} for label, value, name in rows if value]
+    return {"rows": shown, "signs_in": not context.local}
 
 
 def versions() -> str:

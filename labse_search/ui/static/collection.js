@@ -1,5 +1,6 @@
 // The documents of the collection. Events to Python: 'remove' {document}, 'restore' {document}, 'reindex' {document}
-// (empty: all), 'only' {document}, 'refresh'.
+// (empty: all), 'only' {document}, 'refresh', 'check',
+// 'repair'.
 const { el, t, language, dir, button, date, number } = labse;
 const root = element.querySelector('.documents');
 const PAGE = 50, BARS = 12;
@@ -31,6 +32,13 @@ const status = one => {
   const cell = el('td', 'doc-status', null, {}, el('span', one.state === 'stored' ? 'ok' : 'subdued', t(key)), coverage(one));
   for (const note of one.notes) cell.append(el('span', 'doc-note', note));
   return cell;
+};
+const problems = value => {
+  const list = el('ul', 'plan-notes');
+  for (const one of value.problems.slice(0, 20)) list.append(el('li', null, null, {}, one.name ? el('bdi', null, one.name + ': ') : null, one.what));
+  if (value.problems.length > 20) list.append(el('li', null, t('and_more', { n: value.problems.length - 20 })));
+  const fix = button('primary', t('repair'), event => { event.target.disabled = true; trigger('repair'); });
+  return el('section', 'notice weak', null, { role: 'alert' }, el('h2', null, t('not_whole')), list, el('div', 'buttons', null, {}, fix, el('span', 'subdued', t('repair_note'))));
 };
 const row = one => {
   const gone = one.state === 'removed';
@@ -76,12 +84,15 @@ const draw = () => {
   last = now;
   const nodes = [];
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
+  if (value.problems?.length) nodes.push(problems(value));
+  if (value.checked && !value.problems.length) nodes.push(el('p', 'notice', t('all_whole'), { role: 'status' }));
   if (value.languages.length) nodes.push(bars(value));
   const find = el('input', 'find', null, { type: 'search', placeholder: t('find_document'), 'aria-label': t('find_document') });
   find.value = wanted;
   find.addEventListener('input', () => { wanted = find.value; shown = PAGE; refresh(); });
+  const whole = button('link check', t('check_whole'), event => { event.target.disabled = true; event.target.textContent = t('checking_whole'); trigger('check'); });
   const all = button('link reindex-all', t('reindex_all'), event => { event.target.disabled = true; trigger('reindex', { document: '' }); });
-  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, find), table(value)));
+  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, find), table(value)));
   const typing = root.contains(document.activeElement) && document.activeElement.classList.contains('find');
   root.replaceChildren(...nodes);
   if (typing) root.querySelector('.find').focus();

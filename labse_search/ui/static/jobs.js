@@ -19,6 +19,7 @@ const wishes = (part, job) => {
   const wish = (key, wanted) => button(`link ${key}`, t(key), event => { event.target.disabled = true; trigger('wish', { job: job.id, wish: wanted }); });
   const open = ['queued', 'running', 'paused'].includes(job.state) && job.wish !== 'cancel';
   const paused = job.state === 'paused' || job.wish === 'pause';
+  if (job.state === 'failed') { part.buttons.replaceChildren(wish('retry', ''), wish('cancel', 'cancel')); return; }
   part.buttons.replaceChildren(...(open ? [paused ? wish('resume', '') : wish('pause', 'pause'), wish('cancel', 'cancel')] : []));
 };
 const problems = (part, job) => {
