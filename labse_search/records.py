@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 # Where in the source a person would find it. Keys, all optional: page, pages, slide, slides, sheet, row, line,
@@ -88,8 +89,9 @@ class StoredSegment:
     added: float  # seconds since the epoch
     segment: Segment
 
-    @property
+    @cached_property
     def point(self) -> str:
+        """Its id in every store."""
         return point_id(self.document, self.segment.index)
 
 
