@@ -332,6 +332,26 @@ def test_two_processes_of_accelerate_train_as_one(config: FinetuneConfig, tiny_l
     assert len(one) == 6 and len(set(one)) > 1
 
 
+@pytest.mark.slow
+def test_two_processes_stop_with_a_checkpoint_and_go_on(config: FinetuneConfig, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "labse_search.finetune", "--processes", "2", "--output", str(tmp_path / "tuned")]
+    command += ["--train", *config.train, "--dev", *config.dev, "--model", config.model, "--max-steps", "200"]
+    command += ["--global-batch-size", "50", "--learning-rate", "0.02", "--scale", "20", "--eval-steps", "10"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert running.stdout
+    for line in running.stdout:
+        if "step 20: dev accuracy" in line:
+            running.send_signal(signal.SIGTERM)
+            break
+    rest = running.stdout.read()
+    assert running.wait() == 130 and "stopped with a checkpoint" in rest
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "going on from" in done.stdout, done.stdout + done.stderr
+    lines = (tmp_path / "tuned" / "run" / "history.jsonl").read_text("utf-8").splitlines()
+    steps = [entry["step"] for entry in map(json.loads, lines) if "loss" in entry]
+    assert steps == list(range(1, 201))
+
+
 def still(source: Path, target: Path) -> None:
     """A copy without dropout, which two processes draw differently."""
     model = SentenceTransformer(str(source), device="cpu")
