@@ -176,5 +176,5 @@ class Pair:
 
 
 def point_id(document: str, index: int) -> str:
-    """The id of a segment in every store: the same content always gets the same id, so a repeated upsert is harmless."""
+    """The id of a segment in every store: equal content, equal id, so that a repeated upsert is harmless."""
     return str(uuid.uuid5(_POINTS, f"{document}:{index}"))

@@ -33,8 +33,8 @@ def reach(question: TokenVectors, passages: Sequence[TokenVectors]) -> NDArray[n
     """(passages,) float32 in -1..1: the question's tokens' best cosines in each passage, averaged by weight."""
     lengths = np.array([len(passage.weights) for passage in passages])
     scores = np.zeros(len(passages), np.float32)
-    held = np.flatnonzero(lengths)
-    if not len(held) or not question.weights.sum():
+    held = np.flatnonzero(lengths).tolist()
+    if not held or not question.weights.sum():
         return scores
     tokens = np.concatenate([passages[i].directions for i in held])  # (all tokens, dimension)
     cosines = question.directions @ tokens.T  # (question's tokens, all tokens)
