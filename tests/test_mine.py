@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from labse_search.mine.junk import JunkRules, find_junk, has_other_numbers, in_language, is_copy
-from labse_search.mine.margin import MARGINS, margin_score, margins, mine_pairs, retrieve
+from labse_search.mine.margin import MARGINS, margin_score, margins, mine_pairs, one_sided_scores, retrieve
 from labse_search.mine.neighbours import Nearest, Neighbours, find_neighbours
 from labse_search.mine.plot import plot_scores
-from labse_search.mine.threshold import quality, tune_threshold
+from labse_search.mine.threshold import chance_threshold, quality, tune_threshold
 from labse_search.similarity import Vectors, normalize
 
 
@@ -215,6 +215,25 @@ def test_threshold_equals_trying_every_cut() -> None:
     tuned = tune_threshold(scores, is_gold, gold=40)
     assert tuned.quality.f1 == pytest.approx(max(cuts))
     assert quality(is_gold[scores >= tuned.threshold], 40) == tuned.quality
+
+
+def test_without_gold_the_threshold_is_what_chance_hardly_reaches() -> None:
+    source, target, gold = planted(pairs=150, noise=450)
+    neighbours = find_neighbours(source, target, 4)
+    scored = margins(neighbours, "ratio")
+    threshold = chance_threshold(one_sided_scores(neighbours, scored), 0.001)
+    assert threshold is not None
+    kept = retrieve(neighbours, scored, "max").above(threshold)
+    correct = len(set(zip(kept.source.tolist(), kept.target.tolist(), strict=True)) & gold)
+    assert correct / len(kept) > 0.9 and correct / len(gold) > 0.8
+    assert chance_threshold(np.zeros(3), 0.001) is None
+
+
+def test_one_sided_candidates_by_hand() -> None:
+    # s1 prefers t0, but t0 prefers s0
+    neighbours = small_neighbours()
+    scored = margins(neighbours, "ratio")
+    assert one_sided_scores(neighbours, scored).tolist() == pytest.approx([0.8 / 0.8])
 
 
 def test_junk_is_named() -> None:

@@ -26,15 +26,18 @@ from labse_search.mine.collection import read_collection
 from labse_search.mine.corpus import Corpus, one_line, read_corpus, read_gold, written_aside
 from labse_search.mine.encode import encode_texts
 from labse_search.mine.junk import JunkRules, find_junk, in_language, known_languages
-from labse_search.mine.margin import MARGINS, RETRIEVALS, Margins, Mined, margins, retrieve
+from labse_search.mine.margin import MARGINS, RETRIEVALS, Margins, Mined, margins, one_sided_scores, retrieve
 from labse_search.mine.neighbours import Neighbours, find_neighbours
 from labse_search.mine.progress import ProgressLine, clock
-from labse_search.mine.threshold import Quality, quality, tune_threshold
+from labse_search.mine.threshold import Quality, chance_threshold, quality, tune_threshold
 from labse_search.similarity import Vectors
 
-# 1.06 is the middle of what users of LASER report as good; 0.6 and 0.05 are untested guesses. Gold pairs, even a
-# hundred of them, give a better threshold than any of these: scores depend on the model and on the corpora.
-DEFAULT_THRESHOLDS = {"ratio": 1.06, "distance": 0.05, "absolute": 0.6}
+# Without gold pairs: the score that this share of one-sided candidates reach by chance. Measured with labse-mini on
+# 1,000 pairs hidden among up to 20,000 sentences of five languages (benchmarks/results/evaluation.md): 2 to 8 points of
+# F1 below the best threshold, where a fixed 1.06 (what users of LASER report as good) loses 23 to 50.
+CHANCE = {"ratio": 0.001, "distance": 0.001, "absolute": 0.01}
+# Where too few are one-sided to tell. 1.06: see above; the others are untested guesses.
+FALLBACK_THRESHOLDS = {"ratio": 1.06, "distance": 0.05, "absolute": 0.6}
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def mine(options: argparse.Namespace) -> None:
         mined = without_junk(mined, source.corpus, target.corpus, options)
     gold = read_gold(options.gold) if options.gold else None
     is_gold = None if gold is None else mark_gold(mined, source.corpus, target.corpus, gold, by_id=options.bucc)
-    threshold = choose_threshold(options, mined, is_gold, len(set(gold or ())))
+    chance = chance_threshold(one_sided_scores(neighbours, scored), CHANCE[options.margin])
+    threshold = choose_threshold(options, mined, is_gold, len(set(gold or ())), chance)
     kept = mined.above(threshold)
     write_pairs(options.output, kept, source.corpus, target.corpus, as_bucc=options.bucc)
     if is_gold is not None:
@@ -145,11 +149,14 @@ def mark_gold(
     return np.array([(sources[s], targets[t]) in known for s, t in pairs], dtype=bool)
 
 
-def choose_threshold(options: argparse.Namespace, mined: Mined, is_gold: NDArray[np.bool_] | None, gold: int) -> float:
+def choose_threshold(
+    options: argparse.Namespace, mined: Mined, is_gold: NDArray[np.bool_] | None, gold: int, chance: float | None
+) -> float:
+    """By hand, else tuned on gold pairs, else what chance hardly reaches."""
     if options.threshold is not None:
         return float(options.threshold)
     if is_gold is None:
-        return DEFAULT_THRESHOLDS[options.margin]
+        return FALLBACK_THRESHOLDS[options.margin] if chance is None else chance
     tuned = tune_threshold(mined.scores, is_gold, gold)
     if not tuned.quality.correct:
         raise UserError(
@@ -210,7 +217,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--margin", choices=MARGINS, default="ratio")
     parser.add_argument("--retrieval", choices=RETRIEVALS, default="max")
     parser.add_argument("--k", type=int, default=4, help="neighbours a margin looks at (default 4, as in the paper)")
-    parser.add_argument("--threshold", type=float, help=f"lowest score that is kept; default {DEFAULT_THRESHOLDS}")
+    parser.add_argument("--threshold", type=float, help="lowest score that is kept; default: tuned on --gold, "
+                        "else what only one in a thousand one-sided candidates reaches")  # fmt: skip
     parser.add_argument("--gold", type=Path, help="known pairs (text TAB text, or id TAB id with --bucc): tunes the "
                         "threshold unless one is given, and prints precision, recall and F1")  # fmt: skip
     parser.add_argument("--bucc", action="store_true", help="BUCC 2018 format: id TAB sentence in, id TAB id out")

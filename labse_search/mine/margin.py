@@ -130,6 +130,16 @@ def retrieve(neighbours: Neighbours, scored: Margins, retrieval: Retrieval) -> M
     )
 
 
+def one_sided_scores(neighbours: Neighbours, scored: Margins) -> Floats:
+    """The scores of sources' best candidates that prefer another source themselves: almost none are translations, so
+    they show how high chance alone scores in these corpora under this model."""
+    forward = _best(neighbours.forward.indices, neighbours.forward.similarities, scored.forward)
+    backward = _best(neighbours.backward.indices, neighbours.backward.similarities, scored.backward)
+    if not len(forward) or not len(backward):
+        return np.zeros(0, dtype=np.float64)
+    return np.asarray(forward.scores[backward.target[forward.target] != forward.source])
+
+
 def _best(indices: Integers, similarities: Vectors, scores: Floats) -> Mined:
     """Each row with its best-scored neighbour; of equals the nearer one."""
     if not indices.size:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FEWEST_ONE_SIDED = 50  # below that the highest few of them are no estimate of anything
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -38,6 +40,14 @@ class Quality:
 class Tuned:
     threshold: float  # keep what scores this or more
     quality: Quality  # on the very pairs it was tuned on
+
+
+def chance_threshold(one_sided: NDArray[Any], share: float) -> float | None:
+    """The score that only `share` of the one-sided candidates (see margin.one_sided_scores) reach; None if there are
+    too few of them to say."""
+    if len(one_sided) < FEWEST_ONE_SIDED:
+        return None
+    return float(np.quantile(one_sided, 1 - share))
 
 
 def quality(is_gold: NDArray[np.bool_], gold: int) -> Quality:
