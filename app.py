@@ -17,7 +17,7 @@ from labse_search.encoder import Encoder, default_model, load_encoder
 from labse_search.errors import CollectionMissing, UserError
 from labse_search.library import Library
 from labse_search.search import Searcher
-from labse_search.search.__main__ import question_identifier
+from labse_search.search.__main__ import make_searcher
 from labse_search.settings import Settings
 from labse_search.store import Store, open_store
 
@@ -42,8 +42,7 @@ class Searchers:
         with self._lock:
             key = (collection, model)
             if key not in self._searchers:
-                identify = question_identifier(encoder.languages)
-                self._searchers[key] = Searcher(self._store, encoder, collection, identify=identify)
+                self._searchers[key] = make_searcher(self._store, encoder, collection, self._settings.home)
             return self._searchers[key]
 
     def encoder(self, model: str) -> Encoder:

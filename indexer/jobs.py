@@ -152,9 +152,12 @@ def _index(library: Library, settings: Settings, job: JobRow, report: Callable[[
     from indexer.read.limits import DEFAULT_LIMITS
     from indexer.worker import ReaderPool
     from labse_search.encoder import load_encoder
+    from labse_search.encoder.turns import Turns
     from labse_search.store import open_store
 
     encoder = load_encoder(job.model, precision=settings.precision)
+    turns = Turns(library.home / "locks" / "questions.lock")
+    encoder.pause = turns.pause
     store = open_store(settings.store, home=library.home, api_key=settings.api_key)
     limits = replace(DEFAULT_LIMITS, file_bytes=settings.max_file_mb << 20)
     readers = ReaderPool(reader_processes(), model=job.model, languages=encoder.languages, limits=limits)
@@ -164,6 +167,7 @@ def _index(library: Library, settings: Settings, job: JobRow, report: Callable[[
     finally:
         readers.close()
         store.close()
+        turns.close()
 
 
 def reader_processes() -> int:

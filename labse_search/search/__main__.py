@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labse_search.errors import CollectionMissing, UserError
@@ -19,6 +20,8 @@ from labse_search.settings import Settings
 
 if TYPE_CHECKING:
     from indexer.language import LanguageIdentifier
+    from labse_search.encoder import Encoder
+    from labse_search.store import Store
 
 EXAMPLE = "example: python -m labse_search.search 'Where can I buy bread at night?' --limit 3 --language de,ja"
 
@@ -95,7 +98,16 @@ def open_searcher(settings: Settings) -> Searcher:
         store.close()
         raise CollectionMissing(f"{error} Index something first: python -m indexer PATH") from None
     encoder = load_encoder(settings.model or info.spec.model, precision=settings.precision)
-    return Searcher(store, encoder, settings.collection, identify=question_identifier(encoder.languages))
+    return make_searcher(store, encoder, settings.collection, settings.home)
+
+
+def make_searcher(store: Store, encoder: Encoder, collection: str, home: Path) -> Searcher:
+    """A searcher whose questions go before whoever encodes in bulk in the same home."""
+    from labse_search.encoder.turns import Turns
+
+    turns = Turns(home / "locks" / "questions.lock")
+    identify = question_identifier(encoder.languages)
+    return Searcher(store, encoder, collection, identify=identify, go_first=turns.query)
 
 
 def question_identifier(languages: tuple[str, ...]) -> Callable[[str], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,11 +75,14 @@ class Searcher:
         collection: str,
         *,
         identify: Callable[[str], str] = lambda text: UNKNOWN_LANGUAGE,
+        go_first: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        """`identify` names the language of a question; `go_first` makes those who encode in bulk wait meanwhile."""
         self.store = store
         self.encoder = encoder
         self.collection = collection
         self._identify = identify
+        self._go_first = go_first
         self._sample: _Sample | None = None
 
     def search(
@@ -98,17 +102,14 @@ class Searcher:
         question = question.strip()
         if not question:
             raise UserError("Type a question, a sentence or a paragraph.")
-        language = self._identify(question)
-        if other_languages_only and language != UNKNOWN_LANGUAGE:
-            where = replace(where, not_languages=(*where.not_languages, language))
-        asked = self._question(question)
-        meaning = self._meaning(asked.vector, where, limit) if mode != "words" else []
-        words = (
-            self.store.search_words(self.collection, question, max(POOL, 2 * limit), where=where)
-            if mode != "meaning"
-            else []
-        )
-        answer = self._answer(asked, meaning, words, limit=limit, group=group, explain=explain)
+        with self._go_first():
+            language = self._identify(question)
+            if other_languages_only and language != UNKNOWN_LANGUAGE:
+                where = replace(where, not_languages=(*where.not_languages, language))
+            asked = self._question(question)
+            meaning = self._meaning(asked.vector, where, limit) if mode != "words" else []
+            words = self._words(question, where, limit) if mode != "meaning" else []
+            answer = self._answer(asked, meaning, words, limit=limit, group=group, explain=explain)
         return replace(answer, question_language=language, seconds=time.perf_counter() - started)
 
     def more_like(self, document: str, index: int, *, limit: int = 10, where: Filter = NO_FILTER) -> Answer:
@@ -120,15 +121,19 @@ class Searcher:
             raise UserError("This passage is no longer in the collection. Search again.")
         vector = vectors[stored.point]
         where = replace(where, not_documents=(*where.not_documents, document))
-        meaning = self._meaning(vector, where, limit)
-        asked = _Question(stored.segment.text, vector)
-        answer = self._answer(asked, meaning, [], limit=limit, group=True, explain=True)
+        with self._go_first():
+            meaning = self._meaning(vector, where, limit)
+            asked = _Question(stored.segment.text, vector)
+            answer = self._answer(asked, meaning, [], limit=limit, group=True, explain=True)
         return replace(answer, question_language=stored.segment.language, seconds=time.perf_counter() - started)
 
     def _meaning(self, vector: Vectors, where: Filter, limit: int) -> list[Found]:
         return self.store.search_meaning(
             self.collection, vector, max(POOL, 2 * limit), where=where, fingerprint=self.encoder.fingerprint
         )
+
+    def _words(self, question: str, where: Filter, limit: int) -> list[Found]:
+        return self.store.search_words(self.collection, question, max(POOL, 2 * limit), where=where)
 
     def _question(self, text: str) -> _Question:
         """The question as the model sees it; one that is longer than the window is averaged over its parts."""
