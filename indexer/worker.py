@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import math
 import os
 import pickle
 import queue
@@ -26,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
@@ -41,7 +43,10 @@ T = TypeVar("T")
 Work = Callable[[Path, str], T]
 
 MEMORY_MB = 1500  # beside what the child holds at its start; PDFium took 600 for the worst stream bomb we made
-SECONDS = 60.0
+MEMORY_PER_MB = 40  # more for large files: their sentences took up to 45 times their size, read and segmented
+LARGEST_MEMORY = 4  # times MEMORY_MB, whatever the size
+SECONDS = 60.0  # of processor time, so that a busy machine refuses no more than an idle one
+WAITING = 4  # times that, by the clock: for a child that waits for what never comes
 PREPARE_SECONDS = 120.0  # imports and the tokenizer, on a machine that is busy
 SECONDS_PER_MB = 2.0  # more time for large files: plain text is read and segmented at several MB a second
 # Modules whose values may come back from a child. Callables of the standard library are not among them.
@@ -140,15 +145,16 @@ class WorkPool(Generic[T]):
             future.set_result(answer)
 
     def _ask(self, number: int, path: Path, name: str) -> T:
-        child = self._handed(number, path, name)
+        seconds = self._seconds + SECONDS_PER_MB * _megabytes(path)
+        child = self._handed(number, path, name, seconds)
         try:
-            answer: T = child.receive(self._seconds + SECONDS_PER_MB * _megabytes(path))
+            answer: T = child.receive(WAITING * seconds)
         finally:
             if child.finished:
                 self._drop(number)
         return answer
 
-    def _handed(self, number: int, path: Path, name: str) -> _Child:
+    def _handed(self, number: int, path: Path, name: str, seconds: float) -> _Child:
         """The child that has taken this file. One that is gone before it takes it is replaced, once."""
         for _ in range(2):
             child = self._children.get(number)
@@ -156,7 +162,7 @@ class WorkPool(Generic[T]):
                 child = self._children[number] = _Child(self._setup, self._plain)
                 if self._closing.is_set():
                     child.kill()
-            if child.take(path, name):
+            if child.take(path, name, seconds):
                 return child
             self._drop(number)
         raise Unreadable("crashed", "no reader stays alive")
@@ -187,11 +193,11 @@ class _Child:
         self.finished = False  # it takes no further file
         self._requests.write(setup)  # stays in the buffer until the first file follows
 
-    def take(self, path: Path, name: str) -> bool:
+    def take(self, path: Path, name: str, seconds: float) -> bool:
         """Whether the child, prepared by now, has begun with this file."""
         with _Deadline(self._process, PREPARE_SECONDS):
             try:
-                pickle.dump((os.fspath(path), name), self._requests)
+                pickle.dump((os.fspath(path), name, seconds), self._requests)
                 self._requests.flush()
                 return self._answers.read(1) == _TAKEN
             except OSError:
@@ -205,7 +211,7 @@ class _Child:
                 state, value, detail, last = _Answers(self._answers, self._plain).load()
             except (EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
                 if deadline.is_over:
-                    raise Unreadable("too_slow", f"more than {seconds:.0f} seconds") from None
+                    raise Unreadable("too_slow", f"nothing after {seconds:.0f} seconds") from None
                 raise self._why(error) from None
         self.finished = last or deadline.is_over
         if state == "unprepared":
@@ -217,6 +223,8 @@ class _Child:
     def _why(self, error: Exception) -> Unreadable:
         self.kill(grace_seconds=1.0 if isinstance(error, EOFError) else 0.0)
         status = self._process.returncode
+        if hasattr(signal, "SIGXCPU") and status == -signal.SIGXCPU:
+            return Unreadable("too_slow", "over the limit of processor time")
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 4000))
         tail = self._errors.read()
         if any(mark in tail for mark in _OUT_OF_MEMORY):
@@ -351,14 +359,17 @@ def serve() -> None:
         answers.write(_TAKEN)
         _send(answers, ("unprepared", None, message, True))
         return
-    _limit_memory(memory_mb)
+    mapped_mb = _mapped_mb()
     while True:
         try:
-            path, name = pickle.load(requests)
+            path, name, seconds = pickle.load(requests)
         except EOFError:
             return
         answers.write(_TAKEN)
         answers.flush()
+        _limit_time(seconds)
+        room_mb = min(memory_mb + MEMORY_PER_MB * _megabytes(Path(path)), LARGEST_MEMORY * memory_mb)
+        _limit_memory(mapped_mb + room_mb)
         state, value, detail = _work_on(work, Path(path), name)
         last = value == "out_of_memory" or _peak_mb() > memory_mb * 2 // 3
         _send(answers, (state, value, detail, last))
@@ -395,18 +406,33 @@ def _end_with_parent() -> None:
         sys.exit(1)
 
 
-def _limit_memory(memory_mb: int) -> None:
-    """`memory_mb` on top of what is mapped now, so that a tokenizer's size does not count; no core dumps."""
+def _limit_memory(megabytes: float) -> None:
+    """Of address space, until the next call; no core dumps."""
     try:
         import resource
     except ImportError:  # Windows
         return
-    mapped = 0
-    if sys.platform == "linux":
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    limit = mapped + (memory_mb << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = int(megabytes * (1 << 20))
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _mapped_mb() -> float:
+    """What is mapped now. Limits come on top of it, so that the size of a tokenizer does not count."""
+    if sys.platform != "linux":
+        return 0.0
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def _limit_time(seconds: float) -> None:
+    """End this process when it has worked that long from now on."""
+    try:
+        import resource
+    except ImportError:  # Windows: the parent's clock alone
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
 
 
 def _peak_mb() -> float:

@@ -319,7 +319,7 @@ def _names() -> Made:
         "bidi": "a\u202etxt.exe", "script": "<img src=x onerror=alert(1)>.txt", "template": "${alert(1)}{{7*7}}.txt",
         "shell": "$(touch x);`id`.txt", "device": "CON", "formula": "=cmd|' /C calc'!A0.txt",
         "percent": "%2e%2e%2fx.txt",
-        "space": " ", "emoji": "🌱" * 200 + ".txt",
+        "space": " ", "nothing": "", "emoji": "🌱" * 200 + ".txt",
     }  # fmt: skip
     for name, member in names.items():
         yield f"{name}.zip", making.zipped({member: WORDS}), TEXT

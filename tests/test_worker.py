@@ -32,6 +32,9 @@ def obedient(greeting: str) -> Work[str]:
             os.kill(os.getpid(), signal.SIGSEGV)
         if order == "sleep":
             time.sleep(3600)
+        if order == "spin":
+            while True:
+                pass
         if order == "fill":
             return str(len(bytearray(4 << 30)))
         if order == "bug":
@@ -58,7 +61,7 @@ def broken() -> Work[str]:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[WorkPool[str]]:
-    with WorkPool(1, obedient, ("hello",), memory_mb=500, seconds=2) as opened:
+    with WorkPool(1, obedient, ("hello",), memory_mb=500, seconds=0.5) as opened:
         yield opened
 
 
@@ -82,7 +85,8 @@ def test_what_a_library_prints_is_not_an_answer(order) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"), [("die", "crashed"), ("sleep", "too_slow"), ("fill", "out_of_memory"), ("bug", "crashed")]
+    ("text", "code"),
+    [("die", "crashed"), ("sleep", "too_slow"), ("spin", "too_slow"), ("fill", "out_of_memory"), ("bug", "crashed")],
 )
 def test_a_misbehaving_file_gets_a_reason_and_the_next_one_is_read(order, text: str, code: str) -> None:
     with pytest.raises(Unreadable) as caught:
@@ -193,11 +197,12 @@ print(sorted({{"torch", "gradio", "transformers", "qdrant_client", "qdrant_edge"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_text_of_50_megabytes_is_read_and_segmented(tmp_path: Path, tiny_labse: Path) -> None:
     line = "Die Pflanze braucht Wasser und Licht, sonst wächst sie nicht. Она растёт у окна.\n"
     (tmp_path / "large.txt").write_text(line * ((50 << 20) // len(line.encode())))
     with ReaderPool(1, model=str(tiny_labse)) as pool:
-        extraction, split = pool.submit(tmp_path / "large.txt", "large.txt").result(timeout=600)
+        extraction, split = pool.submit(tmp_path / "large.txt", "large.txt").result(timeout=1200)
     assert len(extraction.text) == sum(len(s.text) for s in split.segments) + sum(split.skipped.values())
 
 

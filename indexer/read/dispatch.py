@@ -206,7 +206,7 @@ def _read_zip(source: Source) -> Extraction:
     reasons: list[str] = []
     for member in archive.members:
         name = member_name(member)
-        if member.is_dir() or is_skipped_silently(name):
+        if member.filename.endswith("/") or is_skipped_silently(name):
             continue
         try:
             read_member = _read_member(archive, member, name, source)
