@@ -12,7 +12,7 @@ import json
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -262,9 +262,7 @@ def plot_all(run: Run, folder: Path) -> None:
     pyplot.plot(*_series(history, "loss"))
     save("loss.png", "Training loss (mean over processes)", "step", "loss")
     pyplot.plot(*_series(history, "dev_accuracy", 100), marker="o")
-    pyplot.axhline(100 * run.base.domain.accuracy, linestyle="--", color="grey", label="base")
-    pyplot.legend()
-    save("dev_accuracy.png", "Accuracy on the first dev pairs while training", "step", "%")
+    save("dev_accuracy.png", "Accuracy on the first 1,000 dev pairs (step 0: the base)", "step", "%")
     if chosen is None:
         return
     _plot_languages(pyplot, run.base, chosen)
@@ -278,17 +276,22 @@ def plot_all(run: Run, folder: Path) -> None:
     save("similarities.png", "Similarity of true and of wrong pairs", "cosine", "density")
     alphas = [0.0, *sorted(run.mixes)]
     swept = [run.base, *(run.mixes[alpha] for alpha in sorted(run.mixes))]
-    pyplot.plot(alphas, [100 * measured.domain.accuracy for measured in swept], "o-", label="dev")
+    pyplot.plot(alphas, _points([measured.domain.accuracy for measured in swept]), "o-", label="dev")
     held = [measured.regression for measured in swept]
     if all(held):
-        pyplot.plot(alphas, [100 * scores.accuracy for scores in held if scores], "s-", label="regression")
+        pyplot.plot(alphas, _points([scores.accuracy for scores in held if scores]), "s-", label="regression")
     pyplot.axvline(run.verdict.alpha, linestyle=":", color="grey", label="chosen")
     pyplot.legend()
-    save("alpha.png", "Between the base (0) and the tuned model (1)", "alpha", "accuracy, %")
+    save("alpha.png", "Between the base (0) and the tuned model (1)", "alpha", "change of accuracy, points")
 
 
 def percent(scores: Scores) -> str:
     return f"{100 * scores.forward:.2f} → {100 * scores.backward:.2f} ← %"
+
+
+def _points(accuracies: Sequence[float]) -> list[float]:
+    """The change from the first, the base's."""
+    return [100 * (accuracy - accuracies[0]) for accuracy in accuracies]
 
 
 def _plot_languages(pyplot: Any, base: Measured, after: Measured) -> None:

@@ -269,7 +269,7 @@ def train(config: FinetuneConfig, plan: Plan, data: Data, model: Any, work: Path
         folder=checkpoints,
     )
     every = config.eval_steps or max(1, -(-plan.steps // 10))
-    some = data.dev[:1000]
+    some = data.dev[:1000]  # the curve need not be as sure as the verdict
     finite = FiniteCallback()
     progress = ProgressCallback(tell, work / "run" / "history.jsonl")
     dev = DevCallback(every, lambda: measure(model, some, None).domain.accuracy, progress)
@@ -285,7 +285,10 @@ def train(config: FinetuneConfig, plan: Plan, data: Data, model: Any, work: Path
         )
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(EpochCallback(trainer))
-        trainer.train(resume_from_checkpoint=find_checkpoint(config, checkpoints, tell))
+        checkpoint = find_checkpoint(config, checkpoints, tell)
+        if not checkpoint:
+            dev.measure(0)
+        trainer.train(resume_from_checkpoint=checkpoint)
     if config.lora_rank and not stop.stopped:
         merge_adapters(model)
     if window:

@@ -130,10 +130,13 @@ class DevCallback(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self.every or state.global_step >= state.max_steps:
             return
+        self.measure(state.global_step)
+
+    def measure(self, step: int) -> None:
         accuracy = self.accuracy()
-        if state.is_world_process_zero:  # not through the Trainer's log, which would swallow this step's loss
-            self.progress.record(state.global_step, {"dev_accuracy": accuracy})
-        self.progress.say(f"step {state.global_step:,}: dev accuracy {100 * accuracy:.2f} %")
+        if PartialState().is_main_process:  # not through the Trainer's log, which would swallow this step's loss
+            self.progress.record(step, {"dev_accuracy": accuracy})
+        self.progress.say(f"step {step:,}: dev accuracy {100 * accuracy:.2f} %")
 
 
 class StopCallback(TrainerCallback):  # type: ignore[misc]
