@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", metavar="DIR|URL", help="folder of an embedded store, or URL of a Qdrant server")
     parser.add_argument("--collection", metavar="NAME", help="which collection (default: documents)")
     parser.add_argument("--model", metavar="NAME|PATH", help="sentence-transformers folder or hub name")
+    parser.add_argument("--processes", type=int, metavar="N", help="encode in N processes, one a GPU (default: 1)")
     parser.add_argument("--remove-missing", action="store_true", help="remove documents whose files are gone")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     return parser
@@ -44,6 +45,9 @@ def _index(arguments: argparse.Namespace) -> int:
     from indexer.sources import missing, walk
     from labse_search.encoder import default_model
 
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if int(os.environ.get("RANK", "0")) > 0:
+        return 0  # `accelerate launch -m indexer`: the first process starts the others itself, one a device
     settings = Settings.from_env(os.environ).with_arguments(
         store=arguments.store, collection=arguments.collection, model=arguments.model
     )
@@ -52,10 +56,12 @@ def _index(arguments: argparse.Namespace) -> int:
     sources = walk(arguments.paths, library, settings.collection)
     known = library.ledger.collections().get(settings.collection)
     model = settings.model or (known[0] if known else default_model())
+    if Path(model).expanduser().is_dir():
+        model = str(Path(model).expanduser().resolve())  # the collection remembers it: it must hold in any folder
     job = library.add_index_job(settings.collection, model, sources)
     show = (lambda row: None) if arguments.json or not sys.stderr.isatty() else _show
     try:
-        row = do_or_follow(library, settings, job, report=show)
+        row = do_or_follow(library, settings, job, report=show, processes=arguments.processes or launched)
     except KeyboardInterrupt:
         library.ask(job, "cancel")  # where it is done by a worker of the app; here it has ended already
         raise

@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+from labse_search.encoder import Encoder
 from labse_search.errors import UserError, arose_at
 from labse_search.library import JobRow, Library
 from labse_search.library.log import log_file, open_log
@@ -31,6 +32,7 @@ log = logging.getLogger("labse_search.jobs")
 IDLE_SECONDS = 20  # how long a worker waits for another job before it ends
 POLL_SECONDS = 0.5
 REST_SECONDS = 15.0  # after a job could not even be begun or ended: the ledger is locked, or its disk is full
+READER_SEGMENTS_PER_SECOND = 6000  # benchmarks.segmenting, one thread
 NICENESS = 10  # searching comes first
 
 
@@ -85,10 +87,12 @@ def work(library: Library, settings: Settings, *, idle_seconds: float = IDLE_SEC
     return done
 
 
-def do_or_follow(library: Library, settings: Settings, job: str, *, report: Callable[[JobRow], None]) -> JobRow:
+def do_or_follow(
+    library: Library, settings: Settings, job: str, *, report: Callable[[JobRow], None], processes: int = 1
+) -> JobRow:
     """Do the job here, once its collection is free; or tell how it goes on where it is done already."""
     while True:
-        row = do_job(library, settings, library.job(job), report=report)
+        row = do_job(library, settings, library.job(job), report=report, processes=processes)
         if row is not None:
             return row
         row = library.job(job)
@@ -104,6 +108,7 @@ def do_job(
     job: JobRow,
     *,
     report: Callable[[JobRow], None] = lambda job: None,
+    processes: int = 1,
 ) -> JobRow | None:
     """Do one job, here. None if somebody else has it, or has another one of the same collection: two at once would
     take each other's documents for broken ones. What is heavy is imported now."""
@@ -115,7 +120,7 @@ def do_job(
         if collection is None:
             return None
         try:
-            return _do(library, settings, job, report) if library.ledger.start_job(job.id) else None
+            return _do(library, settings, job, report, processes) if library.ledger.start_job(job.id) else None
         finally:
             collection.release()
     finally:
@@ -127,9 +132,9 @@ def collection_lock(collection: str) -> str:
     return f"collection-{hashlib.sha256(collection.encode()).hexdigest()[:16]}"
 
 
-def _do(library: Library, settings: Settings, job: JobRow, report: Callable[[JobRow], None]) -> JobRow:
+def _do(library: Library, settings: Settings, job: JobRow, report: Callable[[JobRow], None], processes: int) -> JobRow:
     try:
-        return _index(library, settings, job, report)
+        return _index(library, settings, job, report, processes)
     except UserError as error:
         sentence = str(error)
     except KeyboardInterrupt:
@@ -147,20 +152,27 @@ def _do(library: Library, settings: Settings, job: JobRow, report: Callable[[Job
     return library.job(job.id)
 
 
-def _index(library: Library, settings: Settings, job: JobRow, report: Callable[[JobRow], None]) -> JobRow:
+def _index(
+    library: Library, settings: Settings, job: JobRow, report: Callable[[JobRow], None], processes: int
+) -> JobRow:
     from indexer.pipeline import Pipeline
     from indexer.read.limits import DEFAULT_LIMITS
     from indexer.worker import ReaderPool
     from labse_search.encoder import load_encoder
+    from labse_search.encoder.pool import EncoderPool
     from labse_search.encoder.turns import Turns
     from labse_search.store import open_store
 
-    encoder = load_encoder(job.model, precision=settings.precision)
+    encoder: Encoder
+    if processes > 1:
+        encoder = EncoderPool(job.model, processes=processes, precision=settings.precision)
+    else:
+        encoder = load_encoder(job.model, precision=settings.precision)
     turns = Turns(library.home / "locks" / "questions.lock")
     encoder.pause = turns.pause
     store = open_store(settings.store, home=library.home, api_key=settings.api_key)
     limits = replace(DEFAULT_LIMITS, file_bytes=settings.max_file_mb << 20)
-    readers = ReaderPool(reader_processes(), model=job.model, languages=encoder.languages, limits=limits)
+    readers = ReaderPool(reader_processes(encoder), model=job.model, languages=encoder.languages, limits=limits)
     try:
         pipeline = Pipeline(library, store, encoder, readers, job.collection, settings.max_file_mb << 20, report=report)
         return pipeline.run(job.id)
@@ -168,11 +180,20 @@ def _index(library: Library, settings: Settings, job: JobRow, report: Callable[[
         readers.close()
         store.close()
         turns.close()
+        if isinstance(encoder, EncoderPool):
+            encoder.close()
 
 
-def reader_processes() -> int:
-    """One core reads ahead of the encoder; more only where there are many."""
-    return max(1, len(os.sched_getaffinity(0)) // 4) if hasattr(os, "sched_getaffinity") else 1
+def reader_processes(encoder: Encoder) -> int:
+    """How many processes read: one a core if they are what takes the time, which a static model shows by encoding
+    faster than one reader segments (6,000 segments a second); else few, so that the encoder keeps the cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    probe = ["A sentence of about the usual length, to see how long it takes to encode it."] * 64
+    encoder.encode(probe)
+    started = time.perf_counter()
+    encoder.encode(probe)
+    fast = len(probe) / (time.perf_counter() - started) > READER_SEGMENTS_PER_SECOND
+    return cores if fast else max(1, cores // 4)
 
 
 def main() -> int:

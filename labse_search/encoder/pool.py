@@ -1,0 +1,111 @@
+"""Several encoders behind one: a process for each, on a GPU of its own where there are GPUs.
+
+    with EncoderPool("labse-mini", processes=2) as encoder: ...
+
+Texts go out in small lots to whoever is free and come back as bytes of float32. On a CPU it gains little, since one
+encoder uses all cores already (1.1 × measured with two); it is for machines with several GPUs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from types import TracebackType
+
+import numpy as np
+
+from labse_search.encoder import Tokenizer, load_encoder, load_tokenizer
+from labse_search.errors import ModelUnavailable
+from labse_search.similarity import Vectors
+
+LOT = 512  # texts sent at a time: long enough to fill batches, short enough that nobody waits for the last one
+
+
+class EncoderPool:
+    """An Encoder. ModelUnavailable if a process cannot open the model, RuntimeError if one dies at work."""
+
+    def __init__(self, model: str, *, processes: int, precision: str = "auto") -> None:
+        context = get_context("spawn")
+        self.model = model
+        self.pause: Callable[[], None] | None = None
+        self._free: SimpleQueue[Connection] = SimpleQueue()
+        self._connections: list[Connection] = []
+        threads = max(1, (os.cpu_count() or 1) // processes)
+        for number in range(processes):
+            ours, theirs = context.Pipe()
+            context.Process(target=_serve, args=(theirs, model, precision, threads, number), daemon=True).start()
+            theirs.close()
+            self._connections.append(ours)
+        for connection in self._connections:
+            self._free.put(connection)
+            about = connection.recv()
+            if isinstance(about, str):
+                self.close()
+                raise ModelUnavailable(about)
+            self.dimension, self.fingerprint, self.languages, description = about
+        self._description = f"{processes} processes, each: {description}"
+        self._tokenizer = load_tokenizer(model)
+        self._threads = ThreadPoolExecutor(processes)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self._tokenizer
+
+    def describe(self) -> str:
+        return self._description
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """(n, dimension) float32, length 1, in the order of the texts."""
+        lots = [list(texts[at : at + LOT]) for at in range(0, len(texts), LOT)]
+        parts = list(self._threads.map(self._encode_lot, lots))
+        return np.concatenate(parts) if parts else np.zeros((0, self.dimension), np.float32)
+
+    def _encode_lot(self, texts: list[str]) -> Vectors:
+        if self.pause is not None:
+            self.pause()
+        connection = self._free.get()
+        try:
+            connection.send(texts)
+            answer = connection.recv_bytes()
+        except (EOFError, OSError) as error:
+            raise RuntimeError("an encoding process died; was there enough memory for all of them?") from error
+        finally:
+            self._free.put(connection)
+        if answer[:1] == b"!":
+            raise ValueError(answer[1:].decode())
+        return np.frombuffer(answer[1:], dtype=np.float32).reshape(len(texts), self.dimension)
+
+    def close(self) -> None:
+        """End the processes; they end by themselves when this one dies."""
+        for connection in self._connections:
+            connection.close()
+
+    def __enter__(self) -> EncoderPool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _serve(connection: Connection, model: str, precision: str, threads: int, number: int) -> None:
+    """The child: open the model, say what it is, encode until the parent is gone."""
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", str(number))  # before torch is imported: one device each
+    try:
+        encoder = load_encoder(model, precision=precision, threads=threads)
+    except ModelUnavailable as error:
+        connection.send(str(error))
+        return
+    connection.send((encoder.dimension, encoder.fingerprint, encoder.languages, encoder.describe()))
+    while True:
+        try:
+            texts = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send_bytes(b"=" + encoder.encode(texts).tobytes())
+        except ValueError as error:
+            connection.send_bytes(b"!" + str(error).encode())
