@@ -199,6 +199,7 @@ def test_mapped_tensors_equal_those_of_safetensors(tmp_path: Path) -> None:
     file, expected = MappedFile(path), load_file(path)
     for name in ("table", "bias"):
         np.testing.assert_array_equal(file.array(name), expected[name])
+    np.testing.assert_array_equal(file.rows("table", np.array([2, 0])).view(np.float16), table[[2, 0]])
     file.give_back()
     np.testing.assert_array_equal(file.array("table"), table)
     with pytest.raises(ModelUnavailable, match="no tensor missing"):

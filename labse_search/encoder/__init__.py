@@ -97,7 +97,8 @@ def load_tokenizer(model: str) -> Tokenizer:
 
 
 def default_model() -> str:
-    """LaBSE if it is already on disk, else the labse-mini that lies beside this package."""
+    """LaBSE if it is already on disk, else the labse-mini that lies beside this package: names that mean the same
+    wherever the repository lies, since collections remember them."""
     from labse_search.encoder.hub import LABSE, LABSE_MINI, labse_on_disk
 
-    return LABSE if labse_on_disk() else str(LABSE_MINI)
+    return LABSE if labse_on_disk() else LABSE_MINI.name

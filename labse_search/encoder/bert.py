@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from labse_search.encoder.folder import ModelFolder
 from labse_search.encoder.linear import prepare
@@ -26,9 +28,6 @@ FAMILIES = ("bert", "roberta", "xlm-roberta")
 ACTIVATIONS = ("gelu", "relu")
 POOLINGS = ("cls", "mean", "max")
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-# The table's pages that were touched are dropped from our memory after that many rows: the system maps 16 pages
-# around each, so without it all 1.5 GB of LaBSE's table would count as ours in the end.
-_ROWS_KEPT = 4000
 
 
 def fits(folder: ModelFolder) -> bool:
@@ -190,6 +189,9 @@ class _Weights:
         flat = torch.frombuffer(self.file.buffer, dtype=dtype, count=count, offset=tensor.start)
         return flat.view(tensor.shape)
 
+    def rows(self, name: str, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return self.file.rows(self._prefix + name, numbers)
+
     def copy(self, name: str) -> torch.Tensor:
         return self(name).to(torch.float32, copy=True)
 
@@ -202,22 +204,20 @@ class _Weights:
 
 
 class _Table:
-    """Word vectors: on a CPU left in the file, on a GPU copied there."""
+    """Word vectors: on a CPU left in the file and read by the row, on a GPU copied there."""
 
     def __init__(self, weights: _Weights, name: str, device: str, dtype: torch.dtype) -> None:
-        self._file = weights.file
-        self._rows = weights(name) if device == "cpu" else weights(name).to(device, dtype)
-        self._device = device
-        self._touched = 0
+        self._weights, self._name, self._device = weights, name, device
+        self._stored = weights(name).dtype
+        self._all = None if device == "cpu" else weights(name).to(device, dtype)
 
     def __call__(self, ids: torch.Tensor) -> torch.Tensor:
         """(tokens, hidden) float32, a copy."""
-        rows = self._rows[ids.to(self._device)].float()
-        self._touched += len(ids)
-        if self._device == "cpu" and self._touched > _ROWS_KEPT:
-            self._file.give_back()
-            self._touched = 0
-        return rows
+        if self._all is not None:
+            return self._all[ids.to(self._device)].float()
+        used, row_of = torch.unique(ids, return_inverse=True)
+        rows = torch.from_numpy(self._weights.rows(self._name, used.numpy())).view(self._stored)
+        return rows.float()[row_of]
 
 
 def _first_tokens(groups: Sequence[Group]) -> torch.Tensor:

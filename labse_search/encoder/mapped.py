@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import math
 import mmap
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +41,9 @@ class MappedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with path.open("rb") as file:
-            self.tensors = _read_header(path, file.read(8), file)
-            self.buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self._file = path.open("rb")
+        self.tensors = _read_header(path, self._file)
+        self.buffer = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
 
     def array(self, name: str) -> NDArray[np.generic]:
         """One tensor as a numpy view of the file; ModelUnavailable if it is not there or numpy has no such type."""
@@ -51,6 +53,24 @@ class MappedFile:
         return np.frombuffer(
             self.buffer, dtype=_NUMPY[tensor.dtype], count=math.prod(tensor.shape), offset=tensor.start
         ).reshape(tensor.shape)
+
+    def rows(self, name: str, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(n, bytes a row) of a table, as raw bytes, read and not mapped.
+
+        Linux maps whole large folios of its cache at a touch: 1,000 rows scattered over LaBSE's table made 400 MB
+        resident and took three times as long as 1,000 small reads.
+        """
+        tensor = self.tensor(name)
+        size = (tensor.end - tensor.start) // tensor.shape[0]
+        if not hasattr(os, "preadv"):  # Windows
+            return np.frombuffer(self.buffer, np.uint8, tensor.end - tensor.start, tensor.start).reshape(-1, size)[
+                numbers
+            ]
+        found = np.empty((len(numbers), size), dtype=np.uint8)
+        descriptor = self._file.fileno()
+        for row, number in zip(found, numbers.tolist(), strict=True):
+            os.preadv(descriptor, [memoryview(row)], tensor.start + number * size)
+        return found
 
     def tensor(self, name: str) -> Tensor:
         if name not in self.tensors:
@@ -78,13 +98,14 @@ def write_tensors(path: Path, tensors: Mapping[str, tuple[str, tuple[int, ...], 
             file.write(np.ascontiguousarray(data).data)
 
 
-def _read_header(path: Path, length: bytes, file: object) -> dict[str, Tensor]:
+def _read_header(path: Path, file: BinaryIO) -> dict[str, Tensor]:
     size = path.stat().st_size
+    length = file.read(8)
     end = 8 + struct.unpack("<Q", length)[0] if len(length) == 8 else size + 1
     if end > size:
         raise ModelUnavailable(f"{path} is cut off or is no safetensors file. Copy or download the model again.")
     try:
-        header = json.loads(file.read(end - 8))  # type: ignore[attr-defined]
+        header = json.loads(file.read(end - 8))
     except ValueError as error:
         raise ModelUnavailable(f"{path} is no safetensors file ({error}). Copy the model again.") from error
     header.pop("__metadata__", None)
