@@ -61,6 +61,7 @@ class _Look:
     """A file after the first look: an outcome already, or a reading that will come."""
 
     file: JobFile
+    name: str = ""  # in the collection: a path keeps the name that it has there
     outcome: Outcome = ""
     reason: str = ""
     detail: str = ""
@@ -93,6 +94,7 @@ class Pipeline:
     collection: str
     max_file_bytes: int = 200 << 20
     report: Callable[[JobRow], None] = lambda job: None
+    store_tries: int = STORE_TRIES
     _job: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _buffer: deque[tuple[_Document, StoredSegment]] = field(default_factory=deque)
@@ -138,6 +140,7 @@ class Pipeline:
         )
         if state == "cancelled":
             self._patiently(lambda: recover(self.library, self.store, self.collection))
+        if state in ("cancelled", "failed"):
             self._let_go_of_all()
         return ledger.job(job)
 
@@ -157,7 +160,7 @@ class Pipeline:
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """The store's answer, also if it is just being started again."""
-        for attempt in range(1, STORE_TRIES):
+        for attempt in range(1, self.store_tries):
             try:
                 return call()
             except CollectionDamaged:
@@ -209,17 +212,18 @@ class Pipeline:
             look = self._look_once(file, Path(file.source.path))
             if look is not None:
                 return look
-        return _Look(file, "skipped", "changing")
+        return _Look(file, outcome="skipped", reason="changing")
 
     def _look_once(self, file: JobFile, path: Path) -> _Look | None:
         """None if the file changed between two glances."""
-        ledger, originals, name = self.library.ledger, self.library.originals, file.source.name
+        ledger, originals = self.library.ledger, self.library.originals
+        known = None if file.source.kept else ledger.name_at(self.collection, str(path))
+        name = known[0] if known is not None else file.source.name
         try:
             status = path.stat()
             age = time.time() - status.st_mtime
-            look = _Look(file, size=status.st_size, mtime_ns=status.st_mtime_ns if age > TICK_SECONDS else 0)
-            known = None if file.source.kept else ledger.name_at(self.collection, str(path))
-            if known == (name, known and known[1], status.st_size, status.st_mtime_ns) and known is not None:
+            look = _Look(file, name, size=status.st_size, mtime_ns=status.st_mtime_ns if age > TICK_SECONDS else 0)
+            if known is not None and known[2:] == (status.st_size, status.st_mtime_ns):
                 if ledger.version(self.collection, known[1]) == VERSION and originals.path(known[1]).exists():
                     look.outcome = "unchanged"
                     return look
@@ -228,9 +232,9 @@ class Pipeline:
                 return look
             document = document_id(path)
         except OSError as problem:
-            return _Look(file, "skipped", *_reason(problem))
+            return _Look(file, name, "skipped", *_reason(problem))
         if path == originals.path(path.name) and document != path.name:
-            return _Look(file, "skipped", "damaged", "the original no longer has the content it was kept for")
+            return _Look(file, name, "skipped", "damaged", "the original no longer has the content it was kept for")
         self._hold(document)
         if not originals.keep(path, document):
             self._let_go(document)
@@ -299,9 +303,8 @@ class Pipeline:
                 look.outcome = "renamed"  # only our copy was taken away, with another document: to be looked at again
             self._writes.append(writer.submit(self._conclude, look))
             return
-        source = look.file.source
-        row = document_row(self.collection, look.document, source.name, extraction, split, size=look.size)
-        names = sorted({source.name, *self.library.ledger.names(self.collection, look.document)})
+        row = document_row(self.collection, look.document, look.name, extraction, split, size=look.size)
+        names = sorted({look.name, *self.library.ledger.names(self.collection, look.document)})
         there = self._already_stored(look.document, len(split.segments))
         waiting = [
             one for one in stored_segments(row, names, split) if there.get(one.segment.index) != one.segment.text
@@ -399,7 +402,7 @@ class Pipeline:
             taken = [one for one in documents if one not in there]
             for look in [look for document in taken for look in document.looks]:
                 look.outcome = "removed"
-                if ledger.name(self.collection, look.file.source.name) is None:
+                if ledger.name(self.collection, look.name) is None:
                     self._point(look)  # so that it can be put back
                 self._write_outcome(look, 0)
         if taken:
@@ -463,11 +466,11 @@ class Pipeline:
         source = look.file.source
         path, size, mtime_ns = source.path, look.size, look.mtime_ns
         if source.kept or Path(path).is_relative_to(self.library.home):  # our own copy says nothing of where it was
-            known = self.library.ledger.name(self.collection, source.name)
+            known = self.library.ledger.name(self.collection, look.name)
             same = known is not None and known[0] == look.document
             _, path, size, mtime_ns = known if known is not None and same else ("", "", 0, 0)
         return point_name(
-            self.library, self.collection, source.name, look.document, path=path, size=size, mtime_ns=mtime_ns
+            self.library, self.collection, look.name, look.document, path=path, size=size, mtime_ns=mtime_ns
         )
 
     def _write_outcome(self, look: _Look, segments: int) -> None:

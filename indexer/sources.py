@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,16 +17,37 @@ def walk(paths: Sequence[Path], library: Library, collection: str) -> list[Sourc
     does not exist."""
     sources: list[Source] = []
     taken: set[str] = set()
+    seen: set[Path] = set()
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist.")
         root = path.resolve()
         for file in _files(root):
-            name = file.name if root.is_file() else f"{root.name}/{file.relative_to(root).as_posix()}"
+            if file in seen:  # one of the paths lies inside another
+                continue
+            seen.add(file)
+            try:
+                size = file.stat().st_size
+            except OSError:  # it went, or was locked away, since its folder was listed
+                continue
+            name = clean(file.name if root.is_file() else f"{root.name}/{file.relative_to(root).as_posix()}")
             name = _free_name(library, collection, name, str(file), taken)
             taken.add(name)
-            sources.append(Source(path=str(file), name=name, size=file.stat().st_size))
+            sources.append(Source(path=str(file), name=name, size=size))
     return sources
+
+
+def clean(name: str) -> str:
+    """The name as it is shown, printed and logged: composed letters (macOS decomposes them), a space for what would
+    break a line, move the cursor or turn the direction, U+FFFD for bytes that are no letters at all."""
+    letters = []
+    for letter in unicodedata.normalize("NFC", name):
+        category = unicodedata.category(letter)
+        if category == "Cs":
+            letters.append("\ufffd")
+        else:
+            letters.append(" " if category in ("Cc", "Zl", "Zp") or letter in _BIDI_CONTROLS else letter)
+    return "".join(letters)
 
 
 def missing(paths: Iterable[Path], library: Library, collection: str) -> list[str]:
@@ -42,6 +64,10 @@ def folders(names: Iterable[str]) -> tuple[str, ...]:
     """Every folder above the names, outermost first: "a/b/c.txt" is in "a" and in "a/b"."""
     above = {name.rsplit("/", depth)[0] for name in names for depth in range(1, name.count("/") + 1)}
     return tuple(sorted(above))
+
+
+# They turn "exe.txt" into "txt.exe" on the screen.
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def _files(root: Path) -> Iterator[Path]:

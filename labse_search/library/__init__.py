@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -82,7 +83,12 @@ class Library:
 
     def bytes_used(self) -> int:
         """What the home takes on the disk, in bytes."""
-        return sum(os.lstat(Path(folder) / name).st_size for folder, _, names in os.walk(self.home) for name in names)
+        total = 0
+        for folder, _, names in os.walk(self.home):
+            for name in names:
+                with suppress(FileNotFoundError):  # others write and remove files all the time
+                    total += os.lstat(Path(folder) / name).st_size
+        return total
 
     def close(self) -> None:
         self.ledger.close()

@@ -259,7 +259,7 @@ class Ledger:
             if not database.execute(f"{change} WHERE id = ? AND state IN ('queued', 'running')",
                                     (time.time(), job)).rowcount:  # fmt: skip
                 return False
-            done = "(SELECT COUNT(*) + jobs.segments FROM jobs LEFT JOIN job_files f ON f.job = jobs.id " \
+            done = "(SELECT COUNT(f.position) + jobs.segments FROM jobs LEFT JOIN job_files f ON f.job = jobs.id " \
                    "AND f.outcome != '' WHERE jobs.id = ?)"  # fmt: skip
             database.execute(
                 f"INSERT INTO starts VALUES (?, 1, {done}) ON CONFLICT (job) DO UPDATE SET "
