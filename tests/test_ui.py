@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +17,7 @@ import pytest
 
 from labse_search.errors import UserError
 from labse_search.library import Library, Source
-from labse_search.records import Extraction, Filter, Found, Hit, Segment, StoredSegment, Unit
+from labse_search.records import Extraction, Filter, Found, Hit, Link, Segment, StoredSegment, Unit
 from labse_search.settings import Settings
 from labse_search.ui.cards import card
 from labse_search.ui.guard import HEADERS, Guard, Rates
@@ -49,8 +52,8 @@ def test_a_card_marks_the_closest_sentence_and_keeps_the_whole_text() -> None:
     text = "Das Meer steigt. Die Deiche wachsen."
     value = card(Hit(1, 0.81, stored(text), best_sentence=(17, 36)), "very close")
     assert value["parts"] == [
-        {"text": "Das Meer steigt. ", "mark": False},
-        {"text": "Die Deiche wachsen.", "mark": True},
+        {"text": "Das Meer steigt. ", "mark": False, "link": 0},
+        {"text": "Die Deiche wachsen.", "mark": True, "link": 0},
     ]
     assert (value["title"], value["place"], value["lang"]) == ("Bericht.pdf", "p. 12 of 80", "de")
     assert (value["level"], value["cosine"]) == (3, "0.810")
@@ -71,6 +74,22 @@ def test_reasons_are_the_measured_ones() -> None:
     assert (both["found"], both["meaning"], both["words"]) == ("why_both", 2, 5)
 
 
+def test_words_that_meet_are_numbered_in_the_passage_and_in_the_reasons() -> None:
+    links = (Link((4, 7), (4, 8), 0.9), Link((0, 3), (4, 8), 0.8), Link((8, 14), (9, 15), 0.7))  # the second overlaps
+    value = card(Hit(1, 0.5, stored("Das Meer steigt."), links=links), "close", "the sea rises.")
+    assert value["why"]["links"] == [
+        {"question": "sea", "passage": "Meer"},
+        {"question": "rises.", "passage": "steigt"},
+    ]
+    assert [(part["text"], part["link"]) for part in value["parts"]] == [
+        ("Das ", 0),
+        ("Meer", 1),
+        (" ", 0),
+        ("steigt", 2),
+        (".", 0),
+    ]
+
+
 def test_more_passages_and_copies_are_listed_with_their_places() -> None:
     hit = Hit(
         1, 0.5, stored("x"), more_in_document=(Found(stored("y", 9), 0.4),), copies=(stored("x", 0, names=("c.txt",)),)
@@ -87,7 +106,7 @@ def test_a_citation_has_sentence_document_and_place() -> None:
 
 def test_hostile_text_stays_what_it_is() -> None:
     value = card(Hit(1, 0.5, stored(HOSTILE, names=(HOSTILE,))), "close")
-    assert value["parts"] == [{"text": HOSTILE, "mark": True}]
+    assert value["parts"] == [{"text": HOSTILE, "mark": True, "link": 0}]
     assert value["names"] == [HOSTILE]
     json.dumps(value)
 
@@ -455,6 +474,14 @@ def test_every_answer_carries_the_headers(client: Any) -> None:
         assert {key: answer.headers.get(key) for key in HEADERS} == HEADERS, path
 
 
+def test_foreign_requests_are_refused_on_the_wire(client: Any) -> None:
+    assert client.get("/", headers={"host": "evil.com"}).status_code == 421
+    upload = client.post("/gradio_api/upload", files={"files": b"x"}, headers={"origin": "http://evil.com"})
+    assert upload.status_code == 403
+    assert client.get("/gradio_api/file=/etc/passwd").status_code == 404
+    assert client.post("/gradio_api/upload", files={"files": b"x"}).status_code == 200
+
+
 def test_the_page_names_no_foreign_address_that_a_browser_would_fetch(client: Any) -> None:
     html = client.get("/").text
     fetched = re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](https?://[^\"']+)", html)
@@ -606,3 +633,44 @@ def test_a_drop_becomes_a_plan_and_then_a_job(client: Any) -> None:
     job = context.library.jobs("documents")[0]
     assert [file.source.name for file in context.library.job_files(job.id)] == ["mine/n.txt"]
     assert handlers.start("documents", {"token": plan["token"]})["message"] == STRINGS["stale"]
+
+
+OFFLINE = """
+import sys
+calls = []
+def hook(event, values):
+    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        calls.append((event, str(values[0])))
+    elif event == "socket.connect" and isinstance(values[1], tuple) and values[1][0] not in ("127.0.0.1", "::1"):
+        calls.append((event, str(values[1])))
+sys.addaudithook(hook)
+from pathlib import Path
+from labse_search.encoder import load_encoder
+from labse_search.library import Library
+from labse_search.search import Searcher
+from labse_search.settings import Settings
+from labse_search.store import open_store
+from labse_search.ui import AppContext, create_app
+home, examples, model = map(Path, sys.argv[1:])
+settings = Settings(home=home)
+library, store = Library(home), open_store("", home=home)
+searcher = lambda collection: Searcher(store, load_encoder(str(model)), collection)
+context = AppContext(settings, library, store, str(model), searcher, lambda: None, examples)
+from starlette.testclient import TestClient
+with TestClient(create_app(context), base_url="http://127.0.0.1:1") as client:
+    assert client.get("/").status_code == 200
+    assert client.get("/config").status_code == 200
+store.close()
+print(calls)
+"""
+
+
+@pytest.mark.slow
+def test_starting_the_page_resolves_no_name_and_calls_nobody(tmp_path: Path) -> None:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "GRADIO_"))}
+    arguments = [str(tmp_path), str(ROOT / "examples"), str(ROOT / "labse_search" / "models" / "labse-mini")]
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=110
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == "[]"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labse_search.places import describe_place
-from labse_search.records import Found, Hit, StoredSegment
+from labse_search.records import Found, Hit, Link, StoredSegment
 from labse_search.search import Answer
 
 LEVELS = {"very close": 3, "close": 2, "related": 1, "far": 0}
@@ -16,7 +16,8 @@ CLIP_CHARACTERS = 160  # of a passage in a list
 
 def answer_value(answer: Answer) -> dict[str, Any]:
     """The value of the results component for an answer: state, cards, and the line above them."""
-    cards = [card(hit, strength) for hit, strength in zip(answer.hits, answer.strengths, strict=True)]
+    pairs = zip(answer.hits, answer.strengths, strict=True)
+    cards = [card(hit, strength, answer.question) for hit, strength in pairs]
     return {
         "state": "none" if not cards else "results" if answer.good else "weak",
         "question": answer.question,
@@ -27,7 +28,7 @@ def answer_value(answer: Answer) -> dict[str, Any]:
     }
 
 
-def card(hit: Hit, strength: str) -> dict[str, Any]:
+def card(hit: Hit, strength: str, question: str = "") -> dict[str, Any]:
     stored = hit.stored
     segment = stored.segment
     start, end = _span(hit)
@@ -43,17 +44,17 @@ def card(hit: Hit, strength: str) -> dict[str, Any]:
         "place": describe_place(segment.place),
         "level": LEVELS[strength],
         "cosine": f"{hit.score:.3f}",
-        "parts": parts(segment.text, start, end),
+        "parts": parts(segment.text, start, end, _apart(hit.links)),
         "before": before,
         "after": after,
-        "why": why(hit),
+        "why": why(hit, question),
         "more": [_line(found) for found in hit.more_in_document],
         "copies": [_reference(copy) for copy in hit.copies],
         "citation": citation(hit),
     }
 
 
-def why(hit: Hit) -> dict[str, Any]:
+def why(hit: Hit, question: str = "") -> dict[str, Any]:
     """The reasons, all of them measured: nothing is made up for the occasion."""
     start, end = _span(hit)
     meaning, words = hit.meaning_rank, hit.words_rank
@@ -61,6 +62,10 @@ def why(hit: Hit) -> dict[str, Any]:
     return {
         "sentence": hit.stored.segment.text[start:end].strip(),
         "shared": list(hit.shared_words),
+        "links": [
+            {"question": question[slice(*link.question)], "passage": hit.stored.segment.text[slice(*link.passage)]}
+            for link in _apart(hit.links)
+        ],
         "closer": _percent(hit.closer_than),
         "found": found,
         "meaning": meaning or 0,
@@ -76,10 +81,28 @@ def citation(hit: Hit) -> str:
     return f"“{sentence}” — {where}"
 
 
-def parts(text: str, start: int, end: int) -> list[dict[str, Any]]:
-    """The text cut into pieces, the one between `start` and `end` marked."""
-    pieces = ((text[:start], False), (text[start:end], True), (text[end:], False))
-    return [{"text": piece, "mark": mark} for piece, mark in pieces if piece]
+def parts(text: str, start: int, end: int, links: Sequence[Link] = ()) -> list[dict[str, Any]]:
+    """The text cut into pieces: the one between `start` and `end` marked, linked words with the number of their link
+    from 1, others with 0."""
+    borders = {0, start, end, len(text), *(at for link in links for at in link.passage)}
+    cuts = sorted(at for at in borders if 0 <= at <= len(text))
+    return [
+        {"text": text[left:right], "mark": start <= left < end, "link": _link_at(left, links)}
+        for left, right in zip(cuts, cuts[1:], strict=False)
+    ]
+
+
+def _apart(links: Sequence[Link]) -> list[Link]:
+    """The strongest links whose words in the passage do not overlap."""
+    kept: list[Link] = []
+    for link in links:
+        if all(link.passage[1] <= other.passage[0] or other.passage[1] <= link.passage[0] for other in kept):
+            kept.append(link)
+    return kept
+
+
+def _link_at(at: int, links: Sequence[Link]) -> int:
+    return next((number for number, link in enumerate(links, 1) if link.passage[0] <= at < link.passage[1]), 0)
 
 
 def title(names: tuple[str, ...]) -> str:

@@ -88,6 +88,7 @@ STRINGS: dict[str, str | tuple[str, str]] = {
     "copied": "Copied",
     "why": "Why this match?",
     "why_sentence": "Closest sentence",
+    "why_links": "Words that meet",
     "why_shared": "In both",
     "why_rank": "Rank",
     "why_closer": "Closer to your question than {percent} of the passages in this collection.",

@@ -6,9 +6,17 @@ const root = element.querySelector('.results');
 let focusAt = -1; // the card to focus after "Show more"
 let busyTimers = [];
 
+// A blank line starts a new line on the card, a lone line break (of a PDF, of a row) is a space.
+const flow = text => text.split(/\n\s*\n/).map(piece => piece.replace(/\s+/g, ' ')).join('\n');
 const passage = (cls, parts, lang) => {
   const node = el('p', cls, null, { lang: lang === 'unknown' ? null : lang, dir: dir(lang) });
-  for (const part of parts) node.append(part.mark ? el('mark', null, part.text) : document.createTextNode(part.text));
+  let marked = null; // neighbouring pieces of the closest sentence share one mark
+  for (const part of parts) {
+    const piece = part.link ? el('span', 'linked', flow(part.text), { 'data-link': part.link }) : document.createTextNode(flow(part.text));
+    if (part.mark && !marked) node.append((marked = el('mark')));
+    if (!part.mark) marked = null;
+    (marked || node).append(piece);
+  }
   return node;
 };
 const strengthMeter = card => el('span', `strength strength-${card.level}`, null,
@@ -19,6 +27,12 @@ const why = card => {
   const list = el('dl', 'reasons');
   const row = (key, node) => list.append(el('dt', null, t(key)), el('dd', null, null, {}, node));
   if (card.why.sentence) row('why_sentence', el('q', null, card.why.sentence, { lang: card.lang, dir: dir(card.lang) }));
+  if (card.why.links.length) {
+    const words = el('span', 'links');
+    card.why.links.forEach((link, i) => words.append(el('span', 'link-pair', null, {}, el('sup', null, String(i + 1)),
+      el('bdi', null, link.question), el('span', 'arrow', ' ↔ ', { 'aria-hidden': 'true' }), el('bdi', null, link.passage, { lang: card.lang }))));
+    row('why_links', words);
+  }
   if (card.why.shared.length) {
     const shared = el('span', 'shared');
     card.why.shared.forEach(word => shared.append(el('bdi', 'word', word)));
@@ -73,8 +87,9 @@ const drawCard = card => {
   });
   const names = card.names.length > 1 ? '\n' + t('other_names', { names: card.names.slice(1).join(', ') }) : '';
   article.append(el('header', 'card-head', null, {},
-    el('span', 'chip', name, { title: card.lang }), el('bdi', 'title', card.title, { title: card.names[0] + names }),
-    card.place ? el('span', 'place', card.place) : null, strengthMeter(card)));
+    el('div', 'card-what', null, {}, el('span', 'chip', name, { title: card.lang }),
+      el('bdi', 'title', card.title, { title: card.names[0] + names }), card.place ? el('bdi', 'place', card.place) : null),
+    strengthMeter(card)));
   if (card.before) article.append(passage('neighbour', [{ text: card.before.text }], card.before.lang));
   article.append(passage('passage', card.parts, card.lang));
   if (card.after) article.append(passage('neighbour', [{ text: card.after.text }], card.after.lang));
