@@ -12,6 +12,7 @@ import math
 import mmap
 import os
 import struct
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +42,11 @@ class MappedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("rb")
-        self.tensors = _read_header(path, self._file)
-        self.buffer = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+        with path.open("rb") as file:
+            self.tensors = _read_header(path, file)
+            self.buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
 
     def array(self, name: str) -> NDArray[np.generic]:
         """One tensor as a numpy view of the file; ModelUnavailable if it is not there or numpy has no such type."""
@@ -67,9 +70,8 @@ class MappedFile:
                 numbers
             ]
         found = np.empty((len(numbers), size), dtype=np.uint8)
-        descriptor = self._file.fileno()
         for row, number in zip(found, numbers.tolist(), strict=True):
-            os.preadv(descriptor, [memoryview(row)], tensor.start + number * size)
+            os.preadv(self._descriptor, [row.data], tensor.start + number * size)
         return found
 
     def tensor(self, name: str) -> Tensor:
