@@ -399,7 +399,6 @@ def main() -> int:
         if hasattr(os, "nice"):
             os.nice(10)  # queries and the encoder go first
         optimize_folder(args.folder)
-        return 0
     return _serve_folder(args.folder.resolve(), args.idle_seconds, args.reserve_mb)
 
 

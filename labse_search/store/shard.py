@@ -129,11 +129,11 @@ class Collection:
         return shard
 
     def close(self) -> None:
-        """Flushed, counted, released. A copy being optimised is given up."""
+        """Flushed and counted, before the process ends. The shard is not closed: the engine would throw its files out
+        of the system's cache, and the next opening would read them from the disk again (1.7 s instead of 0.3)."""
         self._stop_optimizing()
         with self._writing:
             self.rest()
-            self._shard.close()
 
     def drop(self) -> None:
         self._stop_optimizing()
