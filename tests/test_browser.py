@@ -278,6 +278,25 @@ def test_a_search_can_be_bookmarked(indexed: App, visit: Visit) -> None:
     visit.was_clean()
 
 
+def test_filters_narrow_and_chips_take_them_away(indexed: App, visit: Visit) -> None:
+    visit.open()
+    visit.ask("bread")
+    visit.page.locator("#filters > button").click()
+    visit.page.locator("#languages input").click()
+    visit.page.get_by_role("option", name=re.compile("Japanese")).click(timeout=SECONDS)
+    visit.page.wait_for_selector(".chips .removable", timeout=SECONDS)
+    assert set(visit.page.locator(".card .chip").all_inner_texts()) == {"Japanese"}
+    assert "lang=" in visit.page.url
+    visit.page.locator(".chips .removable").click()
+    visit.page.wait_for_selector(".chips .removable", state="detached", timeout=SECONDS)
+    assert "lang=" not in visit.page.url
+    assert visit.page.locator(".card").count() == 20
+    visit.page.locator(".show-more").click()
+    visit.page.wait_for_function("() => document.querySelectorAll('.card').length > 20", timeout=SECONDS)
+    assert visit.page.evaluate("document.activeElement.dataset.rank") == "21"
+    visit.was_clean()
+
+
 def test_the_keyboard_reaches_everything(indexed: App, visit: Visit) -> None:
     visit.open()
     keyboard = visit.page.keyboard
@@ -337,6 +356,17 @@ def test_a_local_folder_is_offered_by_its_path(indexed: App, visit: Visit) -> No
     visit.page.locator("#labse-path").fill("/there/is/no/such/folder")
     visit.page.get_by_role("button", name="Check").click()
     visit.page.wait_for_selector(".add [role=alert]", timeout=SECONDS)
+    visit.was_clean()
+
+
+def test_the_sample_collection_is_one_click_away(app: App, visit: Visit) -> None:
+    visit.open("?collection=sample")
+    assert visit.page.locator(".results").get_attribute("data-state") == "first"
+    visit.page.get_by_role("button", name="Try the sample collection").click()
+    visit.page.locator(".example").first.click(timeout=SECONDS)
+    visit.page.wait_for_selector(".results[aria-busy=false] .card", timeout=SECONDS)
+    assert visit.page.locator(".head select").input_value() == "sample"
+    assert "q=" in visit.page.url and "collection=sample" in visit.page.url
     visit.was_clean()
 
 
