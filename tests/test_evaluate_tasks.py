@@ -13,7 +13,7 @@ from lexicon import make_lexicon_model, random_concepts, sentence
 
 from labse_search.errors import UserError
 from labse_search.evaluate.__main__ import main
-from labse_search.evaluate.read import read_pairs, read_paragraphs, read_tatoeba
+from labse_search.evaluate.read import read_pairs, read_pairs_under, read_paragraphs, read_tatoeba
 from labse_search.evaluate.report import Report, Section, render
 from labse_search.evaluate.tatoeba import GROUP_14, GROUP_36, ISO_639_1, NOT_IN_LASER, is_trained
 
@@ -113,6 +113,12 @@ def test_pairs_of_your_own(tmp_path: Path, model: Path, capsys: pytest.CaptureFi
     assert found["mine"]["pairs"] == 30 and found["both en-fr"]["pairs"] == 30
     assert found["mean of 3"]["pairs"] == 90
     assert found["mine"]["forward"] > 80
+
+
+def test_lists_beside_named_pairs_are_no_pairs(tmp_path: Path) -> None:
+    write_lines(tmp_path / "dev.en-de.tsv", ["yes\tja"])
+    write_lines(tmp_path / "dev_sources.tsv", ["de\twiki\t900"])
+    assert [one.name for one in read_pairs_under(tmp_path)] == ["dev.en-de"]
 
 
 def write_paragraphs(folder: Path, languages: tuple[str, ...]) -> None:

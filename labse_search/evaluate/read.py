@@ -86,13 +86,15 @@ def read_pairs(path: Path) -> list[AlignedTexts]:
 
 
 def read_pairs_under(path: Path) -> list[AlignedTexts]:
-    """All pairs of a file, or of the .tsv files in a folder."""
+    """All pairs of a file, or of the .tsv files in a folder: those named after a language pair (x.en-de.tsv) if there
+    are any, because lists of sources lie beside them."""
     if not path.is_dir():
         return read_pairs(path)
     files = [file for file in sorted(path.iterdir()) if re.search(r"\.tsv(\.xz|\.gz)?$", file.name)]
     if not files:
         raise UserError(f"{path} holds no .tsv, .tsv.xz or .tsv.gz files")
-    return [pairs for file in files for pairs in read_pairs(file)]
+    named = [file for file in files if re.search(r"(^|[._])[a-z]{2,3}-[a-z]{2,3}\.tsv", file.name)]
+    return [pairs for file in named or files for pairs in read_pairs(file)]
 
 
 def read_tatoeba(folder: Path) -> dict[str, AlignedTexts]:
