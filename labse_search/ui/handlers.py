@@ -93,8 +93,7 @@ class Handlers:
             raise UserError(counts.problem)
         if not counts.passages:
             return {"state": "first", "sample": self.context.examples.is_dir()}
-        names = {name for row in self.context.library.documents(collection)[:50] for name in row.names}
-        sample = any(name.startswith(f"{self.context.examples.name}/") for name in names)
+        sample = self.context.examples.name in self.context.store.facet(collection, "folder")
         questions = SAMPLE_QUESTIONS if sample else GENERAL_QUESTIONS
         return {"state": "idle", "examples": [{"text": question, "lang": code} for question, code in questions]}
 
@@ -127,7 +126,9 @@ class Handlers:
         languages = [(counted(language_name(code), count), code) for code, count in facet("language").items()]
         kinds = [(counted(kind.upper(), count), kind) for kind, count in facet("kind").items()]
         folders = sorted((counted(f"{folder}/", count), folder) for folder, count in facet("folder").items())
-        rows = self.context.library.documents(collection)[:MAX_CHOICES]
+        rows = []
+        if self.status.counts(collection).documents <= MAX_CHOICES:  # more are found in the Collection tab
+            rows = self.context.library.documents(collection)
         documents = sorted((title(row.names) or row.title, row.document) for row in rows)
         return languages, kinds, folders[:MAX_CHOICES], documents
 

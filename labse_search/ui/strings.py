@@ -203,6 +203,10 @@ STRINGS: dict[str, str | tuple[str, str]] = {
     "repair": "Repair",
     "repair_note": "What is missing is read again from the originals that were kept.",
     "language_bars": "Passages by language",
+    "more_documents": (
+        "{n} older document is not listed; it is searchable.",
+        "{n} older documents are not listed; they are searchable.",
+    ),
     "document_list": "Documents",
     # settings
     "settings_model": "Model",

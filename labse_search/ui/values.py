@@ -18,6 +18,7 @@ from labse_search.ui.users import load_users
 
 JOBS = 8  # rows shown, the newest
 PROBLEMS = 100  # files named of one job
+MAX_DOCUMENTS = 5000  # listed, the newest: 1.5 MB for the browser
 PACKAGES = ("gradio", "torch", "transformers", "sentence-transformers", "qdrant-client", "qdrant-edge-py")
 
 
@@ -129,14 +130,15 @@ def _problem(file: JobFile) -> dict[str, str]:
 def documents_value(context: AppContext, collection: str, message: str = "") -> dict[str, Any]:
     """The documents of a collection and those that were removed and can be put back."""
     library = context.library
-    rows = [*library.ledger.documents(collection, ("stored", "storing")), *library.removed_documents(collection)]
+    rows = [*library.removed_documents(collection), *library.ledger.documents(collection, ("stored", "storing"))]
     languages: dict[str, int] = {}
     for row in rows:
         if row.state == "stored":
             for code, count in row.languages.items():
                 languages[code] = languages.get(code, 0) + count
     return {
-        "documents": [_document(row) for row in rows],
+        "documents": [_document(row) for row in rows[-MAX_DOCUMENTS:]],
+        "more": max(0, len(rows) - MAX_DOCUMENTS),
         "languages": sorted(languages.items(), key=lambda item: -item[1]),
         "message": message,
     }

@@ -92,7 +92,7 @@ const draw = () => {
   find.addEventListener('input', () => { wanted = find.value; shown = PAGE; refresh(); });
   const whole = button('link check', t('check_whole'), event => { event.target.disabled = true; event.target.textContent = t('checking_whole'); trigger('check'); });
   const all = button('link reindex-all', t('reindex_all'), event => { event.target.disabled = true; trigger('reindex', { document: '' }); });
-  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, find), table(value)));
+  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, find), value.more ? el('p', 'subdued', t('more_documents', { n: value.more })) : null, table(value)));
   const typing = root.contains(document.activeElement) && document.activeElement.classList.contains('find');
   root.replaceChildren(...nodes);
   if (typing) root.querySelector('.find').focus();
