@@ -161,6 +161,7 @@ def test_stopped_and_gone_on_with_is_the_same_as_not_stopped(tiny_labse: Path, d
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_hard_negatives_are_columns_of_their_own(config: FinetuneConfig, data: Path, tmp_path: Path) -> None:
     lines = (data / "russian.tsv").read_text("utf-8").splitlines()
     others = [line.split("\t")[3] for line in lines[1:] + lines[:1]]
@@ -171,6 +172,7 @@ def test_hard_negatives_are_columns_of_their_own(config: FinetuneConfig, data: P
     assert any("negatives per row: 99 each way" in line for line in said)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_is_refused(config: FinetuneConfig, tiny_labse: Path) -> None:
     wild = replace(config, model=str(tiny_labse), learning_rate=1e30, clip=0.0, max_steps=5, warmup=0.0)
     result = finetune(wild)

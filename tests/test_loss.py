@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def processes(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with what real gloo processes computed, in groups of three and of two."""
     out = tmp_path_factory.mktemp("ranks")
-    torch.multiprocessing.start_processes(work, args=(str(tiny_model), str(out)), nprocs=3, start_method="spawn")
+    # The server of forks imports the heavy packages once, for all three; it computes nothing, so its forks are safe.
+    multiprocessing.set_forkserver_preload(["ranks", "sentence_transformers", "labse_search.finetune.loss"])
+    torch.multiprocessing.start_processes(work, args=(str(tiny_model), str(out)), nprocs=3, start_method="forkserver")
     return out
 
 
