@@ -220,6 +220,7 @@ def test_a_page_is_drawn_with_boxes_around_the_passage() -> None:
     page = draw(path, 1, "Il neonato")
     assert page is not None
     assert page.png.startswith(b"\x89PNG")
+    assert len(page.boxes) == 1
     assert all(
         0 <= left <= 1 and 0 <= top <= 1 and 0 < width <= 1 and 0 < height < 0.1
         for left, top, width, height in page.boxes

@@ -23,7 +23,6 @@ def answer_value(answer: Answer) -> dict[str, Any]:
         "question": answer.question,
         "question_language": answer.question_language,
         "cards": cards,
-        "languages": len(answer.languages),
         "seconds": f"{answer.seconds:.2f}",
     }
 

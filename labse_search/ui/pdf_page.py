@@ -87,7 +87,7 @@ def _boxes(textpage: Any, passage: str) -> list[Box]:
     wanted = _plain(passage)
     start = letters.find(wanted) if wanted else -1
     if start >= 0:
-        return _rectangles(textpage, at[start], at[start + len(wanted) - 1])
+        return _bands(_rectangles(textpage, at[start], at[start + len(wanted) - 1]))  # PDFium's are one a glyph
     words = [word for word in map(_plain, passage.split()) if len(word) > 2]
     spans = [(letters.find(word), len(word)) for word in words if letters.count(word) == 1]
     spans += [(letters.find(word[::-1]), len(word)) for word in words if word not in letters and word[::-1] in letters]
@@ -98,7 +98,7 @@ def _boxes(textpage: Any, passage: str) -> list[Box]:
 
 
 def _bands(boxes: list[Box]) -> list[Box]:
-    """One rectangle a line, from the first word found on it to the last."""
+    """One rectangle a line, from the first piece found on it to the last."""
     bands: list[Box] = []
     for left, bottom, right, top in sorted(boxes, key=lambda box: -box[3]):
         if bands and (bottom + top) / 2 > bands[-1][1]:  # its middle lies inside the line above

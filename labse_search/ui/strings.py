@@ -74,6 +74,7 @@ STRINGS: dict[str, str | tuple[str, str]] = {
     "like_title": "Passages like this one",
     "back": "Back to your question",
     "show_more": ("Show {n} more", "Show {n} more"),
+    "distant": ("{n} distant passage", "{n} distant passages"),
     "results": "Results",
     # card
     "card_label": "{rank}. {title}, {language}, {strength}",

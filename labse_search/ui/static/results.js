@@ -144,11 +144,14 @@ const failure = value => {
   node.setAttribute('role', 'alert');
   return node;
 };
+// Behind the last passage that is at least related come those that are only shown on request.
+const nearCount = value => value.state === 'weak' ? value.cards.length : value.cards.findLastIndex(card => card.level > 0) + 1;
 const summary = value => {
   const line = el('div', 'summary', null, { role: 'status' });
   if (value.like) line.append(el('span', 'like-title', t('like_title')), button('link', t('back'), () => { labse.busy(); trigger('again'); }));
-  line.append(el('span', null, t('found', { passages: t('passages', { n: value.cards.length }),
-    languages: t('languages', { n: value.languages }), seconds: value.seconds })));
+  const near = value.cards.slice(0, nearCount(value));
+  line.append(el('span', null, t('found', { passages: t('passages', { n: near.length }),
+    languages: t('languages', { n: new Set(near.map(card => card.lang)).size }), seconds: value.seconds })));
   if (!value.like && value.question_language && value.question_language !== 'unknown')
     line.append(el('span', 'guess', t('looks_like', { language: language(value.question_language) }), { title: t('looks_like_note') }));
   return line;
@@ -172,8 +175,16 @@ const draw = () => {
     nodes.push(summary(value));
     if (value.like) nodes.push(passage('source-passage', [{ text: value.like.text }], value.like.lang));
     if (value.state === 'weak') nodes.push(notice('weak', t('weak_title'), t('weak_text')));
-    nodes.push(...value.cards.map(drawCard));
-    if (value.more) nodes.push(button('secondary show-more', t('show_more', { n: value.more }), () => {
+    const cards = value.cards.map(drawCard);
+    const near = nearCount(value);
+    nodes.push(...cards.slice(0, near));
+    const rest = cards.slice(near), tail = rest.length ? el('details', 'distant') : null;
+    if (tail) {
+      tail.open = focusAt >= near;
+      tail.append(el('summary', null, t('distant', { n: rest.length })), ...rest);
+      nodes.push(tail);
+    }
+    if (value.more) (tail ? { push: node => tail.append(node) } : nodes).push(button('secondary show-more', t('show_more', { n: value.more }), () => {
       focusAt = value.cards.length; labse.busy(); trigger('extend', { limit: value.limit + value.more });
     }));
   }
@@ -196,6 +207,7 @@ const onBusy = () => {
 };
 
 const cardList = () => [...root.querySelectorAll('article.card')];
+const isShown = card => !card.closest('details.distant:not([open])');
 const cardAt = node => (props.value?.cards || [])[cardList().indexOf(node)];
 const onKey = event => {
   if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey || labse.editing()) return;
@@ -206,7 +218,9 @@ const onKey = event => {
   const step = { j: 1, k: -1, ...arrows }[event.key];
   if (step && list.length) {
     event.preventDefault();
-    const next = list[Math.max(0, Math.min(list.length - 1, at < 0 ? 0 : at + step))];
+    const further = list[at + 1]?.closest('details.distant');
+    if (step > 0 && further) further.open = true;
+    const next = list[Math.max(0, Math.min(list.length - 1, at < 0 ? list.findIndex(isShown) : at + step))];
     list.forEach(card => card.setAttribute('tabindex', card === next ? '0' : '-1'));
     next.focus();
     return;
