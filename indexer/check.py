@@ -11,11 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from indexer.documents import remove_documents, restore_documents, settle, unfinished
 from labse_search.errors import CollectionMissing, StoreUnavailable
 from labse_search.library import DocumentRow, Library, Source, document_id, segments_digest
 from labse_search.records import Filter
+from labse_search.similarity import Vectors
 from labse_search.store import Store
+
+LENGTH_TOLERANCE = 1e-3  # float32 of 768 values stays within 1e-6; bf16 encoders are made unit afterwards
 
 # What can be wrong, and what a person reads.
 PROBLEMS = {
@@ -25,6 +30,7 @@ PROBLEMS = {
     "collection_damaged": "The store cannot open this collection.",
     "segments_missing": "The store lacks passages of this document.",
     "segments_changed": "The store holds other text than was read from this document.",
+    "vectors_damaged": "The store holds broken vectors of this document.",
     "segments_unknown": "The store holds passages of a document that the ledger does not know.",
     "names_changed": "The store knows this document under other names than the ledger.",
     "document_unfinished": "This document is half way in, and its job does not go on. Press Retry, or repair.",
@@ -32,8 +38,8 @@ PROBLEMS = {
     "original_damaged": "The original no longer has the content it was kept for. Add the file again.",
 }
 _COLLECTION_LOST = ("collection_missing", "collection_damaged")
-_READ_AGAIN = ("segments_missing", "segments_changed")
-_ORIGINAL_LOST = ("original_missing", "original_damaged")
+_READ_AGAIN = ("segments_missing", "segments_changed", "vectors_damaged")
+ORIGINAL_LOST = ("original_missing", "original_damaged")
 _EXTENSIONS = {"text": "txt"}  # where a kind is not the extension that its reader goes by
 
 
@@ -52,26 +58,12 @@ def check(library: Library, store: Store, collection: str, *, full: bool = False
     damage = library.ledger.damage()
     if damage:  # nothing it says can be relied on
         return [Problem("ledger_damaged", collection, detail="; ".join(damage[:3]))]
-    rows = library.documents(collection)
     try:
-        counts = store.facet(collection, "document")
+        return _check_collection(library, store, collection, full=full)
     except CollectionMissing:
-        return [Problem("collection_missing", collection)] if rows else []
-    except StoreUnavailable as error:
+        return [Problem("collection_missing", collection)] if library.documents(collection) else []
+    except StoreUnavailable as error:  # some damage shows only when the engine reads what is damaged
         return [Problem("collection_damaged", collection, detail=str(error))]
-    known = {row.document for row in library.ledger.documents(collection, ("stored", "storing", "removing"))}
-    problems = [
-        Problem("segments_unknown", collection, document, detail=f"{count}")
-        for document, count in counts.items()
-        if document not in known and store.count(collection, Filter(documents=(document,)))
-    ]
-    for row in rows:
-        problems += _check_document(library, store, row, counts.get(row.document, 0), full=full)
-    problems += [
-        Problem("document_unfinished", collection, document, _name(library, collection, document))
-        for document in unfinished(library, collection)
-    ]
-    return problems
 
 
 def check_ledger(library: Library, store: Store) -> list[Problem]:
@@ -95,7 +87,7 @@ def repair(
     """Take out what is wrong in the store and make a job that reads those documents again from their originals.
     Returns the job's id; None if nothing has to be read. What cannot be rebuilt stays as it is."""
     by_code = {code: [problem.document for problem in problems if problem.code == code] for code in PROBLEMS}
-    for document in [document for code in _ORIGINAL_LOST for document in by_code[code]]:
+    for document in [document for code in ORIGINAL_LOST for document in by_code[code]]:
         if _bring_back_original(library, collection, document):
             log(f"{_name(library, collection, document)}: the original was kept again from where it came from")
     for document in by_code["names_changed"]:
@@ -132,6 +124,24 @@ def repair(
     return job
 
 
+def _check_collection(library: Library, store: Store, collection: str, *, full: bool) -> list[Problem]:
+    rows = library.documents(collection)
+    counts = store.facet(collection, "document")
+    known = {row.document for row in library.ledger.documents(collection, ("stored", "storing", "removing"))}
+    problems = [
+        Problem("segments_unknown", collection, document, detail=f"{count}")
+        for document, count in counts.items()
+        if document not in known and store.count(collection, Filter(documents=(document,)))
+    ]
+    for row in rows:
+        problems += _check_document(library, store, row, counts.get(row.document, 0), full=full)
+    problems += [
+        Problem("document_unfinished", collection, document, _name(library, collection, document))
+        for document in unfinished(library, collection)
+    ]
+    return problems
+
+
 def _check_document(library: Library, store: Store, row: DocumentRow, count: int, *, full: bool) -> list[Problem]:
     where = Filter(documents=(row.document,))
     problems: list[tuple[str, str]] = []
@@ -145,6 +155,10 @@ def _check_document(library: Library, store: Store, row: DocumentRow, count: int
             problems.append(("segments_changed", ""))
         if any(one.names != row.names for one in stored):
             problems.append(("names_changed", ""))
+        vectors = store.vectors(row.collection, [one.point for one in stored])
+        broken = sum(one.point not in vectors or not _is_unit(vectors[one.point]) for one in stored)
+        if broken:
+            problems.append(("vectors_damaged", f"{broken} of {row.segments}"))
     original = library.originals.path(row.document)
     if not original.exists():
         problems.append(("original_missing", ""))
@@ -154,6 +168,11 @@ def _check_document(library: Library, store: Store, row: DocumentRow, count: int
         return []  # a job or a person changed it while we looked
     name = row.names[0] if row.names else row.document
     return [Problem(code, row.collection, row.document, name, detail) for code, detail in problems]
+
+
+def _is_unit(vector: Vectors) -> bool:
+    """What was stored had length 1: zeros, garbage and most flipped bits give another one."""
+    return bool(abs(float(np.linalg.norm(vector.astype(np.float64))) - 1) < LENGTH_TOLERANCE)
 
 
 def _name(library: Library, collection: str, document: str) -> str:

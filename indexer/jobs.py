@@ -1,6 +1,6 @@
 """The worker: a process of its own that does waiting jobs, one after another, and then ends.
 
-    python -m indexer.jobs HOME
+    python -m indexer.jobs HOME [IDLE_SECONDS]
 
 The app starts it when there is work; it outlives the browser's tab and the app. A job belongs to whoever holds its
 lock, and the system frees the lock of a process that dies: the next worker goes on where that one was.
@@ -198,17 +198,22 @@ def reader_processes(encoder: Encoder) -> int:
 
 def main() -> int:
     settings = Settings.from_env({**os.environ, "LABSE_HOME": sys.argv[1]})
-    open_log(settings.home)
-    sys.excepthook = _log_unexpected
-    threading.excepthook = lambda failed: _log_unexpected(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    log_everything(settings.home)
     library = Library(settings.home)
     lock = library.lock("worker")
     if lock is None:
         return 0
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    work(library, settings)
+    work(library, settings, idle_seconds=float(sys.argv[2]) if len(sys.argv) > 2 else IDLE_SECONDS)
     return 0
+
+
+def log_everything(home: Path) -> None:
+    """What is logged goes to the log; so does what nobody caught, without its message."""
+    open_log(home)
+    sys.excepthook = _log_unexpected
+    threading.excepthook = lambda failed: _log_unexpected(failed.exc_type, failed.exc_value, failed.exc_traceback)
 
 
 def _log_unexpected(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:

@@ -134,15 +134,21 @@ class Pipeline:
             ledger.set_job(job, state="cancelled", finished=time.time(), current="", seconds_left=None)
             recover(self.library, self.store, self.collection)
             raise
+        if state in ("cancelled", "failed"):
+            self._let_go_of_all()  # on a full disk this makes the room to write down that the job failed
         finished = None if state == "paused" else time.time()
         ledger.set_job(
             job, state=state, error=error, finished=finished, segments=self._stored, current="", seconds_left=None
         )
-        if state == "cancelled":
-            self._patiently(lambda: recover(self.library, self.store, self.collection))
         if state in ("cancelled", "failed"):
-            self._let_go_of_all()
+            self._take_out_halves()
         return ledger.job(job)
+
+    def _take_out_halves(self) -> None:
+        try:
+            recover(self.library, self.store, self.collection)
+        except StoreUnavailable as problem:  # why the job failed, most likely: the next job does it
+            log.warning("job %s: %s", self._job, problem)
 
     def _open(self) -> None:
         spec = CollectionSpec(self.encoder.dimension, self.encoder.fingerprint, self.encoder.model)
@@ -275,9 +281,12 @@ class Pipeline:
 
     def _let_go_of_all(self) -> None:
         """Originals that were kept for documents that this job will not store after all."""
-        for document in list(self._held):
-            if not self.library.ledger.kept_anywhere(document):
-                self.library.originals.forget(document)
+        try:
+            for document in list(self._held):
+                if not self.library.ledger.kept_anywhere(document):
+                    self.library.originals.forget(document)
+        except (UserError, OSError) as problem:  # the disk that the job failed for: they only take room
+            log.warning("job %s: originals are left over (%s)", self._job, type(problem).__name__)
 
     def _take(self, look: _Look, writer: ThreadPoolExecutor) -> None:
         """Put what was read into the buffer, or write down why there is nothing to put."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from labse_search.library.ledger import Ledger
+from labse_search.library.ledger import BUSY_SECONDS, Ledger
 from labse_search.library.originals import Originals, document_id, written_whole
 from labse_search.library.records import DocumentRow, JobFile, JobRow, Outcome, Source, Wish
 from labse_search.records import Segment
@@ -36,9 +36,9 @@ __all__ = [
 class Library:
     """One home folder: `ledger` (SQLite), `originals`, and locks that die with the process that holds them."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.home = home
-        self.ledger = Ledger(home / "ledger.sqlite3")
+        self.ledger = Ledger(home / "ledger.sqlite3", busy_seconds=busy_seconds)
         self.originals = Originals(home)
 
     # ---- what the page and the command line ask for

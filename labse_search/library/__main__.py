@@ -7,10 +7,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labse_search.errors import LedgerDamaged, UserError
+from labse_search.errors import LedgerDamaged, StoreUnavailable, UserError
 from labse_search.library import Library
 from labse_search.settings import Settings
 from labse_search.store import Store, open_store
@@ -133,7 +134,7 @@ def _problems(settings: Settings, *, full: bool) -> list[Problem]:
 
 
 def _repair(settings: Settings, problems: list[Problem], *, full: bool) -> None:
-    from indexer.check import check, rebuild_ledger, repair
+    from indexer.check import ORIGINAL_LOST, Problem, check, rebuild_ledger
 
     ledger_lost = any(problem.code in ("ledger_damaged", "ledger_empty") for problem in problems)
     library = _put_ledger_aside(settings.home) if ledger_lost else Library(settings.home)
@@ -142,10 +143,24 @@ def _repair(settings: Settings, problems: list[Problem], *, full: bool) -> None:
         _do(library, settings, rebuild_ledger(library, store, log=_log))
     for collection in library.ledger.collections():
         found = check(library, store, collection, full=full)
-        job = repair(library, store, collection, found, log=_log) if found else None
-        _do(library, settings, [job] if job else [])
+        if found and not _mend(library, settings, store, collection, found):
+            still = check(library, store, collection, full=full)
+            if any(problem.code not in ORIGINAL_LOST for problem in still):  # the damage goes deeper than it seemed
+                _mend(library, settings, store, collection, [Problem("collection_damaged", collection)])
     store.close()
     library.close()
+
+
+def _mend(library: Library, settings: Settings, store: Store, collection: str, problems: Sequence[Problem]) -> bool:
+    """Repair, and do the job that this takes. Whether all went well."""
+    from indexer.check import repair
+
+    try:
+        job = repair(library, store, collection, problems, log=_log)
+    except StoreUnavailable as error:
+        _log(str(error))
+        return False
+    return _do(library, settings, [job] if job else []) == 0
 
 
 def _documents(settings: Settings, problems: list[Problem]) -> int:

@@ -31,8 +31,9 @@ _JOB = """SELECT jobs.*, COUNT(f.position) AS files, COALESCE(SUM(f.outcome != '
 class Ledger:
     """Safe to use from several threads and processes at once (SQLite WAL, one connection a thread)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
+        self._busy_seconds = busy_seconds
         self._local = threading.local()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -380,7 +381,7 @@ class Ledger:
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            connection = sqlite3.connect(self.path, timeout=self._busy_seconds, isolation_level=None)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             # FULL: what is acknowledged survives a power cut; a document is one small commit, so it costs little.
@@ -434,8 +435,8 @@ class Ledger:
             return UserError("The disk is full. What was indexed is safe. Free some space, then press Retry.")
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return UserError(
-                f"The ledger {self.path} has been in use by another program for {BUSY_SECONDS:.0f} seconds. Try again "
-                "when that is done."
+                f"The ledger {self.path} has been in use by another program for {self._busy_seconds:.0f} seconds. Try "
+                "again when that is done."
             )
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or extended == sqlite3.SQLITE_IOERR_SHORT_READ:
             return LedgerDamaged(
