@@ -16,6 +16,7 @@ from pathlib import Path
 from labse_search.encoder import Encoder, default_model, load_encoder
 from labse_search.errors import CollectionMissing, UserError
 from labse_search.library import Library
+from labse_search.library.log import open_log
 from labse_search.search import Searcher
 from labse_search.search.__main__ import make_searcher
 from labse_search.settings import Settings
@@ -54,8 +55,6 @@ class Searchers:
 
 def main() -> int:
     arguments = _parser().parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = Settings.from_env(os.environ).with_arguments(
             store=arguments.store, collection=arguments.collection, model=arguments.model
@@ -85,6 +84,7 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
     started = time.perf_counter()
     port = free_port(settings.host, settings.port)
     library = Library(settings.home)
+    open_log(settings.home)
     store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
     searchers = Searchers(settings, store)
     # What the first question needs is loaded while the page's own code is still being imported.
@@ -96,17 +96,18 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
     from labse_search.ui import create_app
     from labse_search.ui.context import AppContext
 
+    environ = {**os.environ, "LABSE_STORE": settings.store}  # as the command line has it
     context = AppContext(
         settings=settings,
         library=library,
         store=store,
         model=settings.model or default_model(),
         searcher=searchers.searcher,
-        wake=lambda: ensure_worker(library, os.environ),
+        wake=lambda: ensure_worker(library, environ),
         examples=EXAMPLES,
     )
     app = create_app(context)
-    ensure_worker(library, os.environ)  # jobs that a crash or a restart interrupted go on
+    ensure_worker(library, environ)  # jobs that a crash or a restart interrupted go on
     address = f"http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{port}"
     print(f"Ready in {time.perf_counter() - started:.1f} s: {address}", flush=True)
     if open_browser:

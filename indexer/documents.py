@@ -33,7 +33,7 @@ def document_row(
         document=document,
         names=(name,),
         kind=kind_of(name, extraction),
-        title=extraction.title or name.rpartition("/")[2],
+        title=(extraction.title or name.rpartition("/")[2]).encode("utf-8", "replace").decode(),
         bytes=size,
         characters=len(extraction.text),
         embedded=sum(segment.end - segment.start for segment in split.segments),

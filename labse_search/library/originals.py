@@ -70,11 +70,12 @@ class Originals:
             "notes": [[note.code, note.detail] for note in extraction.notes],
         }
         with written_whole(self.text_path(document)) as target:
-            target.write(gzip.compress(json.dumps(value, ensure_ascii=False).encode(), compresslevel=1, mtime=0))
+            text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")  # JSON files may hold halves
+            target.write(gzip.compress(text, compresslevel=1, mtime=0))
 
     def text(self, document: str) -> Extraction:
         """What was read from the document. FileNotFoundError if it never was."""
-        value = json.loads(gzip.decompress(self.text_path(document).read_bytes()))
+        value = json.loads(gzip.decompress(self.text_path(document).read_bytes()).decode("utf-8", "surrogatepass"))
         return Extraction(
             units=tuple(Unit(text, place) for text, place in value["units"]),
             kind=value["kind"],
