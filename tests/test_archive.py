@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from library_case import EXAMPLES, Home
+from library_case import EXAMPLES, Home, encoder
 
 from indexer.archive import backup, restore
 from indexer.jobs import collection_lock
+from labse_search.encoder import load_encoder
 from labse_search.errors import UserError
 from labse_search.library import Library
 from labse_search.records import Filter
@@ -65,6 +66,11 @@ def test_a_restored_library_gives_byte_identical_answers(indexed: Home, archive:
     assert after.documents("documents") == before.documents("documents")
     assert after.ledger.collections() == before.ledger.collections()
     other.stop_store()
+
+
+def test_the_shipped_model_is_found_where_the_library_came_from_another_machine() -> None:
+    there = load_encoder("/home/somebody/labse-search/labse_search/models/labse-mini")
+    assert there.fingerprint == encoder().fingerprint
 
 
 def test_a_backup_is_one_file_with_everything_in_it(indexed: Home, archive: Path) -> None:
