@@ -107,6 +107,7 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
         examples=EXAMPLES,
     )
     app = create_app(context)
+    threading.Thread(target=_verify, args=(library, store), daemon=True, name="verify").start()
     ensure_worker(library, environ)  # jobs that a crash or a restart interrupted go on
     address = f"http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{port}"
     print(f"Ready in {time.perf_counter() - started:.1f} s: {address}", flush=True)
@@ -139,6 +140,22 @@ def _warm_up(settings: Settings, library: Library, searchers: Searchers) -> None
         return  # nothing indexed yet
     except UserError as error:
         log.warning("%s", error)  # the page says so when somebody asks
+
+
+def _verify(library: Library, store: Store) -> None:
+    """Compare the store's counts with the ledger's: its engine opens a truncated file and says nothing."""
+    from indexer.check import PROBLEMS, check
+
+    try:
+        problems = [one for name in library.ledger.collections() for one in check(library, store, name)]
+    except UserError as error:
+        log.warning("%s", error)
+        return
+    for problem in problems:
+        log.warning("%s: %s: %s", problem.collection, problem.document or "-", PROBLEMS[problem.code])
+    if problems:
+        advice = "Press Repair in the Collection tab, or run: python -m labse_search.library check --repair"
+        print(f"{len(problems)} problems in {library.home}, from files that were lost or damaged. {advice}", flush=True)
 
 
 if __name__ == "__main__":

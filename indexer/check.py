@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from indexer.documents import remove_documents, restore_documents, settle, unfinished
-from labse_search.errors import CollectionMissing, StoreUnavailable
+from indexer.jobs import collection_lock
+from labse_search.errors import CollectionMissing, StoreUnavailable, UserError
 from labse_search.library import DocumentRow, Library, Source, document_id, segments_digest
 from labse_search.records import Filter
 from labse_search.similarity import Vectors
@@ -85,7 +86,22 @@ def repair(
     log: Callable[[str], None] = lambda line: None,
 ) -> str | None:
     """Take out what is wrong in the store and make a job that reads those documents again from their originals.
-    Returns the job's id; None if nothing has to be read. What cannot be rebuilt stays as it is."""
+    Returns the job's id; None if nothing has to be read. What cannot be rebuilt stays as it is. UserError while a job
+    of this collection is at work."""
+    lock = library.lock(collection_lock(collection))
+    if lock is None:
+        raise UserError(
+            f"Documents are being added to {collection!r}. Repair it when that is done, or pause the job first."
+        )
+    try:
+        return _repair(library, store, collection, problems, log)
+    finally:
+        lock.release()
+
+
+def _repair(
+    library: Library, store: Store, collection: str, problems: Sequence[Problem], log: Callable[[str], None]
+) -> str | None:
     by_code = {code: [problem.document for problem in problems if problem.code == code] for code in PROBLEMS}
     for document in [document for code in ORIGINAL_LOST for document in by_code[code]]:
         if _bring_back_original(library, collection, document):

@@ -6,13 +6,15 @@ import io
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from library_case import EXAMPLES, Home, encoder
+from library_case import EXAMPLES, ROOT, Home, encoder
 
 from indexer.archive import backup, restore
 from indexer.jobs import collection_lock
@@ -171,6 +173,17 @@ def test_a_backup_waits_for_no_job_but_says_that_one_is_at_work(home: Home, tmp_
     job.release()
     backup(library, store, tmp_path / "a.tar")
     assert (tmp_path / "a.tar").exists()
+    store.close()
+
+
+def test_a_repair_does_not_interfere_with_a_job_at_work(home: Home) -> None:
+    library, store = Library(home.folder), open_store("", home=home.folder)
+    store.delete("documents", Filter(documents=(library.documents("documents")[0].document,)))
+    job = library.lock(collection_lock("documents"))
+    assert job is not None
+    done = home.command("labse_search.library", "check", "--repair", status=2)
+    assert "being added" in done.stderr and len(store.collections()) == 1
+    job.release()
     store.close()
 
 
@@ -353,3 +366,23 @@ def test_whatever_file_of_the_store_is_damaged_the_check_finds_it_or_it_did_not_
     assert sum(status for status, _ in found.values()) > len(found) // 4, (
         "damage goes unseen: does the test damage anything?"
     )
+
+
+def test_the_app_says_at_its_start_what_is_missing(home: Home) -> None:
+    library, store = Library(home.folder), open_store("", home=home.folder)
+    store.delete("documents", Filter(documents=(library.documents("documents")[0].document,)))
+    store.close()
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--no-browser", "--port", "17960"],
+        env=home.environ(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines = iter(process.stdout.readline, "")
+    said = next((line for line in lines if "problems" in line), "")
+    process.kill()
+    process.wait()
+    assert said.startswith("1 problems in") and "check --repair" in said
