@@ -136,9 +136,9 @@ def test_every_word_on_the_page_is_in_the_table_and_used() -> None:
 
 @pytest.mark.parametrize("scheme", [":root", ".dark"])
 def test_text_has_the_contrast_of_wcag_aa(scheme: str) -> None:
-    css = (STATIC / "frame.css").read_text(encoding="utf-8")
-    block = css[css.index(scheme + " {") :]
-    colours = dict(re.findall(r"--lb-([\w-]+): (#[0-9a-f]{6})", block[: block.index("}")]))
+    from labse_search.ui.theme import palette
+
+    colours = palette(scheme)
     pairs = [("ink", back) for back in ("ground", "card", "soft", "mark", "accent-soft", "bad-soft", "warn-soft")]
     pairs += [("muted", back) for back in ("ground", "card", "soft", "warn-soft")]
     pairs += [(text, back) for text in ("accent", "good", "warn", "bad") for back in ("ground", "card")]

@@ -30,10 +30,11 @@ HEADERS = {
     "x-frame-options": "DENY",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
+# Browsers know this one only on this computer or over HTTPS, and complain elsewhere.
+OPENER = {"cross-origin-opener-policy": "same-origin"}
 # Uploaded files are never served back; the rest are features of Gradio that this page does not have.
 CLOSED = (
     "/gradio_api/file", "/gradio_api/proxy", "/gradio_api/stream", "/gradio_api/deep_link", "/gradio_api/runs",
@@ -53,6 +54,7 @@ class Guard:
         self.app = app
         self.names = allowed_names(host)
         self.any_address = not is_loopback(host)
+        self.headers = HEADERS if self.any_address else HEADERS | OPENER
         self.max_file_bytes = max_file_bytes
         self.room = room
         self.rates = Rates(RATE, BURST)
@@ -66,12 +68,12 @@ class Guard:
             return
         refusal = self.refusal(scope)
         if refusal is not None:
-            await _refuse(send, *refusal)
+            await self._refuse(send, *refusal)
             return
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": _with_headers(message.get("headers", []))}
+                message = {**message, "headers": self.with_headers(message.get("headers", []))}
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
@@ -107,6 +109,17 @@ class Guard:
             return 413, "The request is too large."
         client = (scope.get("client") or ("",))[0]
         return None if self.rates.allow(client) else (429, "Too many requests. Wait a moment.")
+
+    def with_headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Ours are added, but for a stricter policy that a route has set itself."""
+        present = {key.lower() for key, _ in headers}
+        ours = [(key.encode(), value.encode()) for key, value in self.headers.items() if key.encode() not in present]
+        return [*headers, *ours]
+
+    async def _refuse(self, send: Send, status: int, why: str) -> None:
+        headers = self.with_headers([(b"content-type", b"text/plain; charset=utf-8")])
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": why.encode()})
 
     def knows(self, host: str) -> bool:
         """A name of ours; an address in figures too where others may come: rebinding needs a name."""
@@ -147,16 +160,3 @@ def allowed_names(host: str) -> frozenset[str]:
         own = socket.gethostname().lower()
         names |= {own, own.partition(".")[0] + ".local", host.lower()}
     return frozenset(names)
-
-
-def _with_headers(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Ours win, but for a stricter policy that a route has set itself."""
-    present = {key.lower() for key, _ in headers}
-    ours = [(key.encode(), value.encode()) for key, value in HEADERS.items() if key.encode() not in present]
-    return [*headers, *ours]
-
-
-async def _refuse(send: Send, status: int, why: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_with_headers([])]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": why.encode()})

@@ -4,6 +4,7 @@ these pairs are at least 4.5:1, in light and in dark (tests/test_ui.py computes 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -12,10 +13,11 @@ from labse_search.places import LANGUAGE_NAMES, is_right_to_left
 from labse_search.ui.strings import STRINGS
 
 STATIC = Path(__file__).parent / "static"
-# name in page.css → name in Gradio's theme; the values stand once, in page.css.
+# Name in Gradio's theme → name in frame.css, where the values stand. They are written out, because Gradio's own
+# sign-in page has its theme but not our styles.
 _PALETTE = {
     "body_background_fill": "ground",
-    "background_fill_primary": "card",
+    "background_fill_primary": "ground",
     "background_fill_secondary": "ground",
     "block_background_fill": "card",
     "block_label_text_color": "muted",
@@ -55,15 +57,29 @@ _PALETTE = {
 
 
 def theme() -> gr.themes.Base:
-    values = {key: f"var(--lb-{name})" for key, name in _PALETTE.items()}
-    dark = {f"{key}_dark": value for key, value in values.items()}
+    light, dark = palette(":root"), palette(".dark")
+    values = {key: light[name] for key, name in _PALETTE.items()}
+    values |= {f"{key}_dark": dark[name] for key, name in _PALETTE.items()}
     return gr.themes.Base(
         primary_hue="teal",
         neutral_hue="slate",
         radius_size="lg",
         font=["system-ui", "Noto Sans", "sans-serif"],  # plain names: nothing is fetched
         font_mono=["ui-monospace", "monospace"],
-    ).set(color_accent="var(--lb-accent)", block_shadow="none", button_primary_shadow="none", **values, **dark)
+    ).set(
+        color_accent=f"var(--lb-accent, {light['accent']})",  # has no dark twin in Gradio's theme
+        block_shadow="none",
+        button_primary_shadow="none",
+        input_border_width="1px",
+        **values,
+    )
+
+
+def palette(scheme: str) -> dict[str, str]:
+    """The colours of ":root" (light) or ".dark": name without its prefix → "#rrggbb"."""
+    css = style("frame")
+    block = css[css.index(f"{scheme} {{") :]
+    return dict(re.findall(r"--lb-([\w-]+): (#[0-9a-f]{6})", block[: block.index("}")]))
 
 
 def style(name: str) -> str:
