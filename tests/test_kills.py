@@ -178,16 +178,16 @@ def test_five_kills_while_indexing_and_replacing(bench: Bench) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_more_than_fifty_kills_while_indexing_replacing_removing_and_optimising(bench: Bench) -> None:
-    # New documents: small ones, and one of 4,000 sentences that many kills strike in the middle.
-    bench.write(150, sentences=40)
-    (bench.files / "large.txt").write_text(bench.text(4000), encoding="utf-8")
+    # New documents: small ones, and one of 2,500 sentences that many kills strike in the middle.
+    bench.write(120, sentences=40)
+    (bench.files / "large.txt").write_text(bench.text(2500), encoding="utf-8")
     bench.kill_round(bench.add_job(), 16, longest=2.0)
     bench.assert_whole()
 
     # Replaced, renamed, swapped and doubled ones; then those whose files are gone are removed.
     for _ in range(2):
         change_some(bench)
-        (bench.files / "large.txt").write_text(bench.text(3000), encoding="utf-8")
+        (bench.files / "large.txt").write_text(bench.text(2000), encoding="utf-8")
         bench.kill_round(bench.add_job(), 10, longest=1.6)
         remove_missing_with_kills(bench, kills=3)
         bench.assert_whole()
@@ -247,7 +247,7 @@ def remove_and_restore_with_kills(bench: Bench, kills: int) -> None:
 def optimise_with_kills(bench: Bench, kills: int) -> None:
     """The store's process is killed while it optimises, and the optimiser itself."""
     for _ in range(kills):
-        (bench.files / "large.txt").write_text(bench.text(1500), encoding="utf-8")
+        (bench.files / "large.txt").write_text(bench.text(1000), encoding="utf-8")
         bench.home.run("indexer", str(bench.files / "large.txt"), "--model", str(MINI))
         store = open_store("", home=bench.home.folder)
         thread = threading.Thread(target=lambda store=store: quietly_optimise(store))
