@@ -230,6 +230,7 @@ def test_a_collection_that_the_store_lost_is_rebuilt(home: Home) -> None:
     assert home.answers() == before
 
 
+@pytest.mark.slow
 def test_passages_that_vanished_behind_our_back_are_rebuilt(home: Home) -> None:
     library, store = Library(home.folder), open_store("", home=home.folder)
     first, second, *_ = (row for row in library.documents("documents") if row.segments > 1)
@@ -256,10 +257,10 @@ def damaged(path: Path, how: str) -> None:
         path.write_bytes(data[: {"half": len(data) // 2, "empty": 0}[how]])
 
 
-SLOWLY = [pytest.param(how, marks=pytest.mark.slow) for how in ("half", "empty", "gone")]
+SLOWLY = [pytest.param(how, marks=pytest.mark.slow) for how in ("middle", "half", "empty", "gone")]
 
 
-@pytest.mark.parametrize("how", ["garbage", "middle", *SLOWLY])
+@pytest.mark.parametrize("how", ["garbage", *SLOWLY])
 def test_a_damaged_ledger_is_reported_and_rebuilt(home: Home, how: str) -> None:
     before = home.answers()
     library = Library(home.folder)
@@ -293,6 +294,7 @@ def test_an_original_that_is_gone_comes_back_from_where_it_was_read(home: Home) 
     assert home.problems() == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_rebuilt_stays_searchable_and_the_check_goes_on_failing(tmp_path: Path) -> None:
     home, file = Home(tmp_path / "home"), tmp_path / "note.txt"
     file.write_text("The ferry leaves at noon.\n\n" * 300, encoding="utf-8")
@@ -335,7 +337,8 @@ def damage_store_file(home: Home, name: str, how: str) -> tuple[int, list[str]]:
     return found.returncode, [one["code"] for one in json.loads(found.stdout)]
 
 
-@pytest.mark.parametrize("name", ["spec.json", pytest.param("state.json", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["spec.json", "state.json"])
 def test_a_collection_whose_description_is_garbage_is_rebuilt(home: Home, name: str) -> None:
     before = home.answers("Where can I buy bread at night?")
     home.stop_store()
@@ -368,6 +371,7 @@ def test_whatever_file_of_the_store_is_damaged_the_check_finds_it_or_it_did_not_
     )
 
 
+@pytest.mark.slow
 def test_the_app_says_at_its_start_what_is_missing(home: Home) -> None:
     library, store = Library(home.folder), open_store("", home=home.folder)
     store.delete("documents", Filter(documents=(library.documents("documents")[0].document,)))

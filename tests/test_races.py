@@ -264,6 +264,7 @@ def test_ctrl_c_in_the_middle_of_a_document_leaves_no_half_of_it(bench: Bench) -
 # ---- two at once
 
 
+@pytest.mark.slow
 def test_two_indexers_of_overlapping_files_take_turns(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     for number in range(30):
@@ -288,6 +289,7 @@ def test_many_processes_may_open_a_new_home_at_once(tmp_path: Path) -> None:
     assert [process.communicate(timeout=60)[1] for process in processes] == [b""] * 8
 
 
+@pytest.mark.slow
 def test_a_job_waits_while_another_one_of_its_collection_is_done(bench: Bench) -> None:
     bench.write("a.txt", "Words.")
     job = bench.add()
@@ -517,6 +519,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_job_with_a_sentence_and_breaks_nothing(
     small_disk: Path, tmp_path: Path, store: EdgeStore, readers: ReaderPool
 ) -> None:
@@ -542,6 +545,7 @@ def test_a_full_disk_fails_the_job_with_a_sentence_and_breaks_nothing(
     library.close()
 
 
+@pytest.mark.slow
 def test_a_disk_without_a_reserve_is_not_filled_by_the_store(small_disk: Path, tmp_path: Path) -> None:
     home = Home(small_disk / "home")
     (tmp_path / "a.txt").write_text("Words.")

@@ -6,6 +6,7 @@ it dies in the middle of a call: every request may be repeated without harm, so 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -208,7 +209,8 @@ class EdgeStore:
                 connection = self._connect().connection
             except (OSError, EOFError):
                 return
-            with connection:
+            # It may end before its answer is on the way; whether it has ended, its lock tells.
+            with connection, contextlib.suppress(EOFError, ConnectionError):
                 wire.send(connection, {"do": "stop"})
                 wire.receive(connection)
             self.close()
