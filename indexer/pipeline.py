@@ -151,6 +151,7 @@ class Pipeline:
             log.warning("job %s: %s", self._job, problem)
 
     def _open(self) -> None:
+        self.library.originals.sweep()
         spec = CollectionSpec(self.encoder.dimension, self.encoder.fingerprint, self.encoder.model)
         self._patiently(lambda: self.store.create(self.collection, spec))
         self.library.ledger.set_collection(

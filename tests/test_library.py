@@ -1,6 +1,9 @@
 """The ledger and the originals: what must not be lost."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +105,18 @@ def test_a_file_that_changed_under_our_hands_is_not_kept(library: Library, tmp_p
     file.write_bytes(b"abcd")
     assert not library.originals.keep(file, document)
     assert list(library.originals.documents()) == []
+
+
+def test_what_a_killed_process_left_half_written_is_swept_and_nothing_else(library: Library, tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder = library.home / "originals" / "ab"
+    folder.mkdir(parents=True)
+    dead, alive = folder / f".abc.{gone.pid}-12345678.part", folder / f".abc.{os.getpid()}-12345678.part"
+    for path in (dead, alive, folder / "abc"):
+        path.write_bytes(b"x")
+    assert library.originals.sweep() == 1
+    assert sorted(folder.iterdir()) == sorted([alive, folder / "abc"])
 
 
 def test_the_digest_tells_any_change_of_offsets_or_text() -> None:

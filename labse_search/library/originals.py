@@ -88,6 +88,16 @@ class Originals:
         self.path(document).unlink(missing_ok=True)
         self.text_path(document).unlink(missing_ok=True)
 
+    def sweep(self) -> int:
+        """Remove what killed processes left half written. How many files."""
+        swept = 0
+        for kind in ("originals", "texts"):
+            for path in (self.folder / kind).glob("??/.*.part"):
+                if not _is_alive(path.name.split(".")[-2].partition("-")[0]):
+                    path.unlink(missing_ok=True)
+                    swept += 1
+        return swept
+
     def documents(self) -> Iterator[str]:
         """Every document whose original is kept."""
         for path in sorted((self.folder / "originals").glob("??/*")):
@@ -95,11 +105,24 @@ class Originals:
                 yield path.name
 
 
+def _is_alive(process: str) -> bool:
+    """Whether a process of this number runs, or may run; on Windows asking would end it."""
+    if os.name != "posix" or not process.isdigit():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @contextmanager
 def written_whole(place: Path) -> Iterator[BinaryIO]:
     """A file that appears at `place` complete or not at all."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    beside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
+    beside = place.with_name(f".{place.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
         with beside.open("wb") as file:
             yield file
