@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The store flushes every batch to the disk; tests write thousands, and memory is flushed at once.
+SCRATCH := $(shell test -d /dev/shm -a -w /dev/shm && echo --basetemp=/dev/shm/labse-search-tests)
 
 .PHONY: run test slow check clean
 
@@ -9,16 +11,16 @@ run: $(VENV)/.runtime
 	$(BIN)/python app.py
 
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SCRATCH)
 
 slow: $(VENV)/.tests
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(SCRATCH)
 
 check: $(VENV)/.tests
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SCRATCH)
 
 # torch first and alone: with it there, nothing else asks for another build of it.
 $(VENV)/.runtime: requirements.txt
