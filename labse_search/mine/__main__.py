@@ -91,8 +91,8 @@ def open_sides(options: argparse.Namespace) -> tuple[Side, Side]:
         from labse_search.store import open_store
 
         settings = Settings.from_env(os.environ)
-        location = settings.store if options.store is None else options.store
-        store = open_store(location, home=settings.home, api_key=settings.api_key)
+        settings = settings.with_arguments(store=options.store, collection=None, model=None)
+        store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
         try:
             sides = [Side(*read_collection(store, options.collection, language)) for language in options.languages]
         finally:
@@ -206,7 +206,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--output", type=Path, required=True, help="where the pairs go")
     parser.add_argument("--collection", help="mine from two languages of an indexed collection instead of files")
-    parser.add_argument("--store", help="URL of a Qdrant server; default: LABSE_STORE, else the embedded store")
+    parser.add_argument("--store", metavar="DIR|URL", help="folder of an embedded store, or URL of a Qdrant server")
     parser.add_argument(
         "--languages",
         type=lambda text: tuple(text.split(",")),

@@ -24,6 +24,7 @@ from labse_search.similarity import Vectors, normalize
 
 REACH_WEIGHT = 0.5
 MIN_LINK = 0.45  # cosine of two words under which a link would mislead; looked at on the examples
+MIN_WEIGHT = 0.6  # of the question's weightiest word: "with" and "how" explain nothing
 _WORD = re.compile(r"\w+")
 # Han, kana, Thai, Lao, Khmer, Burmese: no spaces between words, so a token is as much of a word as can be told.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
@@ -54,14 +55,20 @@ def links(
     *,
     limit: int = 5,
 ) -> tuple[Link, ...]:
-    """The pairs of words that are each other's closest, strongest first; grammar weighs little and seldom appears."""
+    """The pairs of words that are each other's closest, strongest first; words that weigh little, as grammar
+    does, are left out."""
     spans, left, weights = _words(question, asked, asked_offsets)
     others, right, _ = _words(text, found, found_offsets)
     if not spans or not others:
         return ()
     cosines = left @ right.T  # (words of the question, words of the passage)
     back = cosines.argmax(axis=0)
-    pairs = [(i, int(j)) for i, j in enumerate(cosines.argmax(axis=1)) if back[j] == i and cosines[i, j] >= MIN_LINK]
+    telling = weights >= MIN_WEIGHT * weights.max()
+    pairs = [
+        (i, int(j))
+        for i, j in enumerate(cosines.argmax(axis=1))
+        if telling[i] and back[j] == i and cosines[i, j] >= MIN_LINK
+    ]
     pairs.sort(key=lambda pair: -float(weights[pair[0]] * cosines[pair]))
     return tuple(Link(spans[i], others[j], float(cosines[i, j])) for i, j in pairs[:limit])
 
