@@ -1,1 +1,1 @@
-"""What is fast is measured here, as ratios against the plain way of doing it, in one run. RESULTS.md has the figures."""
+"""What is fast is measured here, as ratios against the plain way of doing it; RESULTS.md has the figures."""
