@@ -92,6 +92,8 @@ def bench(tmp_path: Path, store: EdgeStore, readers: ReaderPool) -> Iterator[Ben
     (tmp_path / "files").mkdir()
     yield Bench(library, store, readers, tmp_path / "files")
     store.drop("notes")
+    if (library.home / "store").exists():  # what a whole job, with a store of its own, left running
+        EdgeStore(library.home / "store").stop()
 
 
 @dataclass
@@ -516,6 +518,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if os.name != "posix" or os.geteuid() != 0 or _mount("tmpfs", folder, "size=6m"):
         pytest.skip("mounting a small disk needs root and the right to mount")
     yield folder
+    if (folder / "home" / "store").exists():
+        EdgeStore(folder / "home" / "store").stop()
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
