@@ -170,13 +170,15 @@ def test_a_file_changed_within_the_clock_tick_of_its_reading_is_seen(bench: Benc
 
 def test_a_file_replaced_while_it_is_read_gives_one_of_its_contents_whole(bench: Bench) -> None:
     path = bench.write("a.txt", "old " * 20_000)
+    beside = path.with_name(".a.part")
     stop = threading.Event()
 
     def meddle() -> None:
         number = 0
         while not stop.is_set():
             number += 1
-            path.write_text(f"new{number} " * 20_000)
+            beside.write_text(f"new{number} " * 20_000)
+            beside.replace(path)  # what is written in place is half written for a moment, whoever reads it
 
     thread = threading.Thread(target=meddle)
     thread.start()
