@@ -1,0 +1,42 @@
+"""The main job, end to end, by the two commands of the README: index the examples, ask in other languages."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+QUESTIONS = ROOT / "tests" / "data" / "questions.jsonl"
+
+
+def run(*arguments: str) -> str:
+    environment = {**os.environ, "LABSE_MODEL": "labse-mini"}
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_questions_in_other_languages_find_the_right_document(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    summary = json.loads(run("indexer", "examples", "--store", home, "--json"))
+    assert summary["state"] == "done"
+    assert summary["outcomes"] == {"added": len(summary["files"])}
+
+    from labse_search.search.__main__ import open_searcher
+    from labse_search.settings import Settings
+
+    searcher = open_searcher(Settings(home=Path(home)))
+    ranks = {}
+    for line in QUESTIONS.read_text(encoding="utf-8").splitlines():
+        asked = json.loads(line)
+        names = [hit.stored.names[0] for hit in searcher.search(asked["question"]).hits]
+        right = "examples/" + asked["document"]
+        ranks[asked["question"]] = names.index(right) + 1 if right in names else 99
+    searcher.store.close()
+    assert sum(rank <= 3 for rank in ranks.values()) >= 0.9 * len(ranks), ranks
+
+    (first, *_) = json.loads(run("labse_search.search", next(iter(ranks)), "--store", home, "--json"))
+    keys = ("rank", "score", "text", "language", "document", "place", "start", "end", "neighbours")
+    assert [key for key in keys if key not in first] == []
