@@ -57,9 +57,11 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         settings = Settings.from_env(os.environ).with_arguments(
-            store=arguments.store, collection=arguments.collection, model=arguments.model
+            store=arguments.store, collection=arguments.collection, model=arguments.model, precision=arguments.precision
         )
         settings = replace(settings, host=arguments.host or settings.host, port=arguments.port or settings.port)
+        if Path(settings.model).is_dir() and settings.model:  # a job's worker runs in another folder
+            settings = replace(settings, model=str(Path(settings.model).resolve()))
         return serve(settings, open_browser=not arguments.no_browser)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", metavar="DIR|URL", help="folder of an embedded store, or URL of a Qdrant server")
     parser.add_argument("--collection", metavar="NAME", help="which collection to open (default: documents)")
     parser.add_argument("--model", metavar="NAME|PATH", help="model for new collections")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="of the encoder (default: auto)")
     parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, metavar="N", help="port to listen on (default: 7860)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
@@ -109,7 +112,10 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
     app = create_app(context)
     threading.Thread(target=_verify, args=(library, store), daemon=True, name="verify").start()
     ensure_worker(library, environ)  # jobs that a crash or a restart interrupted go on
-    address = f"http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{port}"
+    host = (
+        "localhost" if settings.host == "127.0.0.1" else f"[{settings.host}]" if ":" in settings.host else settings.host
+    )
+    address = f"http://{host}:{port}"
     print(f"Ready in {time.perf_counter() - started:.1f} s: {address}", flush=True)
     if open_browser:
         threading.Timer(0.3, webbrowser.open, [address]).start()
@@ -120,6 +126,8 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
 
 def free_port(host: str, port: int) -> int:
     """`port`, or the next free one of the ten after it. UserError if all are taken."""
+    if not 0 < port < 65526:
+        raise UserError(f"The port is {port}, expected a number from 1 to 65525.")
     for candidate in range(port, port + 10):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

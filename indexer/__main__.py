@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", metavar="DIR|URL", help="folder of an embedded store, or URL of a Qdrant server")
     parser.add_argument("--collection", metavar="NAME", help="which collection (default: documents)")
     parser.add_argument("--model", metavar="NAME|PATH", help="sentence-transformers folder or hub name")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="of the encoder (default: auto)")
     parser.add_argument("--processes", type=int, metavar="N", help="encode in N processes, one a GPU (default: 1)")
     parser.add_argument("--remove-missing", action="store_true", help="remove documents whose files are gone")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
@@ -49,7 +50,7 @@ def _index(arguments: argparse.Namespace) -> int:
     if int(os.environ.get("RANK", "0")) > 0:
         return 0  # `accelerate launch -m indexer`: the first process starts the others itself, one a device
     settings = Settings.from_env(os.environ).with_arguments(
-        store=arguments.store, collection=arguments.collection, model=arguments.model
+        store=arguments.store, collection=arguments.collection, model=arguments.model, precision=arguments.precision
     )
     library = Library(settings.home)
     open_log(settings.home)

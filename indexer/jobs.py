@@ -73,17 +73,17 @@ def work(library: Library, settings: Settings, *, idle_seconds: float = IDLE_SEC
     done, last = 0, time.monotonic()
     while time.monotonic() - last < idle_seconds:
         try:
-            rows = [row for job in waiting(library)[:1] if (row := do_job(library, settings, job)) is not None]
+            # The first that nobody keeps us from: another process may be busy with the first one's collection.
+            row = next((row for job in waiting(library) if (row := do_job(library, settings, job)) is not None), None)
         except UserError as error:  # what should be written down could not be: the job is as it was
             log.warning("%s", error)
             time.sleep(min(REST_SECONDS, idle_seconds))
             continue
-        for row in rows:
-            log.info("job %s: %s, %d segments %s", row.id, row.state, row.segments, row.error)
-            last = time.monotonic()
-        done += len(rows)
-        if not rows:  # none is there, or somebody else has it
+        if row is None:  # none is there, or somebody else has it
             time.sleep(POLL_SECONDS)
+            continue
+        log.info("job %s: %s, %d segments %s", row.id, row.state, row.segments, row.error)
+        done, last = done + 1, time.monotonic()
     return done
 
 

@@ -35,9 +35,16 @@ class Settings:
         values.setdefault("home", default_home())
         return cls(**values)  # type: ignore[arg-type]
 
-    def with_arguments(self, *, store: str | None, collection: str | None, model: str | None) -> Settings:
+    def with_arguments(
+        self, *, store: str | None, collection: str | None, model: str | None, precision: str | None = None
+    ) -> Settings:
         """The same settings with a command line's in front. `store` is a server's URL, or a home folder."""
-        settings = replace(self, collection=collection or self.collection, model=model or self.model)
+        settings = replace(
+            self,
+            collection=collection or self.collection,
+            model=model or self.model,
+            precision=precision or self.precision,
+        )
         if store and store.startswith(("http://", "https://")):
             return replace(settings, store=store)
         if store:

@@ -42,7 +42,10 @@ class EncoderPool:
             self._connections.append(ours)
         for connection in self._connections:
             self._free.put(connection)
-            about = connection.recv()
+            try:
+                about = connection.recv()
+            except EOFError:
+                about = f"A process died while it opened {model}. Is there memory for {processes} of them?"
             if isinstance(about, str):
                 self.close()
                 raise ModelUnavailable(about)
@@ -93,7 +96,9 @@ class EncoderPool:
 
 def _serve(connection: Connection, model: str, precision: str, threads: int, number: int) -> None:
     """The child: open the model, say what it is, encode until the parent is gone."""
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", str(number))  # before torch is imported: one device each
+    devices = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    # Before torch is imported: one device each, of those that we may use.
+    os.environ["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)] if devices else str(number)
     try:
         encoder = load_encoder(model, precision=precision, threads=threads)
     except ModelUnavailable as error:

@@ -24,9 +24,6 @@ EXAMPLE = "example: python -m labse_search.library check --full && python -m lab
 
 def main() -> int:
     arguments = _parser().parse_args()
-    settings = Settings.from_env(os.environ).with_arguments(
-        store=arguments.store, collection=arguments.collection, model=None
-    )
     commands = {
         "list": _list,
         "check": _check,
@@ -38,6 +35,9 @@ def main() -> int:
         "forget": _forget,
     }
     try:
+        settings = Settings.from_env(os.environ).with_arguments(
+            store=arguments.store, collection=arguments.collection, model=None
+        )
         return commands[arguments.command](settings, arguments)
     except (UserError, OSError) as error:  # OSError: a file or folder that was named on the command line
         print(f"error: {error}", file=sys.stderr)

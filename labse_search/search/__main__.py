@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", metavar="DIR|URL", help="folder of an embedded store, or URL of a Qdrant server")
     parser.add_argument("--collection", metavar="NAME", help="which collection (default: documents)")
     parser.add_argument("--model", metavar="NAME|PATH", help="default: the model the collection was made with")
-    parser.add_argument("--limit", type=int, default=10, metavar="N", help="how many documents at most")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="of the encoder (default: auto)")
+    parser.add_argument("--limit", type=_limit, default=10, metavar="N", help="how many documents at most")
     parser.add_argument("--mode", choices=("meaning", "words", "both"), default="both", help="default: both")
     parser.add_argument("--language", metavar="de,ja", help="only passages in these languages")
     parser.add_argument("--other-languages", action="store_true", help="only in other languages than the question")
@@ -58,13 +59,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _limit(text: str) -> int:
+    if not 1 <= int(text) <= 1000:
+        raise ValueError
+    return int(text)
+
+
 def _date(text: str) -> float:
     return datetime.strptime(text, "%Y-%m-%d").timestamp()
 
 
 def _search(arguments: argparse.Namespace) -> Answer:
     settings = Settings.from_env(os.environ).with_arguments(
-        store=arguments.store, collection=arguments.collection, model=arguments.model
+        store=arguments.store, collection=arguments.collection, model=arguments.model, precision=arguments.precision
     )
     where = Filter(
         languages=_split(arguments.language),

@@ -21,7 +21,7 @@ from labse_search.store.words import words as split_words
 
 SAMPLE = 1000  # segments whose closeness to the question says what "usual" is in this collection
 TOKEN_SAMPLE = 256  # the same where tokens are compared too, which takes 15 MB and a millisecond at this size
-POOL = 60  # segments taken from each ranking before grouping; more changes nothing in the first twenty
+POOL = 60  # segments taken from each ranking before grouping
 MORE_IN_DOCUMENT = 3
 
 # How far above the collection's usual closeness a passage must lie, in standard deviations, to be called close. With
@@ -109,6 +109,7 @@ class Searcher:
             asked = self._question(question)
             meaning = self._meaning(asked.vector, where, limit) if mode != "words" else []
             words = self._words(question, where, limit) if mode != "meaning" else []
+            group = group and len({one.stored.document for one in (*meaning, *words)}) > 1
             answer = self._answer(asked, meaning, words, limit=limit, group=group, explain=explain)
         return replace(answer, question_language=language, seconds=time.perf_counter() - started)
 
@@ -128,9 +129,15 @@ class Searcher:
         return replace(answer, question_language=stored.segment.language, seconds=time.perf_counter() - started)
 
     def _meaning(self, vector: Vectors, where: Filter, limit: int) -> list[Found]:
-        return self.store.search_meaning(
-            self.collection, vector, max(POOL, 2 * limit), where=where, fingerprint=self.encoder.fingerprint
-        )
+        """The closest passages; where a few long documents fill them all, also the closest of the others."""
+        pool = max(POOL, 2 * limit)
+        model = self.encoder.fingerprint
+        found = self.store.search_meaning(self.collection, vector, pool, where=where, fingerprint=model)
+        documents = {one.stored.document for one in found}
+        if len(found) == pool and len(documents) < limit:
+            others = replace(where, not_documents=(*where.not_documents, *documents))
+            found += self.store.search_meaning(self.collection, vector, pool, where=others, fingerprint=model)
+        return found
 
     def _words(self, question: str, where: Filter, limit: int) -> list[Found]:
         return self.store.search_words(self.collection, question, max(POOL, 2 * limit), where=where)
@@ -173,14 +180,16 @@ class Searcher:
         there, rows, tokens = self._known([*meaning, *words], asked)
         closeness = dict(zip(there, self._closeness(asked, rows, tokens).tolist(), strict=True))
         cosines = dict(zip(there, (rows @ asked.vector).tolist(), strict=True))
+        of_meaning = {one.stored.point for one in meaning}
         if meaning:
             meaning = sorted(there.values(), key=lambda one: -closeness[one.stored.point])
+        by_meaning = [one for one in meaning if one.stored.point in of_meaning]
         words = [one for one in words if one.stored.point in there]
         ordered = [Found(one.stored, cosines[one.stored.point]) for one in _fused(asked.text, meaning, words)]
         vectors = dict(zip(there, rows, strict=True))
         first = _grouped(collapse(ordered, vectors), group)[:limit]
         usual = self._usual(asked)
-        ranks = [{one.stored.point: rank for rank, one in enumerate(part, 1)} for part in (meaning, words)]
+        ranks = [{one.stored.point: rank for rank, one in enumerate(part, 1)} for part in (by_meaning, words)]
         shown = [one for one, _, _ in first]
         sentences = self._best_sentences(shown, asked.vector) if explain else {}
         linked = self._links(asked, shown, dict(zip(there, tokens, strict=True))) if explain and tokens else {}
