@@ -147,7 +147,8 @@ pool = WorkPool(1, obedient, ("",), seconds=1000)
 print(pool.submit(Path({str(tmp_path / "pid")!r}), "").result(), flush=True)
 if {state == "busy"}:
     pool.submit(Path({str(tmp_path / "sleep")!r}), "")
-time.sleep(1000)
+while True:  # a signal just before a long sleep would only be seen after it
+    time.sleep(0.1)
 """
     parent = subprocess.Popen(
         [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
