@@ -60,8 +60,6 @@ def main() -> int:
             store=arguments.store, collection=arguments.collection, model=arguments.model, precision=arguments.precision
         )
         settings = replace(settings, host=arguments.host or settings.host, port=arguments.port or settings.port)
-        if Path(settings.model).is_dir() and settings.model:  # a job's worker runs in another folder
-            settings = replace(settings, model=str(Path(settings.model).resolve()))
         return serve(settings, open_browser=not arguments.no_browser)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -99,7 +97,8 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
     from labse_search.ui import create_app
     from labse_search.ui.context import AppContext
 
-    environ = {**os.environ, "LABSE_STORE": settings.store}  # as the command line has it
+    # As the command line has it.
+    environ = {**os.environ, "LABSE_STORE": settings.store, "LABSE_PRECISION": settings.precision}
     context = AppContext(
         settings=settings,
         library=library,

@@ -57,8 +57,6 @@ def _index(arguments: argparse.Namespace) -> int:
     sources = walk(arguments.paths, library, settings.collection)
     known = library.ledger.collections().get(settings.collection)
     model = settings.model or (known[0] if known else default_model())
-    if Path(model).expanduser().is_dir():
-        model = str(Path(model).expanduser().resolve())  # the collection remembers it: it must hold in any folder
     job = library.add_index_job(settings.collection, model, sources)
     show = (lambda row: None) if arguments.json or not sys.stderr.isatty() else _show
     try:

@@ -42,7 +42,7 @@ class Settings:
         settings = replace(
             self,
             collection=collection or self.collection,
-            model=model or self.model,
+            model=_anywhere(model or self.model),
             precision=precision or self.precision,
         )
         if store and store.startswith(("http://", "https://")):
@@ -50,6 +50,12 @@ class Settings:
         if store:
             return replace(settings, home=Path(store).expanduser().resolve(), store="")
         return settings
+
+
+def _anywhere(model: str) -> str:
+    """A folder's absolute path, since collections and jobs remember it and are used in any folder; else the name."""
+    folder = Path(model).expanduser()
+    return str(folder.resolve()) if model and folder.is_dir() else model
 
 
 def default_home() -> Path:

@@ -77,7 +77,7 @@ def _words(
     text: str, tokens: TokenVectors, offsets: Sequence[tuple[int, int]]
 ) -> tuple[list[tuple[int, int]], Vectors, NDArray[np.float32]]:
     """The text's words, their directions (words, dimension) as the sum of their tokens, and their weights (words,)."""
-    spans = [span for match in _WORD.finditer(text) if not _UNSPACED.search(match.group()) for span in (match.span(),)]
+    spans = [match.span() for match in _WORD.finditer(text) if not _UNSPACED.search(match.group())]
     covered = {at: span for span in spans for at in range(*span)}
     sums: dict[tuple[int, int], NDArray[np.float32]] = {}
     for (start, end), direction, weight in zip(offsets, tokens.directions, tokens.weights, strict=True):

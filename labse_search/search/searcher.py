@@ -188,7 +188,8 @@ class Searcher:
         ordered = [Found(one.stored, cosines[one.stored.point]) for one in _fused(asked.text, meaning, words)]
         vectors = dict(zip(there, rows, strict=True))
         first = _grouped(collapse(ordered, vectors), group)[:limit]
-        usual = self._usual(asked)
+        count = self.store.count(self.collection)
+        usual = self._usual(asked, count)
         ranks = [{one.stored.point: rank for rank, one in enumerate(part, 1)} for part in (by_meaning, words)]
         shown = [one for one, _, _ in first]
         sentences = self._best_sentences(shown, asked.vector) if explain else {}
@@ -216,7 +217,7 @@ class Searcher:
             hits=hits,
             strengths=tuple(strength(closeness[hit.stored.point], usual) for hit in hits),
             seconds=0.0,
-            segments=self.store.count(self.collection),
+            segments=count,
             cut=asked.cut,
         )
 
@@ -233,9 +234,9 @@ class Searcher:
             tokens = self.encoder.token_vectors([one.stored.segment.text for one in there.values()])
         return there, rows, tokens
 
-    def _usual(self, asked: _Question) -> NDArray[np.float32]:
-        """The closeness (n,) of a random sample of the collection. Ids are hashes: the first by id are random."""
-        count = self.store.count(self.collection)
+    def _usual(self, asked: _Question, count: int) -> NDArray[np.float32]:
+        """The closeness (n,) of a random sample of the collection of `count` segments. Ids are hashes: the first by
+        id are random."""
         if self._sample is None or abs(self._sample.count - count) > 0.05 * count:
             self._sample = self._take_sample(count)
         sample = self._sample
