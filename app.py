@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import functools
 import logging
 import os
 import socket
@@ -10,8 +12,11 @@ import sys
 import threading
 import time
 import webbrowser
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labse_search.encoder import Encoder, default_model, load_encoder
 from labse_search.errors import CollectionMissing, UserError
@@ -22,19 +27,25 @@ from labse_search.search.__main__ import make_searcher
 from labse_search.settings import Settings
 from labse_search.store import Store, open_store
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 EXAMPLES = Path(__file__).resolve().parent / "examples"
+HOST_ADVICE = "Choose 127.0.0.1, or an address of this computer: python app.py --host ADDRESS"
 log = logging.getLogger("labse_search.app")
 
 
 class Searchers:
     """One searcher a collection, one encoder a model, opened when first asked for."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
-        self._settings = settings
+    def __init__(self, store: Store, home: Path, load: Callable[[str], Encoder]) -> None:
         self._store = store
+        self._home = home
+        self._load = load
         self._encoders: dict[str, Encoder] = {}
         self._searchers: dict[tuple[str, str], Searcher] = {}
-        self._lock = threading.Lock()
+        self._loading: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()  # of the tables: held for a look, never while a model loads
 
     def searcher(self, collection: str) -> Searcher:
         """The searcher of a collection, with the model it was made with. CollectionMissing if it is not there yet."""
@@ -43,13 +54,16 @@ class Searchers:
         with self._lock:
             key = (collection, model)
             if key not in self._searchers:
-                self._searchers[key] = make_searcher(self._store, encoder, collection, self._settings.home)
+                self._searchers[key] = make_searcher(self._store, encoder, collection, self._home)
             return self._searchers[key]
 
     def encoder(self, model: str) -> Encoder:
+        """The model's encoder. Who asks while it loads waits for it; nobody waits for another model's."""
         with self._lock:
+            loading = self._loading.setdefault(model, threading.Lock())
+        with loading:
             if model not in self._encoders:
-                self._encoders[model] = load_encoder(model, precision=self._settings.precision)
+                self._encoders[model] = self._load(model)
             return self._encoders[model]
 
 
@@ -86,12 +100,25 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
     port = free_port(settings.host, settings.port)
     library = Library(settings.home)
     open_log(settings.home)
-    store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
-    searchers = Searchers(settings, store)
+    with closing(open_store(settings.store, home=settings.home, api_key=settings.api_key)) as store:
+        app = _make_app(settings, library, store)
+        host = settings.host
+        host = "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
+        address = f"http://{host}:{port}"
+        print(f"Ready in {time.perf_counter() - started:.1f} s: {address}", flush=True)
+        if open_browser:
+            threading.Timer(0.3, webbrowser.open, [address]).start()
+        import uvicorn
+
+        uvicorn.run(app, host=settings.host, port=port, log_level="warning")
+    return 0
+
+
+def _make_app(settings: Settings, library: Library, store: Store) -> FastAPI:
+    load = functools.partial(load_encoder, precision=settings.precision)
+    searchers = Searchers(store, settings.home, load)
     # What the first question needs is loaded while the page's own code is still being imported.
     threading.Thread(target=_warm_up, args=(settings, library, searchers), daemon=True, name="warm-up").start()
-
-    import uvicorn
 
     from indexer.jobs import ensure_worker
     from labse_search.ui import create_app
@@ -111,30 +138,32 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
     app = create_app(context)
     threading.Thread(target=_verify, args=(library, store), daemon=True, name="verify").start()
     ensure_worker(library, environ)  # jobs that a crash or a restart interrupted go on
-    host = (
-        "localhost" if settings.host == "127.0.0.1" else f"[{settings.host}]" if ":" in settings.host else settings.host
-    )
-    address = f"http://{host}:{port}"
-    print(f"Ready in {time.perf_counter() - started:.1f} s: {address}", flush=True)
-    if open_browser:
-        threading.Timer(0.3, webbrowser.open, [address]).start()
-    uvicorn.run(app, host=settings.host, port=port, log_level="warning")
-    store.close()
-    return 0
+    return app
 
 
 def free_port(host: str, port: int) -> int:
-    """`port`, or the next free one of the ten after it. UserError if all are taken."""
+    """`port`, or the next free one of the ten after it. UserError if all are taken, or if that is not what is wrong."""
     if not 0 < port < 65526:
         raise UserError(f"The port is {port}, expected a number from 1 to 65525.")
     for candidate in range(port, port + 10):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+        try:
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, candidate))
                 return candidate
-            except OSError:
-                continue
+        except (socket.gaierror, UnicodeError):  # the latter: it cannot even be asked for
+            raise UserError(f"Nobody knows the host {host}. {HOST_ADVICE}") from None
+        except OSError as error:
+            # Windows also denies ports that are merely taken.
+            if error.errno == errno.EACCES and candidate < 1024:
+                raise UserError(
+                    f"You may not listen on port {candidate}: ports below 1024 need an administrator's rights. "
+                    "Choose a higher one: python app.py --port N"
+                ) from None
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                foreign = error.errno == errno.EADDRNOTAVAIL
+                why = "that is not an address of this computer" if foreign else error.strerror
+                raise UserError(f"The app cannot listen on {host}: {why}. {HOST_ADVICE}") from None
     raise UserError(f"Ports {port} to {port + 9} of {host} are taken. Choose another one: python app.py --port N")
 
 
