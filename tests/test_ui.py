@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -397,15 +398,70 @@ def test_another_address_needs_people_who_sign_in(tmp_path: Path) -> None:
     assert (tmp_path / "users.json").stat().st_mode & 0o077 == 0
 
 
+def cheap_sign_in(now: list[float]) -> SignIn:
+    users = {"Ada": hash_password("right", cost=2**4), "Bo": hash_password("right too", cost=2**4)}
+    return SignIn(users, clock=lambda: now[0])
+
+
 def test_five_wrong_passwords_close_a_name_for_a_while() -> None:
     now = [0.0]
-    cheap = {"Ada": hash_password("right", cost=2**4), "Bo": hash_password("right too", cost=2**4)}
-    sign_in = SignIn(cheap, clock=lambda: now[0])
+    sign_in = cheap_sign_in(now)
     assert not any(sign_in("Ada", "wrong") for _ in range(5))
     assert not sign_in("Ada", "right")
     assert sign_in("Bo", "right too") and not sign_in("nobody", "right")
     now[0] = 15 * 60 + 1
     assert sign_in("Ada", "right")
+
+
+def test_nobody_can_close_a_name_for_another_address() -> None:
+    sign_in = cheap_sign_in([0.0])
+    assert not any(sign_in("Ada", "wrong", "10.0.0.1") for _ in range(6))
+    assert not sign_in("Ada", "right", "10.0.0.1")
+    assert sign_in("Ada", "right", "10.0.0.2") and sign_in("Bo", "right too", "10.0.0.1")
+
+
+def test_an_address_that_tries_many_names_is_closed_too() -> None:
+    now = [0.0]
+    sign_in = cheap_sign_in(now)
+    assert not any(sign_in(f"name {number}", "wrong", "10.0.0.1") for number in range(20))
+    assert not sign_in("Ada", "right", "10.0.0.1")
+    assert sign_in("Ada", "right", "10.0.0.2")
+    now[0] = 15 * 60 + 1
+    assert sign_in("Ada", "right", "10.0.0.1")
+
+
+def test_addresses_that_one_line_owns_count_as_one() -> None:
+    sign_in = cheap_sign_in([0.0])
+    assert not any(sign_in("Ada", "wrong", f"2001:db8::{number}") for number in range(1, 6))
+    assert not sign_in("Ada", "right", "2001:db8::6")
+    assert sign_in("Ada", "right", "2001:db8:0:1::1")
+    assert not any(sign_in("Bo", "wrong", "::ffff:10.0.0.1") for _ in range(5))
+    assert not sign_in("Bo", "right too", "10.0.0.1")
+    assert sign_in("Bo", "right too", "::ffff:10.0.0.2")
+
+
+def test_a_name_that_nobody_has_costs_the_same_work_as_one_that_somebody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    real = hashlib.scrypt
+
+    def scrypt(*arguments: Any, **options: Any) -> bytes:
+        counted.append(1)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
+
+    def work(names: list[str]) -> list[int]:
+        """How many hashes each try takes."""
+        sign_in, taken = cheap_sign_in([0.0]), []
+        counted.clear()
+        for name in names:
+            assert not sign_in(name, "wrong", "10.0.0.1")
+            taken.append(len(counted) - sum(taken))
+        return taken
+
+    assert work(["nobody"] * 8) == work(["Ada"] * 8) == [1] * 5 + [0] * 3
+    assert work([*("one", "two", "three", "four", "five"), "six"]) == [1] * 6
+    assert work([*["nobody"] * 6, "Ada"]) == work([*["nobody"] * 6, "another"]) == work([*["Bo"] * 6, "Ada"])
 
 
 def test_equal_passwords_have_different_hashes() -> None:
@@ -513,6 +569,28 @@ def test_whoever_has_not_signed_in_sees_nothing(client: Any) -> None:
         assert signed_in.status_code == 200 and all("httponly" in cookie.lower() for cookie in cookies)
         assert guest.get(original).status_code == 200
     (context.settings.home / "users.json").unlink()
+
+
+def test_wrong_passwords_close_a_name_only_where_they_came_from(client: Any) -> None:
+    from starlette.testclient import TestClient
+
+    from labse_search.ui import create_app
+    from labse_search.ui.users import users_file
+
+    context = replace(client.context, settings=replace(client.context.settings, host="0.0.0.0"))
+    file = users_file(context.settings.home)
+    file.write_text(json.dumps({"Ada": hash_password("right", cost=2**4)}))
+    app = create_app(context)
+
+    def sign_in(address: str, password: str) -> int:
+        with TestClient(app, base_url="http://192.168.1.2:7860", client=(address, 5000)) as guest:
+            return int(guest.post("/login", data={"username": "Ada", "password": password}).status_code)
+
+    try:
+        assert [sign_in("192.168.1.66", "wrong") for _ in range(5)] == [400] * 5
+        assert (sign_in("192.168.1.66", "right"), sign_in("192.168.1.7", "right")) == (400, 200)
+    finally:
+        file.unlink()
 
 
 def test_originals_are_downloads_and_never_pages(client: Any, home: Path) -> None:

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +47,8 @@ FORM_BYTES = 1 << 20  # what a multipart form may add around one file
 BODY_BYTES = 16 << 20  # anything but an upload; the largest is the list of 20,000 uploaded names
 RATE, BURST = 60.0, 600  # requests that change something, a second and at once; uploads have their own limits
 CLIENTS = 4096  # addresses remembered
+# Whose request is being answered; Gradio hands it to nobody who compares a password.
+CLIENT: ContextVar[str] = ContextVar("client", default="")
 
 
 class Guard:
@@ -66,6 +69,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        CLIENT.set(_client(scope))
         refusal = self.refusal(scope)
         if refusal is not None:
             await self._refuse(send, *refusal)
@@ -107,8 +111,7 @@ class Guard:
             ) else None  # fmt: skip
         if int(length) > BODY_BYTES:
             return 413, "The request is too large."
-        client = (scope.get("client") or ("",))[0]
-        return None if self.rates.allow(client) else (429, "Too many requests. Wait a moment.")
+        return None if self.rates.allow(_client(scope)) else (429, "Too many requests. Wait a moment.")
 
     def with_headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Ours are added, but for a stricter policy that a route has set itself."""
@@ -134,6 +137,10 @@ class Guard:
         except ValueError:
             return False
         return self.any_address
+
+
+def _client(scope: Message) -> str:
+    return str((scope.get("client") or ("",))[0])
 
 
 class Rates:

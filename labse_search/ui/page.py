@@ -16,7 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from labse_search.ui.context import AppContext
-from labse_search.ui.guard import Guard
+from labse_search.ui.guard import CLIENT, Guard
 from labse_search.ui.handlers import PAGE, Handlers
 from labse_search.ui.query import PERIOD_NAMES, Query
 from labse_search.ui.strings import text
@@ -79,7 +79,7 @@ def _in_a_thread(users: SignIn | None) -> Callable[[str, str], Awaitable[bool]] 
         return None
 
     async def sign_in(name: str, password: str) -> bool:
-        return await run_in_threadpool(users, name, password)
+        return await run_in_threadpool(users, name, password, CLIENT.get())
 
     return sign_in
 

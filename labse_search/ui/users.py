@@ -1,7 +1,14 @@
 """Who may sign in when the page listens on more than this computer.
 
-`users.json` in the home maps a name to a scrypt hash; `python -m labse_search.ui add-user NAME` writes it. A wrong
-password costs as much time as a right one, and five of them in a row close the name for a quarter of an hour.
+`users.json` in the home maps a name to a scrypt hash; `python -m labse_search.ui add-user NAME` writes it.
+
+A wrong password costs as much time as a right one. Five for a name close that name for a quarter of an hour, but only
+for the address that they came from: were it closed for all, anybody could keep its owner out. Twenty, whatever the
+names, close the address, since every one of them makes others wait for a third of a second. Names that nobody has are
+counted and closed like those that somebody has, so neither time nor answer tells one from the other. The price:
+whoever has many addresses has as many tries, which the cost of a hash and the length of a password must outweigh; and
+people behind one address (a router, a proxy that uvicorn's FORWARDED_ALLOW_IPS does not name) can close it for one
+another.
 """
 
 from __future__ import annotations
@@ -24,8 +31,8 @@ from labse_search.settings import Settings
 # RFC 7914 with the cost OWASP's password storage sheet gives for scrypt: 2^17 x 8 takes 128 MB and about 0.3 s.
 COST, BLOCK, PARALLEL = 2**17, 8, 1
 MAX_MEMORY = 256 << 20
-MIN_PASSWORD = 10
-TRIES, LOCKED_SECONDS = 5, 15 * 60
+MIN_PASSWORD, MAX_NAME = 10, 64
+TRIES, ADDRESS_TRIES, CLOSED_SECONDS = 5, 20, 15 * 60
 
 
 def is_loopback(host: str) -> bool:
@@ -69,8 +76,8 @@ def load_users(home: Path) -> dict[str, str]:
 
 def add_user(home: Path, name: str, password: str) -> None:
     """Write or replace one user. UserError for a name or password that will not do."""
-    if not name.strip() or len(name) > 64:
-        raise UserError("A name has 1 to 64 characters.")
+    if not name.strip() or len(name) > MAX_NAME:
+        raise UserError(f"A name has 1 to {MAX_NAME} characters.")
     if len(password) < MIN_PASSWORD:
         raise UserError(f"A password has at least {MIN_PASSWORD} characters; this one has {len(password)}.")
     users = load_users(home) | {name.strip(): hash_password(password)}
@@ -97,28 +104,47 @@ def password_fits(password: str, stored: str) -> bool:
 
 @dataclass
 class SignIn:
-    """Called with a name and a password; whether they fit and the name is not closed."""
+    """Called with a name, a password and the address they came from; whether they fit and none of the others is
+    closed."""
 
     users: dict[str, str]
     clock: Callable[[], float] = time.monotonic
-    _failures: dict[str, list[float]] = field(default_factory=dict)
+    _failures: dict[tuple[str, str], list[float]] = field(default_factory=dict)  # by name and line, of any name
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, name: str, password: str) -> bool:
+    def __call__(self, name: str, password: str, address: str = "") -> bool:
+        # Nobody's name is longer: such names may share a count, and do not fill the memory.
+        tried = (name[: MAX_NAME + 1], line_of(address))
         with self._lock:  # one at a time: scrypt takes 128 MB, and guessing in parallel must not pay
-            known = name in self.users
-            counted = name if known else ""  # names that nobody has share one counter, so the table stays small
-            if self.is_locked(counted):
+            if self._is_closed(*tried):
                 return False
-            # An unknown name is compared too, with a hash that fits nothing: the time tells nothing.
-            fits = password_fits(password, self.users.get(name) or next(iter(self.users.values()))) and known
+            # A name that nobody has is compared too, with a hash that it does not fit: the time tells nothing.
+            stored = self.users.get(name)
+            fits = password_fits(password, stored or next(iter(self.users.values()))) and stored is not None
             if fits:
-                self._failures.pop(counted, None)
+                self._failures.pop(tried, None)
             else:
-                self._failures.setdefault(counted, []).append(self.clock())
+                self._failures.setdefault(tried, []).append(self.clock())
             return fits
 
-    def is_locked(self, name: str) -> bool:
-        recent = [moment for moment in self._failures.get(name, []) if self.clock() - moment < LOCKED_SECONDS]
-        self._failures[name] = recent
-        return len(recent) >= TRIES
+    def _is_closed(self, name: str, line: str) -> bool:
+        """Whether the name is closed for that line, or the line for all names. Old failures are forgotten here; there
+        are never many, since each took the time of a hash."""
+        first = self.clock() - CLOSED_SECONDS
+        recent = {tried: [moment for moment in at if moment > first] for tried, at in self._failures.items()}
+        self._failures = {tried: at for tried, at in recent.items() if at}
+        of_line = sum(len(at) for tried, at in self._failures.items() if tried[1] == line)
+        return len(self._failures.get((name, line), ())) >= TRIES or of_line >= ADDRESS_TRIES
+
+
+def line_of(address: str) -> str:
+    """What one party has for sure: an IPv4 address, or the 2^64 addresses of an IPv6 network (RFC 6177)."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:  # a test, or a server behind a socket
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))
