@@ -178,6 +178,14 @@ def test_nonsense_from_a_browser_counts_as_empty() -> None:
     assert Query.from_address({"lang": "[", "mode": "x"}) == Query()
 
 
+def test_an_address_of_deep_brackets_counts_as_empty() -> None:
+    assert Query.from_address({"lang": "[" * 60_000, "doc": '{"a":' * 20_000}) == Query()
+
+
+def test_a_question_is_never_cut_on_its_way() -> None:
+    assert len(Query.from_address({"q": "x" * 5001}).question) == 5001  # and then refused, with the limit
+
+
 def test_a_filter_can_be_taken_away_again() -> None:
     query = Query(question="x", languages=("de", "ja"), added="day")
     assert query.without("languages", "de").languages == ("ja",)
@@ -614,6 +622,13 @@ def test_the_published_search_answers(client: Any) -> None:
     stream = client.get(f"/gradio_api/call/search/{event}").text
     hits = json.loads(re.findall(r"event: complete\ndata: (.*)", stream)[0])[0]
     assert hits[0]["document"] == "in/one.txt" and hits[0]["rank"] == 1
+
+
+@pytest.mark.parametrize(("question", "why"), [("en1 " * 1250 + "x", "5,000"), ("  ", "Type a question")])
+def test_the_published_search_says_why_it_refuses(client: Any, question: str, why: str) -> None:
+    call = client.post("/gradio_api/call/search", json={"data": [question, 3, "documents"]})
+    stream = client.get(f"/gradio_api/call/search/{call.json()['event_id']}").text
+    assert why in json.loads(re.findall(r"event: error\ndata: (.*)", stream)[0])["error"]
 
 
 def test_handlers_of_the_page_are_not_in_the_listing(client: Any) -> None:

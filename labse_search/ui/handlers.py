@@ -55,10 +55,8 @@ class Handlers:
             chips = query.chips(self._titles(collection, query.documents))
             if not query.question:
                 return self._no_question(collection) | {"chips": chips}
-            if len(query.question) > MAX_QUESTION:
-                raise UserError(text("too_long", n=MAX_QUESTION))
             found = self.context.searcher(collection).search(
-                query.question,
+                _checked(query.question),
                 mode=query.mode,
                 limit=min(limit, MOST),
                 where=query.filter(time.time()),
@@ -80,7 +78,7 @@ class Handlers:
 
     def search_api(self, query: str, limit: int, collection: str) -> list[Mapping[str, Any]]:
         """For programs: UserErrors are raised, not shown in place."""
-        answer = self.context.searcher(collection).search(query[:MAX_QUESTION], limit=max(1, min(limit, MOST)))
+        answer = self.context.searcher(collection).search(_checked(query), limit=max(1, min(limit, MOST)))
         return [api_hit(hit, strength) for hit, strength in zip(answer.hits, answer.strengths, strict=True)]
 
     def _shown(self, answer: Answer, collection: str, limit: int) -> Value:
@@ -355,6 +353,13 @@ class Handlers:
         """The name if it is one, else the collection of the settings."""
         good = isinstance(name, str) and _COLLECTION.fullmatch(name)
         return str(name) if good else self.context.settings.collection
+
+
+def _checked(question: str) -> str:
+    """The question, or a UserError if it is too long to be one: cut short it would be another."""
+    if len(question) > MAX_QUESTION:
+        raise UserError(text("too_long", n=MAX_QUESTION))
+    return question
 
 
 def _is_too_large(entry: Mapping[str, object], most: int) -> bool:

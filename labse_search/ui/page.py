@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse
 
+from labse_search.errors import UserError
 from labse_search.ui.context import AppContext
 from labse_search.ui.guard import CLIENT, Guard
 from labse_search.ui.handlers import PAGE, Handlers
@@ -313,7 +314,10 @@ def _wire_loading(
 def _publish(handlers: Handlers) -> None:
     def search(query: str, limit: int = 10, collection: str = "") -> list[dict[str, Any]]:
         """Search the indexed documents in any language."""
-        found = handlers.search_api(query, limit, handlers.collection_named(collection or None))
+        try:
+            found = handlers.search_api(query, limit, handlers.collection_named(collection or None))
+        except UserError as error:  # of other errors Gradio tells the caller nothing
+            raise gr.Error(str(error), print_exception=False) from error
         return [dict(hit) for hit in found]
 
     gr.api(search, api_name="search")

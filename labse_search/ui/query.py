@@ -47,7 +47,7 @@ class Query:
     def from_address(cls, parameters: Mapping[str, str]) -> Query:
         """From the part of an address after the question mark, as page.js writes it."""
         return cls.from_controls(
-            parameters.get("q", "")[:MAX_QUESTION],
+            parameters.get("q", ""),
             parameters.get("mode"),
             parameters.get("only") == "1",
             *(_list(parameters.get(key, "")) for key in ("lang", "kind", "folder", "doc")),
@@ -98,5 +98,5 @@ def _strings(value: object) -> tuple[str, ...]:
 def _list(value: str) -> object:
     try:
         return json.loads(value) if value else []
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: brackets in brackets, thousands deep
         return []
