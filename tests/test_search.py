@@ -1,6 +1,8 @@
 """A question and its answer: the searcher over a real store, with vectors that are plain to see."""
 
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from labse_search.errors import UserError
 from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
 from labse_search.search import Searcher
+from labse_search.search.__main__ import hit_value
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import Store, open_store
 
@@ -193,3 +196,12 @@ def test_a_long_document_does_not_hide_the_others(store: Store) -> None:
     store.upsert("long", [*long, other], encoder.encode([*texts, "sea and bread"]), fingerprint=encoder.fingerprint)
     hits = Searcher(store, encoder, "long").search("sea", mode="meaning", limit=5).hits
     assert [hit.stored.names[0] for hit in hits] == ["long.txt", "short.txt"]
+
+
+def test_the_json_is_in_the_order_of_its_ranks_and_documented_key_by_key(searcher: Searcher) -> None:
+    values = [hit_value(hit) for hit in searcher.search("wind and night at sea").hits]
+    assert [value["rank"] for value in values] == list(range(1, len(values) + 1)) and len(values) > 2
+    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("| key of a hit |")[2].partition("\n\n")[0]
+    documented = set(re.findall(r"`(\w+)`", "".join(re.findall(r"\n\|([^|]*)\|", table))))
+    assert documented == set(values[0])

@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", metavar="NAME", help="only documents below this folder of the collection")
     parser.add_argument("--added-after", type=_date, metavar="YYYY-MM-DD", help="only documents added since then")
     parser.add_argument("--flat", action="store_true", help="every passage on its own, documents not grouped")
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON list in the order of rank; score is the cosine"
+    )
     return parser
 
 
@@ -130,7 +132,8 @@ def question_identifier(languages: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def hit_value(hit: Hit) -> dict[str, Any]:
-    """A hit as JSON: what a program needs, with code-point offsets into the document's text."""
+    """A hit as JSON: what a program needs, with code-point offsets into the document's text. `rank` is the order;
+    `score` is the cosine, one of the things that the order is made of, so it need not fall from rank to rank."""
     return {
         "rank": hit.rank,
         "score": round(hit.score, 4),

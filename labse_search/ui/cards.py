@@ -165,7 +165,8 @@ def _percent(share: float) -> str:
 
 
 def api_hit(hit: Hit, strength: str) -> Mapping[str, Any]:
-    """A hit for programs that call the published `search`: the same keys as the command line prints."""
+    """A hit for programs that call the published `search`: keys that the command line prints, and the strength in
+    words. As there, `rank` is the order and `score` the cosine."""
     stored = hit.stored
     return {
         "rank": hit.rank,
