@@ -107,7 +107,7 @@ class Filter:
     folders: tuple[str, ...] = ()
     added_after: float | None = None  # seconds since the epoch, inclusive
     added_before: float | None = None  # exclusive
-    indexes: tuple[int, ...] = ()  # segment indexes, for neighbours
+    indexes: tuple[int, ...] = ()  # segment indexes, for single passages
 
 
 @dataclass(frozen=True)

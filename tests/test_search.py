@@ -125,6 +125,34 @@ def test_neighbours_come_in_reading_order(searcher: Searcher) -> None:
     assert [one.segment.text for one in hit.neighbours] == ["The sea and wind.", "Cold river."]
 
 
+class Counting:
+    """A store that writes down which of its calls were made."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        self.calls.append(name)
+        return getattr(self._store, name)
+
+
+def test_more_hits_take_no_more_calls_of_the_store(store: Store) -> None:
+    counting = Counting(store)
+    searcher = Searcher(counting, LexiconEncoder(), "notes")  # type: ignore[arg-type]
+    searcher.search("warm up")
+
+    def calls(limit: int) -> tuple[int, list[str]]:
+        counting.calls.clear()
+        hits = searcher.search("sea night", group=False, limit=limit).hits
+        assert any(hit.neighbours for hit in hits)
+        return len(hits), sorted(counting.calls)
+
+    (few, first), (many, second) = calls(1), calls(5)
+    assert (few, many) == (1, 5)
+    assert first == second
+
+
 def test_only_other_languages_than_the_question(searcher: Searcher) -> None:
     answer = searcher.search("sea", mode="meaning", other_languages_only=True)
     assert answer.question_language == "en"

@@ -246,6 +246,18 @@ def test_one_document_comes_in_reading_order(store: Store, name: str) -> None:
     assert [one.segment.index for one in store.segments(name, Filter(documents=("a",)), limit=2)] == [0, 1]
 
 
+def test_segments_are_had_by_their_points(store: Store, name: str) -> None:
+    kept = [segment("a", 0), segment("a", 1), segment("b", 4, "The dog ran.", place={"page": 9})]
+    put(store, name, kept)
+    missing = [segment("a", 2).point, segment("c", 0).point]
+    wanted = [kept[2].point, missing[0], kept[0].point, missing[1], kept[2].point]
+    assert store.by_point(name, wanted) == {kept[2].point: kept[2], kept[0].point: kept[0]}
+    assert store.by_point(name, missing) == {} and store.by_point(name, []) == {}
+    many = [segment("book", index, f"page {index}") for index in range(600)]
+    put(store, name, many)
+    assert store.by_point(name, [one.point for one in many]) == {one.point: one for one in many}
+
+
 def test_a_limit_bounds_the_segments(store: Store, name: str) -> None:
     put(store, name, [segment(f"d{i}") for i in range(10)])
     assert len(list(store.segments(name, limit=4))) == 4
@@ -366,6 +378,7 @@ def test_a_missing_collection_is_named_with_those_that_exist(store: Store, name:
         lambda: list(store.segments("nowhere")),
         lambda: list(store.segments("nowhere", Filter(documents=("x",)))),
         lambda: store.vectors("nowhere", [segment().point]),
+        lambda: store.by_point("nowhere", [segment().point]),
         lambda: store.count("nowhere"),
         lambda: store.facet("nowhere", "language"),
         lambda: store.optimize("nowhere"),

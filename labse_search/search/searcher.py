@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from labse_search.encoder import Encoder, TokenEncoder, TokenVectors
 from labse_search.errors import UserError
-from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Link, Mode, StoredSegment
+from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Link, Mode, StoredSegment, point_id
 from labse_search.search.fusion import closer_than, collapse, coverage, fuse, shared_words
 from labse_search.search.links import REACH_WEIGHT, links, reach
 from labse_search.similarity import Vectors, normalize
@@ -116,11 +116,11 @@ class Searcher:
     def more_like(self, document: str, index: int, *, limit: int = 10, where: Filter = NO_FILTER) -> Answer:
         """Passages close to one that is stored, from other documents. UserError if it is gone."""
         started = time.perf_counter()
-        stored = next(iter(self.store.segments(self.collection, Filter(documents=(document,), indexes=(index,)))), None)
-        vectors = self.store.vectors(self.collection, [stored.point]) if stored else {}
-        if stored is None or stored.point not in vectors:
+        point = point_id(document, index)
+        stored = self.store.by_point(self.collection, [point]).get(point)
+        vector = self.store.vectors(self.collection, [point]).get(point)
+        if stored is None or vector is None:
             raise UserError("This passage is no longer in the collection. Search again.")
-        vector = vectors[stored.point]
         where = replace(where, not_documents=(*where.not_documents, document))
         with self._go_first():
             meaning = self._meaning(vector, where, limit)
@@ -193,13 +193,14 @@ class Searcher:
         ranks = [{one.stored.point: rank for rank, one in enumerate(part, 1)} for part in (by_meaning, words)]
         shown = [one for one, _, _ in first]
         sentences = self._best_sentences(shown, asked.vector) if explain else {}
+        neighbours = self._neighbours(shown) if explain else {}
         linked = self._links(asked, shown, dict(zip(there, tokens, strict=True))) if explain and tokens else {}
         hits = tuple(
             Hit(
                 rank=rank,
                 score=one.score,
                 stored=one.stored,
-                neighbours=self._neighbours(one.stored) if explain else (),
+                neighbours=neighbours.get(one.stored.point, ()),
                 best_sentence=sentences.get(one.stored.point, (0, len(one.stored.segment.text))),
                 meaning_rank=ranks[0].get(one.stored.point),
                 words_rank=ranks[1].get(one.stored.point),
@@ -276,10 +277,14 @@ class Searcher:
             for one in shown
         }
 
-    def _neighbours(self, stored: StoredSegment) -> tuple[StoredSegment, ...]:
-        index = stored.segment.index
-        where = Filter(documents=(stored.document,), indexes=(index - 1, index + 1) if index else (1,))
-        return tuple(sorted(self.store.segments(self.collection, where), key=lambda one: one.segment.index))
+    def _neighbours(self, found: Sequence[Found]) -> dict[str, tuple[StoredSegment, ...]]:
+        """For each segment, those just before and after it, in reading order: one call of the store for all."""
+        beside = {
+            one.stored.point: [point_id(one.stored.document, one.stored.segment.index + step) for step in (-1, 1)]
+            for one in found
+        }
+        there = self.store.by_point(self.collection, list({point: None for both in beside.values() for point in both}))
+        return {of: tuple(there[point] for point in both if point in there) for of, both in beside.items()}
 
     def _best_sentences(self, found: Sequence[Found], vector: Vectors) -> dict[str, tuple[int, int]]:
         """For each segment, the sentence that is closest to the question: one call of the encoder for all."""

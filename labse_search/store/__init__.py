@@ -61,6 +61,9 @@ class Store(Protocol):
     def segments(self, collection: str, where: Filter = NO_FILTER, limit: int | None = None) -> Iterator[StoredSegment]:
         """Segments in no order but for one document in reading order: `where.documents` of one entry."""
 
+    def by_point(self, collection: str, points: Sequence[str]) -> dict[str, StoredSegment]:
+        """The segments with these point ids; missing ones are left out."""
+
     def vectors(self, collection: str, points: Sequence[str]) -> dict[str, Vectors]:
         """The stored vectors (dimension,) of these points, by point id; missing ones are left out."""
 

@@ -178,6 +178,14 @@ class EdgeStore:
             points = [point for _, point in order[start : start + PAGE]]
             yield self._call("payloads", collection=collection, points=points).header["value"]
 
+    def by_point(self, collection: str, points: Sequence[str]) -> dict[str, StoredSegment]:
+        found: dict[str, StoredSegment] = {}
+        for start in range(0, len(points), PAGE):
+            part = list(points[start : start + PAGE])
+            payloads = self._call("payloads", collection=collection, points=part).header["value"]
+            found.update({stored.point: stored for stored in map(from_payload, payloads)})
+        return found
+
     def vectors(self, collection: str, points: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}
         for start in range(0, len(points), PAGE):

@@ -247,13 +247,8 @@ class ServerStore:
         points = [point for _, point in sorted(order)[:limit]]
         for start in range(0, len(points), PAGE):
             part = points[start : start + PAGE]
-            records = self._in(
-                collection, functools.partial(self._client.retrieve, collection, part, with_payload=True)
-            )
-            payloads = {str(record.id): record.payload for record in records}
-            for point in part:
-                if point in payloads:
-                    yield from_payload(payloads[point])
+            found = self.by_point(collection, part)
+            yield from (found[point] for point in part if point in found)
 
     def _scroll(
         self, collection: str, where: Filter, offset: Any, limit: int, with_payload: bool | list[str]
@@ -265,6 +260,16 @@ class ServerStore:
             ),
         )
         return records, following
+
+    def by_point(self, collection: str, points: Sequence[str]) -> dict[str, StoredSegment]:
+        found: dict[str, StoredSegment] = {}
+        for start in range(0, len(points), PAGE):
+            part = list(points[start : start + PAGE])
+            records = self._in(
+                collection, functools.partial(self._client.retrieve, collection, part, with_payload=True)
+            )
+            found.update({str(record.id): from_payload(record.payload) for record in records})
+        return found
 
     def vectors(self, collection: str, points: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}
