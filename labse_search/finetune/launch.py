@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-import psutil  # accelerate requires it, so it is here wherever accelerate is
+import psutil
 
 SECONDS_BETWEEN_LOOKS = 0.2
 
