@@ -7,10 +7,11 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from labse_search.errors import UserError
 from labse_search.finetune.config import FinetuneConfig, from_flags, parser
-from labse_search.finetune.launch import parent_command, run_processes, wanted_processes
+from labse_search.finetune.launch import launch
 
 DESCRIPTION = "Teach the model your field with pairs of texts that mean the same. Measured before and after."
 EPILOG = """example:
@@ -23,17 +24,12 @@ REFUSED, USER_ERROR, INTERRUPTED = 3, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = list(sys.argv[1:] if arguments is None else arguments)
     command = parser(FinetuneConfig, "labse_search.finetune", DESCRIPTION, EPILOG)
-    command.add_argument("--processes", type=int, default=0, help="so many processes on this CPU", metavar="N")
-    values = vars(command.parse_args(given))
-    processes = values.pop("processes") or wanted_processes(os.environ, parent_command())
-    if processes > 1 and "RANK" not in os.environ:
-        return run_processes("labse_search.finetune", given, processes)
-    return train(from_flags(FinetuneConfig, values))
+    return launch("labse_search.finetune", command, arguments, train)
 
 
-def train(config: FinetuneConfig) -> int:
+def train(values: dict[str, Any]) -> int:
+    """From the values of the flags to the exit status."""
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     from labse_search.finetune import finetune
@@ -42,6 +38,7 @@ def train(config: FinetuneConfig) -> int:
     warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated", category=FutureWarning)
     set_verbosity_error()
     disable_progress_bar()
+    config = from_flags(FinetuneConfig, values)
     try:
         result = finetune(config, say=lambda line: print(line, flush=True))
     except UserError as error:

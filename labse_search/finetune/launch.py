@@ -12,12 +12,28 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
+from typing import Any
 
 import psutil
 
 SECONDS_BETWEEN_LOOKS = 0.2
+
+
+def launch(
+    module: str, command: ArgumentParser, arguments: Sequence[str] | None, train: Callable[[dict[str, Any]], int]
+) -> int:
+    """The exit status of `train`, given the flags' values, or the worst one of as many processes of `module` as asked
+    for. `arguments`: None takes this process's own."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command.add_argument("--processes", type=int, default=0, help="so many processes on this CPU", metavar="N")
+    values = vars(command.parse_args(given))
+    processes = values.pop("processes") or wanted_processes(os.environ, parent_command())
+    if processes > 1 and "RANK" not in os.environ:
+        return run_processes(module, given, processes)
+    return train(values)
 
 
 def wanted_processes(environ: Mapping[str, str], parent: Sequence[str]) -> int:

@@ -7,10 +7,11 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from labse_search.errors import UserError
 from labse_search.finetune.config import from_flags, parser
-from labse_search.finetune.launch import parent_command, run_processes, wanted_processes
+from labse_search.finetune.launch import launch
 from labse_search.pretrain.config import PretrainConfig
 
 DESCRIPTION = "Pre-train an encoder on lines of text and on pairs of translations: what fine-tuning starts from."
@@ -23,13 +24,12 @@ USER_ERROR, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = list(sys.argv[1:] if arguments is None else arguments)
     command = parser(PretrainConfig, "labse_search.pretrain", DESCRIPTION, EPILOG)
-    command.add_argument("--processes", type=int, default=0, help="so many processes on this CPU", metavar="N")
-    values = vars(command.parse_args(given))
-    processes = values.pop("processes") or wanted_processes(os.environ, parent_command())
-    if processes > 1 and "RANK" not in os.environ:
-        return run_processes("labse_search.pretrain", given, processes)
+    return launch("labse_search.pretrain", command, arguments, train)
+
+
+def train(values: dict[str, Any]) -> int:
+    """From the values of the flags to the exit status."""
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     from labse_search.pretrain import pretrain
