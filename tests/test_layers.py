@@ -7,7 +7,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"records", "places", "similarity", "errors", "settings"},
     {"encoder", "store", "library"},
-    {"search", "mine", "evaluate", "finetune", "pretrain", "trim", "indexer"},
+    {"search", "mine", "evaluate", "finetune", "pretrain", "align", "trim", "indexer"},
     {"ui"},
 ]
 HOMES = {

@@ -30,7 +30,8 @@ def init_from_static(bert: Any, dense: Any, static: Tensor, special: Sequence[in
     `special`: ids of tokens without content ([PAD] [CLS] [SEP] [MASK])."""
     dimension = static.shape[1]
     length = static.norm(dim=1)
-    _, _, rotation = torch.linalg.svd(static[::8], full_matrices=False)
+    some = static[:: max(1, min(8, len(static) // (2 * dimension)))]  # enough rows to know the weakest direction
+    _, _, rotation = torch.linalg.svd(some, full_matrices=False)
     unit = (static @ rotation.T)[:, : dimension - 1]  # the weakest direction makes room for the length
     unit = unit / unit.norm(dim=1, keepdim=True).clamp_min(1e-6) * math.sqrt(dimension - 1)
     log_length = torch.log(length.clamp_min(1e-3))

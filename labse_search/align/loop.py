@@ -1,0 +1,166 @@
+"""Train one of the two models on batches of pairs: schedule, progress, checkpoints, Ctrl-C.
+
+A checkpoint holds the weights, the optimizer, the position in the pairs and the seconds so far; going on from it is
+the same as not having stopped (to the last bit on the same machine with as many threads).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labse_search.align.sampling import Batch, BatchSampler
+from labse_search.errors import UserError
+from labse_search.finetune.loss import GlobalBatch, block_loss
+from labse_search.finetune.trainer import SECONDS_BETWEEN_LINES, StopCallback, duration
+
+Say = Callable[[str], None]
+SMOOTHING = 0.95  # of the loss that is shown
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a phase trains and how it learns."""
+
+    name: str
+    batch: int
+    pairs: int
+    scale: float
+    margin: float
+    warmup: int  # steps
+    minutes: float = 0.0  # above 0: this and not `pairs` decides when it ends
+    clip: float = 0.0
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.pairs // self.batch)
+
+    def done(self, step: int, seconds: float) -> float:
+        """The share of the phase that is behind, 0 … 1."""
+        return min(1.0, seconds / (60 * self.minutes) if self.minutes else step / self.steps)
+
+    def factor(self, step: int, seconds: float) -> float:
+        """Of the peak learning rates: up over the warmup, down to 0 at the end."""
+        return min(1.0, (step + 1) / max(1, self.warmup)) * (1 - self.done(step, seconds))
+
+
+class Loop:
+    """One phase. `groups`: of the optimizer, each with its peak rate under "lr"; the last one's gradient is clipped."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        model: torch.nn.Module,
+        groups: list[dict[str, Any]],
+        sampler: BatchSampler,
+        *,
+        betas: tuple[float, float],
+        checkpoint: Path,
+        history: Path,
+        save_minutes: float,
+        tell: Say,
+    ) -> None:
+        self.plan = plan
+        self.model = model
+        self.sampler = sampler
+        self.checkpoint = checkpoint
+        self.history = history
+        self.save_seconds = 60 * save_minutes
+        self.tell = tell
+        self.peaks = [float(group["lr"]) for group in groups]
+        self.clipped = groups[-1]["params"]
+        self.optimizer = torch.optim.Adam(groups, betas=betas, fused=True)
+        self.step = 0
+        self.seconds = 0.0
+        self.position = (0, 0)
+        self.loss = math.nan
+
+    def run(self) -> bool:
+        """Train to the end from the checkpoint, if there is one; True when it was stopped on the way."""
+        self._load()
+        first_step, first_seconds = self.step, self.seconds
+        spoken = saved = self.seconds
+        batches = self.sampler.batches(self.position)
+        with StopCallback() as stop:
+            while self.plan.done(self.step, self.seconds) < 1 and not stop.asked:
+                began = time.monotonic()
+                batch, self.position = next(batches)
+                self._learn(batch)
+                self.seconds += time.monotonic() - began
+                is_first = self.step == first_step + 1
+                if is_first or self.seconds - spoken >= SECONDS_BETWEEN_LINES:
+                    spoken = self.seconds
+                    self._report(self.step - first_step, self.seconds - first_seconds)
+                if self.seconds - saved >= self.save_seconds:
+                    saved = self.seconds
+                    self.save()
+        self.save()
+        return self.plan.done(self.step, self.seconds) < 1
+
+    def save(self) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "position": list(self.position),
+            "loss": self.loss,
+        }
+        aside = self.checkpoint.with_name(self.checkpoint.name + ".part")
+        torch.save(state, aside)
+        os.replace(aside, self.checkpoint)
+
+    def _load(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, map_location="cpu")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds, self.loss = state["step"], state["seconds"], state["loss"]
+        self.position = (int(state["position"][0]), int(state["position"][1]))
+        if self.plan.done(self.step, self.seconds) < 1:
+            self.tell(f"{self.plan.name}: going on from step {self.step:,}")
+
+    def _learn(self, batch: Batch) -> None:
+        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * self.plan.factor(self.step, self.seconds)
+        loss = objective(self.model, batch, self.plan.scale, self.plan.margin)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise UserError(f"{self.plan.name}: the loss was no number at step {self.step + 1}; lower its rate.")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.plan.clip:
+            torch.nn.utils.clip_grad_norm_(self.clipped, self.plan.clip)
+        self.optimizer.step()
+        self.step += 1
+        self.loss = value if math.isnan(self.loss) else SMOOTHING * self.loss + (1 - SMOOTHING) * value
+        with open(self.history, "a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"phase": self.plan.name, "step": self.step, "loss": value}) + "\n")
+
+    def _report(self, steps: int, seconds: float) -> None:
+        left = self.seconds * (1 / max(1e-9, self.plan.done(self.step, self.seconds)) - 1)
+        of = "" if self.plan.minutes else f" of {self.plan.steps:,}"
+        self.tell(
+            f"{self.plan.name}: step {self.step:,}{of} · loss {self.loss:.3f} · "
+            f"{steps * self.plan.batch / max(seconds, 1e-9):,.0f} pairs/s · {duration(left)} left"
+        )
+
+
+def objective(model: Any, batch: Batch, scale: float, margin: float) -> Tensor:
+    """Additive-margin softmax in both directions (LaBSE, equation 3), mean over the pairs; equal texts are no
+    negatives of each other."""
+    sources, targets = model(batch.sources), model(batch.targets)
+    keys = torch.from_numpy(batch.keys).to(sources.device)
+    return block_loss(GlobalBatch(sources, targets, keys, 0, len(sources)), 0, len(sources), scale, margin) / len(
+        sources
+    )
