@@ -2,10 +2,11 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from bench import MODEL, Bench
+from library_case import encoder
 
 from indexer.check import check, rebuild_ledger, repair
 from indexer.documents import remove_documents, remove_name, restore_documents
@@ -13,20 +14,12 @@ from indexer.jobs import do_job, waiting
 from indexer.pipeline import Pipeline
 from indexer.sources import folders, missing, walk
 from indexer.worker import ReaderPool
-from labse_search.encoder import Encoder, default_model, load_encoder
 from labse_search.errors import UserError
-from labse_search.library import JobRow, Library, Source
+from labse_search.library import Library, Source
 from labse_search.records import Filter
 from labse_search.search import Searcher
 from labse_search.settings import Settings
-from labse_search.store import Store, open_store
-
-MODEL = default_model()
-
-
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return load_encoder(MODEL)
+from labse_search.store import open_store
 
 
 @pytest.fixture(scope="module")
@@ -36,45 +29,12 @@ def readers() -> Iterator[ReaderPool]:
     pool.close()
 
 
-@dataclass
-class Bench:
-    """A library with its store, and a folder of files to index."""
-
-    library: Library
-    store: Store
-    encoder: Encoder
-    readers: ReaderPool
-    files: Path
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.files / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def index(self, *paths: Path) -> JobRow:
-        sources = walk(list(paths) or [self.files], self.library, "notes")
-        return self.run(self.library.add_index_job("notes", MODEL, sources))
-
-    def run(self, job: str) -> JobRow:
-        return Pipeline(self.library, self.store, self.encoder, self.readers, "notes").run(job)
-
-    def texts(self) -> list[str]:
-        return sorted(stored.segment.text for stored in self.store.segments("notes"))
-
-    def names(self) -> list[str]:
-        return sorted(name for row in self.library.documents("notes") for name in row.names)
-
-    def is_sound(self) -> bool:
-        return check(self.library, self.store, "notes", full=True) == []
-
-
 @pytest.fixture
-def bench(tmp_path: Path, encoder: Encoder, readers: ReaderPool) -> Iterator[Bench]:
+def bench(tmp_path: Path, readers: ReaderPool) -> Iterator[Bench]:
     library = Library(tmp_path / "home")
     store = open_store("", home=library.home)
     (tmp_path / "files").mkdir()
-    yield Bench(library, store, encoder, readers, tmp_path / "files")
+    yield Bench(library, store, readers, tmp_path / "files")
     store.close()
 
 
@@ -84,7 +44,7 @@ def test_a_folder_becomes_a_collection_that_answers_in_another_language(bench: B
     row = bench.index()
     assert (row.state, row.outcomes) == ("done", {"added": 2})
     assert bench.names() == ["files/de/markt.txt", "files/fr/pluie.md"]
-    answer = Searcher(bench.store, bench.encoder, "notes").search("When does the baker open?", mode="meaning")
+    answer = Searcher(bench.store, encoder(), "notes").search("When does the baker open?", mode="meaning")
     first = answer.hits[0].stored
     assert first.names == ("files/de/markt.txt",)
     assert first.folders == ("files", "files/de")
@@ -182,15 +142,15 @@ def test_a_file_without_text_is_skipped_with_a_reason_and_the_rest_goes_on(bench
 
 def test_a_file_over_the_limit_is_not_even_read(bench: Bench) -> None:
     bench.write("big.txt", "word " * 1000)
-    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
-    pipeline = Pipeline(bench.library, bench.store, bench.encoder, bench.readers, "notes", max_file_bytes=1000)
+    job = bench.add()
+    pipeline = Pipeline(bench.library, bench.store, encoder(), bench.readers, "notes", max_file_bytes=1000)
     assert pipeline.run(job).outcomes == {"skipped": 1}
     assert bench.library.job_files(job)[0].reason == "too_large"
 
 
 def test_a_file_that_vanished_is_skipped(bench: Bench) -> None:
     path = bench.write("a.txt", "Here.")
-    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    job = bench.add()
     path.unlink()
     assert bench.run(job).outcomes == {"skipped": 1}
     assert bench.library.job_files(job)[0].reason == "vanished"
@@ -209,7 +169,7 @@ def test_the_coverage_ledger_balances_to_the_character(bench: Bench) -> None:
 def test_a_paused_job_goes_on_where_it_was(bench: Bench) -> None:
     for number in range(30):
         bench.write(f"{number:02}.txt", f"Sentence number {number}.")
-    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    job = bench.add()
     bench.library.ledger.set_job(job, state="running")
     bench.library.ask(job, "pause")
     assert bench.run(job).state == "paused"
@@ -223,7 +183,7 @@ def test_a_paused_job_goes_on_where_it_was(bench: Bench) -> None:
 
 def test_a_cancelled_job_leaves_no_half_document(bench: Bench) -> None:
     bench.write("a.txt", "Cancelled words.")
-    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    job = bench.add()
     bench.library.ledger.set_job(job, state="running")
     bench.library.ask(job, "cancel")
     assert bench.run(job).state == "cancelled"
@@ -291,7 +251,7 @@ def test_a_lost_ledger_is_rebuilt_from_store_and_originals(bench: Bench) -> None
         file.unlink()
     library = Library(bench.library.home)
     jobs = rebuild_ledger(library, bench.store)
-    again = Bench(library, bench.store, bench.encoder, bench.readers, bench.files)
+    again = Bench(library, bench.store, bench.readers, bench.files)
     for job in jobs:
         again.run(job)
     assert again.names() == before
@@ -321,7 +281,7 @@ def test_a_full_home_fails_the_job_with_a_sentence(bench: Bench) -> None:
 
 def test_a_job_is_done_by_one_worker_only(bench: Bench) -> None:
     bench.write("a.txt", "Words.")
-    job = bench.library.add_index_job("notes", MODEL, walk([bench.files], bench.library, "notes"))
+    job = bench.add()
     settings = Settings(home=bench.library.home)
     held = bench.library.lock(f"job-{job}")
     assert held is not None

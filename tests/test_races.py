@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from library_case import MINI, ROOT, Home, encoder
+from bench import MODEL, Bench
+from library_case import ROOT, Home, encoder
 
 import labse_search.library.ledger as ledger_module
 from indexer.check import check
@@ -27,14 +28,12 @@ from indexer.segment import Split
 from indexer.sources import clean, missing, walk
 from indexer.worker import ReaderPool
 from labse_search.errors import StoreUnavailable, UserError
-from labse_search.library import JobRow, Library, document_id
+from labse_search.library import Library, document_id
 from labse_search.records import Extraction, StoredSegment
 from labse_search.settings import Settings
 from labse_search.similarity import Vectors
 from labse_search.store import Store
 from labse_search.store.edge import EdgeStore
-
-MODEL = str(MINI)
 
 
 @pytest.fixture(scope="module")
@@ -50,40 +49,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeStore]:
     store = EdgeStore.open(tmp_path_factory.mktemp("store"))
     yield store
     store.stop()
-
-
-@dataclass
-class Bench:
-    library: Library
-    store: Store
-    readers: ReaderPool
-    files: Path
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.files / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def add(self, *paths: Path) -> str:
-        return self.library.add_index_job("notes", MODEL, walk(list(paths) or [self.files], self.library, "notes"))
-
-    def pipeline(self, store: Store | None = None, readers: object = None) -> Pipeline:
-        return Pipeline(self.library, store or self.store, encoder(), readers or self.readers, "notes")  # type: ignore[arg-type]
-
-    def index(self, *paths: Path) -> JobRow:
-        return self.pipeline().run(self.add(*paths))
-
-    def names(self) -> dict[str, str]:
-        """Name → text, as the store has it."""
-        found: dict[str, str] = {}
-        for one in self.store.segments("notes"):
-            for name in one.names:
-                found[name] = found.get(name, "") + one.segment.text
-        return found
-
-    def is_sound(self) -> bool:
-        return check(self.library, self.store, "notes", full=True) == []
 
 
 @pytest.fixture
@@ -131,7 +96,7 @@ def test_two_files_that_swap_their_contents_keep_both(bench: Bench) -> None:
         path.write_text(text)
     row = bench.index()
     assert row.state == "done"
-    assert bench.names() == {f"files/{n:02}.txt": f"Text number {(n + 1) % 20}." for n in range(20)}
+    assert bench.stored() == {f"files/{n:02}.txt": f"Text number {(n + 1) % 20}." for n in range(20)}
     assert bench.is_sound()
 
 
@@ -155,7 +120,7 @@ def test_a_content_that_moves_on_while_its_old_file_is_replaced_is_not_lost(benc
     pipeline._conclude(look)
     assert [file.source.name for file in pipeline._again] == ["files/z.txt"]
     assert bench.pipeline().run(job).state == "done"
-    assert bench.names() == {"files/a.txt": "Other words.", "files/z.txt": "The wandering words."}
+    assert bench.stored() == {"files/a.txt": "Other words.", "files/z.txt": "The wandering words."}
 
 
 def test_a_file_changed_within_the_clock_tick_of_its_reading_is_seen(bench: Bench) -> None:
@@ -165,7 +130,7 @@ def test_a_file_changed_within_the_clock_tick_of_its_reading_is_seen(bench: Benc
     path.write_text("New word.")  # as long, and at the same time for a coarse clock
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert bench.index().outcomes == {"replaced": 1}
-    assert bench.names() == {"files/a.txt": "New word."}
+    assert bench.stored() == {"files/a.txt": "New word."}
 
 
 def test_a_file_replaced_while_it_is_read_gives_one_of_its_contents_whole(bench: Bench) -> None:
@@ -327,7 +292,7 @@ def test_files_of_any_name_are_indexed_under_a_name_that_can_be_shown(bench: Ben
         file.write("This is latin.txt")
     row = bench.index()
     assert (row.state, row.outcomes) == ("done", {"added": 7})
-    names = bench.names()
+    names = bench.stored()
     assert set(names) == {f"files/{clean(name)}" for name in [*NAMES.values(), os.fsdecode(b"caf\xe9.txt")]}
     for name in names:
         assert name.isprintable() and unicodedata.is_normalized("NFC", name)
@@ -342,7 +307,7 @@ def test_names_that_differ_only_in_composition_are_two(bench: Bench) -> None:
     (bench.files / "é.txt").write_text("Composed.")
     (bench.files / unicodedata.normalize("NFD", "é.txt")).write_text("Decomposed.")
     bench.index()
-    assert sorted(bench.names()) == ["files/é (2).txt", "files/é.txt"]
+    assert sorted(bench.stored()) == ["files/é (2).txt", "files/é.txt"]
 
 
 # ---- what a kill leaves
@@ -359,7 +324,7 @@ def test_names_that_the_store_has_not_learnt_are_told_by_the_next_job(bench: Ben
     assert [one.code for one in check(bench.library, bench.store, "notes", full=True)] == ["names_changed"]
     recover(bench.library, bench.store, "notes")
     assert bench.is_sound()
-    assert set(bench.names()) == {"files/a.txt", "files/b.txt"}
+    assert set(bench.stored()) == {"files/a.txt", "files/b.txt"}
 
 
 def test_what_a_killed_run_cut_another_way_is_not_mixed_in(bench: Bench) -> None:
@@ -431,7 +396,7 @@ def test_a_rotten_original_does_not_replace_the_document(bench: Bench) -> None:
     original.write_text("Rot")
     row_of_job = bench.index(original)
     assert bench.library.job_files(row_of_job.id)[0].reason == "damaged"
-    assert bench.names()["files/a.txt"] == "Words."
+    assert bench.stored()["files/a.txt"] == "Words."
     assert path.exists()
 
 
@@ -539,7 +504,7 @@ def test_a_full_disk_fails_the_job_with_a_sentence_and_breaks_nothing(
     row = bench.index()
     assert row.state == "failed" and "disk is full" in row.error, row
     assert bench.is_sound()
-    assert bench.names()["files/first.txt"] == "Stored before the disk was full."
+    assert bench.stored()["files/first.txt"] == "Stored before the disk was full."
     kept = set(library.originals.documents())
     assert kept == {one.document for one in library.ledger.documents("notes", ("stored", "storing"))}
     subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)  # space is made
