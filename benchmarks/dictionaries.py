@@ -37,7 +37,7 @@ import sys
 import tempfile
 import unicodedata
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -64,6 +64,7 @@ MOST_SENSES = 6  # translations of one entry; later ones are rare
 MOST_GLOSSES = 3  # of one entry of EDICT and CEDICT, whose glosses drift
 WITH_ENGLISH, WITHOUT_ENGLISH = 90_000, 25_000  # pairs of one language pair at most
 MOST_MOVES, LONGEST_PATH = 4_000_000, 45  # in one transducer: some have loops
+MOST_ALIKE = 3  # pairs that differ in names alone: Icelandic has a pattern for firms, "Æa Ed Ltd.", 50,000 of them
 DIGITS = {c: i for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
 
 
@@ -165,7 +166,7 @@ def freedict_entry(entry: str) -> tuple[str, list[str]]:
         if line[0] in "\"'" or line.startswith(("Synonym", "Note", "see", "See")):
             is_wanted = False
         if is_wanted:
-            words = (word.strip() for word in re.split("[,;]", clean(line)))
+            words = (re.sub(r" \d$", "", word.strip()) for word in re.split("[,;]", clean(line)))  # number of a sense
             found += [word for word in words if 0 < len(word) <= LONGEST_WORD and word.count(" ") <= MOST_SPACES]
             is_wanted = False
     return clean(head), found[:MOST_SENSES]
@@ -185,7 +186,7 @@ def cedict_words(lines: Iterable[str]) -> Iterator[Words]:
     """English and simplified Chinese of `貓 猫 [mao1] /cat/CL:隻|只[zhi1]/`."""
     for line in lines:
         matched = re.match(r"\S+ (\S+) \[[^\]]*\] /(.*)/$", line.strip())
-        for gloss in matched[2].split("/")[:MOST_GLOSSES] if matched else ():
+        for gloss in re.split("[/;]", matched[2])[:MOST_GLOSSES] if matched else ():
             word = clean(gloss)
             is_remark = any(remark in word for remark in ("CL:", "variant of", "surname"))
             if matched and 0 < len(word) <= LONGEST_WORD + 5 and not is_remark:
@@ -200,11 +201,13 @@ def apertium_words(printed: str) -> Iterator[Words]:
     found = set()
     for section in printed.split("\n--\n"):
         found |= _paths(section)
-    for one, other in sorted(found):
-        both = one + other
-        is_word = all(1 < len(word) <= LONGEST_WORD for word in (one, other))
-        if is_word and one != other and not re.search(r"[@+\d]", both):
-            yield one, other
+    alike: Counter[tuple[str, str]] = Counter()
+    for pair in sorted(found):
+        is_word = all(1 < len(word) <= LONGEST_WORD and word[0].isalnum() for word in pair)
+        if is_word and pair[0] != pair[1] and not re.search(r"[@+\d]", "".join(pair)):
+            alike[_translated(*pair)] += 1
+            if alike[_translated(*pair)] <= MOST_ALIKE:
+                yield pair
 
 
 def clean(text: str) -> str:
@@ -289,6 +292,13 @@ def _paths(section: str) -> set[Words]:
                 if after != state:
                     stack.append((after, one + _symbol(read), other + _symbol(written), length + 1))
     return found
+
+
+def _translated(one: str, other: str) -> Words:
+    """What is left of both without the words they share."""
+    shared = set(one.split()) & set(other.split())
+    left, right = (" ".join(word for word in text.split() if word not in shared) for text in (one, other))
+    return left, right
 
 
 def _symbol(symbol: str) -> str:

@@ -511,7 +511,7 @@ def test_an_existing_folder_is_never_overwritten(config: AlignConfig) -> None:
 def test_freedict_entries() -> None:
     entry = "Abblaserohr /apbl/ <neut, n, sg>\n [techn.] blow-off pipe <n>, vent\n         Note: metallurgy\n see: {x}"
     assert dictionaries.freedict_entry(entry) == ("Abblaserohr", ["blow-off pipe", "vent"])
-    senses = "Arabian //əˈɹeɪ.bi.ən// <n>\n1. arabialainen\nhorse\n2. arabi\nperson\n"
+    senses = "Arabian //əˈɹeɪ.bi.ən// <n>\n1. arabialainen 2\nhorse\n2. arabi\nperson\n"
     assert dictionaries.freedict_entry(senses) == ("Arabian", ["arabialainen", "arabi"])
     text = b"00-database-info\nabout\nArab strap /x/ <n>\nerektiorengas\nsex toy\n"
     at = text.index(b"Arab")
@@ -533,8 +533,8 @@ def test_edict_and_cedict_lines() -> None:
     assert list(dictionaries.edict_words(edict)) == [
         ("burp", "うっぷ"), ("belch", "うっぷ"), ("language", "言葉"), ("word", "言葉"), ("words", "言葉"),
     ]  # fmt: skip
-    cedict = ["# CC-CEDICT", "貓 猫 [mao1] /cat/CL:隻|只[zhi1]/(coll.) modem/", "張 张 [Zhang1] /surname Zhang/"]
-    assert list(dictionaries.cedict_words(cedict)) == [("cat", "猫"), ("modem", "猫")]
+    cedict = ["# CC-CEDICT", "貓 猫 [mao1] /cat; kitty/CL:隻|只[zhi1]/(coll.) modem/", "張 张 [Zhang1] /surname Zhang/"]
+    assert list(dictionaries.cedict_words(cedict)) == [("cat", "猫"), ("kitty", "猫")]
 
 
 def test_apertium_transducers() -> None:
@@ -543,6 +543,12 @@ def test_apertium_transducers() -> None:
     moves += ["0\t7\tn\tn", "7\t8\to\to", "0\t9\tv\ta", "9\t10\tu\t_", "10\t11\t@0@\tb"]
     printed = "\n".join(["\t".join([*move.split("\t"), "0.0"]) for move in moves] + ["5\t0.0", "6\t0.0", "8", "11"])
     assert list(dictionaries.apertium_words(printed)) == [("kat", "gata"), ("kat", "gato"), ("vu", "a b")]
+
+
+def test_patterns_of_names_are_not_expanded() -> None:
+    moves = [f"0\t1\t{letter}\t{letter}" for letter in "abcdefgh"] + ["1\t2\t_\t_", "2\t3\tL\th", "3\t4\tt\tf"]
+    printed = "\n".join(["\t".join([*move.split("\t"), "0.0"]) for move in moves] + ["4\t0.0"])
+    assert list(dictionaries.apertium_words(printed)) == [("a Lt", "a hf"), ("b Lt", "b hf"), ("c Lt", "c hf")]
 
 
 def test_what_the_tests_hold_is_left_out_and_english_comes_first(tmp_path: Path) -> None:
