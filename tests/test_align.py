@@ -20,8 +20,9 @@ from transformers import BertConfig, BertModel
 
 from benchmarks import dictionaries
 from labse_search.align import AlignConfig, align
+from labse_search.align.__main__ import main
 from labse_search.align.corpus import TokenPairs, find_files, load_pairs
-from labse_search.align.loop import objective
+from labse_search.align.loop import Plan, objective
 from labse_search.align.neighbours import find_groups
 from labse_search.align.network import Network, build_network, megabytes, save_network
 from labse_search.align.sampling import HALF, SPAN, WHOLE, Batch, BatchSampler, Tokens, take
@@ -362,6 +363,7 @@ def test_the_saved_folder_gives_the_same_vectors_everywhere(network: Network, to
     assert [module["type"].rsplit(".", 1)[1] for module in listed] == ["Transformer", "Pooling", "Dense", "Normalize"]
     weights = (folder / "model.safetensors").stat().st_size
     assert weights < 2.2 * sum(parameter.numel() for parameter in model[0].parameters()) + 5000  # halves
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "modules.json").stat().st_mode
     assert not list(tmp_path.glob("model.bert*"))
 
 
@@ -413,14 +415,45 @@ def test_stopped_in_both_phases_is_the_same_as_not_stopped(config: AlignConfig, 
     for phase in ("static", "transformer"):
         stopped = align(parts, say=interrupt_at(f"{phase}: step 1 of"))
         assert stopped.interrupted and (stopped.path / f"{phase}.checkpoint").is_file()
+        with open(stopped.path / "run" / "history.jsonl", "a", encoding="utf-8") as history:  # as a killed run would
+            history.write(json.dumps({"phase": phase, "step": 2, "loss": 99.0}) + '\n{"phase": "st')
         assert not Path(parts.output).exists()
     with pytest.raises(UserError, match=r"had another --margin \(0.1\)"):
         align(replace(parts, margin=0.2))
     said: list[str] = []
     resumed = align(parts, say=said.append)
     assert "transformer: going on from step 1" in said and not any(line.startswith("tokenized") for line in said)
+    histories = [(made.path / "run" / "history.jsonl").read_text("utf-8") for made in (whole, resumed)]
+    assert histories[0] == histories[1] and histories[0].count("\n") == 12
     one, other = (SentenceTransformer(str(made.path), device="cpu").state_dict() for made in (whole, resumed))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_plan_ends_by_pairs_or_by_time() -> None:
+    by_pairs = Plan("static", batch=10, pairs=105, scale=20, margin=0.1, warmup=4)
+    assert by_pairs.steps == 10 and by_pairs.done(5, 1e9) == 0.5 and by_pairs.done(11, 0) == 1
+    assert [by_pairs.factor(step, 0) for step in (0, 3, 5, 10)] == [0.25, 0.7, 0.5, 0]
+    by_time = replace(by_pairs, minutes=2)
+    assert by_time.done(0, 30) == 0.25 and by_time.done(0, 500) == 1 and by_time.factor(99, 60) == 0.5
+
+
+def test_by_time_and_from_the_start_as_it_is(config: AlignConfig) -> None:
+    result = align(replace(config, static_pairs=0, minutes=0.002))
+    history = [json.loads(line) for line in (result.path / "run" / "history.jsonl").read_text("utf-8").splitlines()]
+    assert history and {entry["phase"] for entry in history} == {"transformer"}
+
+
+def test_the_command_says_what_is_wrong_and_how_it_ended(
+    config: AlignConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0 and "--hold-out X" in capsys.readouterr().out
+    assert main(["--output", config.output]) == 2
+    assert capsys.readouterr().err.startswith("error: --data: name the folder")
+    given = f"--data {config.data} --hidden 32 --heads 4 --layers 0 --vocabulary 100 --static-batch 50 --window 64"
+    assert main([*given.split(), "--static-pairs", "200", "--output", config.output, "--weights", "german=0.5"]) == 0
+    assert f"written to {config.output}" in capsys.readouterr().out
 
 
 def test_without_a_start_the_vocabulary_is_made_too(config: AlignConfig, data: Path) -> None:

@@ -103,8 +103,13 @@ class Loop:
                 if self.seconds - saved >= self.save_seconds:
                     saved = self.seconds
                     self.save()
-        self.save()
-        return self.plan.done(self.step, self.seconds) < 1
+        if self.step > first_step:
+            self.save()
+        is_done = self.plan.done(self.step, self.seconds) == 1
+        if is_done and self.step > first_step:
+            pairs, time_taken = self.step * self.plan.batch, duration(self.seconds)
+            self.tell(f"{self.plan.name}: {self.step:,} steps, {pairs:,} pairs, in {time_taken} · loss {self.loss:.3f}")
+        return not is_done
 
     def save(self) -> None:
         state = {
@@ -127,8 +132,16 @@ class Loop:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.loss = state["step"], state["seconds"], state["loss"]
         self.position = (int(state["position"][0]), int(state["position"][1]))
+        self._forget_later_steps()
         if self.plan.done(self.step, self.seconds) < 1:
             self.tell(f"{self.plan.name}: going on from step {self.step:,}")
+
+    def _forget_later_steps(self) -> None:
+        """What a killed run wrote down after its last checkpoint will be trained, and written down, again."""
+        lines = self.history.read_text(encoding="utf-8").splitlines(keepends=True) if self.history.exists() else []
+        entries = [json.loads(line) for line in lines if line.endswith("\n")]
+        kept = [one for one in entries if one["phase"] != self.plan.name or one["step"] <= self.step]
+        self.history.write_text("".join(json.dumps(one) + "\n" for one in kept), encoding="utf-8")
 
     def _learn(self, batch: Batch) -> None:
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):

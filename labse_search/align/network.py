@@ -8,7 +8,6 @@ of torch's fused kernel is three times slower (measured with torch 2.13, 64 wide
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from labse_search.align.sampling import Tokens
+from labse_search.align.static import describe_and_halve
 from labse_search.pretrain.static_start import init_from_static
 
 TOKENS_AT_ONCE = 8192  # padded tokens of a chunk: fits the caches, and matrices are large enough
@@ -220,10 +219,7 @@ def save_network(network: Network, tokenizer: Any, folder: Path, languages: Sequ
     transformer = Transformer(str(plain), max_seq_length=tokenizer.model_max_length)
     modules = [transformer, Pooling(network.hidden, pooling_mode="cls"), dense, Normalize()]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
-    for file in folder.rglob("*.safetensors"):
-        halves = {name: weight.half().contiguous() for name, weight in load_file(file).items()}
-        save_file(halves, file, metadata={"format": "pt"})
-    (folder / "labse.json").write_text(json.dumps({"languages": list(languages)}) + "\n", encoding="utf-8")
+    describe_and_halve(folder, languages)
     for file in plain.iterdir():
         file.unlink()
     plain.rmdir()

@@ -319,8 +319,9 @@ language: [{", ".join(run.languages)}]
 
 # {Path(config.output).name}
 
-{kind} whose vectors of texts that mean the same in different languages are near to each other. Trained from files
-of translations by `python -m labse_search.align`; `run/` has every setting, the losses, and what was measured.
+{kind} in which texts that mean the same in different languages have vectors near to each other.
+Trained from files of translations by `python -m labse_search.align`; `run/` has every setting, the losses, and what was
+measured.
 
 | source | pairs | weight |
 |---|---|---|

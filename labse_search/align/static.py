@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 from torch import Tensor
@@ -59,7 +60,15 @@ def save_static(vectors: Tensor, tokenizer: Any, folder: Path, languages: Sequen
     """A sentence-transformers folder, StaticEmbedding and Normalize, in half precision."""
     kept = vectors.detach().cpu().clone()
     kept[[tokenizer.convert_tokens_to_ids(token) for token in SPECIAL if token != "[UNK]"]] = 0
-    static = StaticEmbedding(tokenizer.backend_tokenizer, embedding_weights=kept.half())
-    model = SentenceTransformer(modules=[static, Normalize()], device="cpu")
-    model.half().save(str(folder), create_model_card=False)
+    static = StaticEmbedding(tokenizer.backend_tokenizer, embedding_weights=kept)
+    SentenceTransformer(modules=[static, Normalize()], device="cpu").save(str(folder), create_model_card=False)
+    describe_and_halve(folder, languages)
+
+
+def describe_and_halve(folder: Path, languages: Sequence[str]) -> None:
+    """Put all weights of a model folder in half precision, and write which languages it knows."""
+    for file in folder.rglob("*.safetensors"):
+        halves = save({name: weight.half() for name, weight in load_file(file).items()}, metadata={"format": "pt"})
+        file.unlink()  # safetensors writes files that only their owner may read
+        file.write_bytes(halves)
     (folder / "labse.json").write_text(json.dumps({"languages": list(languages)}) + "\n", encoding="utf-8")
