@@ -25,6 +25,7 @@ from labse_search.align.corpus import TokenPairs, find_files, load_pairs
 from labse_search.align.loop import Plan, objective
 from labse_search.align.neighbours import find_groups
 from labse_search.align.network import Network, build_network, megabytes, save_network
+from labse_search.align.recipe import Run, neighbour_groups
 from labse_search.align.sampling import HALF, SPAN, WHOLE, Batch, BatchSampler, Tokens, take
 from labse_search.align.static import StaticTable, new_vectors, reweigh, save_static
 from labse_search.encoder import load_encoder
@@ -248,6 +249,30 @@ def test_crops_keep_the_order_and_something(pairs: TokenPairs) -> None:
     assert 0.4 < half.lengths[long].sum() / side.lengths[long].sum() < 0.65
 
 
+def test_one_side_of_a_share_of_the_pairs_is_cropped(pairs: TokenPairs) -> None:
+    sampler = BatchSampler(pairs, np.ones(len(pairs), np.float32), batch=100, seed=0, crops=0.4)
+    shortened, long = np.zeros(2), np.zeros(2)
+    for batch in drawn(sampler, 40):
+        lengths = [side.lengths[batch.rows] for side in pairs.sides]
+        cut = [texts.lengths < whole for texts, whole in zip((batch.sources, batch.targets), lengths, strict=True)]
+        assert not (cut[0] & cut[1]).any()
+        shortened += [one.sum() for one in cut]
+        long += [(one > 6).sum() for one in lengths]
+    assert np.allclose(shortened / long, 0.2, atol=0.03)
+
+
+def test_dictionaries_are_grouped_by_languages(
+    pairs: TokenPairs, config: AlignConfig, tokenizer: Any, tmp_path: Path
+) -> None:
+    weights = pairs.weights({"german": 1, "kept": 1, "russian": 1})
+    run = Run(replace(config, dictionaries=("here/kept.tsv",)), tmp_path, pairs, weights, "cpu", silence)
+    groups = neighbour_groups(run, new_vectors(len(tokenizer), HIDDEN, 0))
+    is_word = pairs.sources == pairs.source_names.index("kept")
+    assert len(set(groups[is_word])) == 1 and len(set(groups[~is_word])) == 2
+    assert not set(groups[is_word]) & set(groups[~is_word])
+    assert np.array_equal(groups, neighbour_groups(run, torch.zeros(0)))  # kept on the disk
+
+
 def test_a_position_is_all_that_is_needed_to_go_on(pairs: TokenPairs) -> None:
     def sampler() -> BatchSampler:
         weights = pairs.weights({"german": 1, "kept": 0, "russian": 0.5})
@@ -435,6 +460,13 @@ def test_a_plan_ends_by_pairs_or_by_time() -> None:
     assert [by_pairs.factor(step, 0) for step in (0, 3, 5, 10)] == [0.25, 0.7, 0.5, 0]
     by_time = replace(by_pairs, minutes=2)
     assert by_time.done(0, 30) == 0.25 and by_time.done(0, 500) == 1 and by_time.factor(99, 60) == 0.5
+
+
+def test_what_an_interrupted_run_left_can_be_thrown_away(config: AlignConfig) -> None:
+    align(config, say=interrupt_at("static: step 1 of"))
+    said: list[str] = []
+    align(replace(config, resume="none", margin=0.2, layers=0), say=said.append)
+    assert not any("going on" in line for line in said)
 
 
 def test_by_time_and_from_the_start_as_it_is(config: AlignConfig) -> None:
