@@ -462,6 +462,19 @@ def test_a_plan_ends_by_pairs_or_by_time() -> None:
     assert by_time.done(0, 30) == 0.25 and by_time.done(0, 500) == 1 and by_time.factor(99, 60) == 0.5
 
 
+def test_other_pairs_are_not_gone_on_with(config: AlignConfig, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("german.tsv", "kept.tsv"):
+        (folder / name).write_bytes((data / name).read_bytes())
+    own = replace(config, data=str(folder))
+    align(own, say=interrupt_at("static: step 1 of"))
+    with open(folder / "german.tsv", "a", encoding="utf-8") as more:
+        more.write("en\tde\tcat\tkatze\n")
+    with pytest.raises(UserError, match="pairs have changed"):
+        align(own)
+
+
 def test_what_an_interrupted_run_left_can_be_thrown_away(config: AlignConfig) -> None:
     align(config, say=interrupt_at("static: step 1 of"))
     said: list[str] = []

@@ -101,6 +101,7 @@ def run(config: AlignConfig, say: Callable[[str], None] | None = None) -> AlignR
     backend = start.tokenizer.backend_tokenizer
     cache = Path(config.cache) if config.cache else work / "tokens"
     pairs = load_pairs(files, backend, cache, max_tokens=config.window - 2, tell=tell)
+    check_same_pairs(work, cache)
     current = Run(config, work, pairs, pairs.weights(weight_of), choose_device(), tell)
 
     vectors = train_static(current, start)
@@ -157,6 +158,16 @@ def prepare(config: AlignConfig, folder: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     _write_json(file, dataclasses.asdict(config))
     return work
+
+
+def check_same_pairs(work: Path, cache: Path) -> None:
+    """UserError when files or vocabulary are no longer those that an interrupted run began with."""
+    description = (cache / "description.json").read_text(encoding="utf-8")
+    begun_with = work / "pairs.json"
+    if not begun_with.exists():
+        begun_with.write_text(description, encoding="utf-8")
+    elif begun_with.read_text(encoding="utf-8") != description:
+        raise UserError(f"the pairs have changed since the run in {work} began. Give --resume none to start anew.")
 
 
 def open_start(config: AlignConfig) -> Start:
