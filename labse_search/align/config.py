@@ -27,6 +27,10 @@ class AlignConfig:
     output: str = flag("", "folder of the new model; must not exist")
     start: str = flag("", "static model to start from: its vocabulary and vectors; default: both made from the pairs")
     cache: str = flag("", "folder that keeps the tokenized pairs for later runs; default: none is kept")
+    balance: float = flag(
+        0.3,
+        "draw a pair of languages with n pairs (40,000 / n) ** BALANCE times as often, within 0.5 to 3; 0: as it is",
+    )
     weights: tuple[str, ...] = flag((), "SOURCE=WEIGHT, a file's name: draw its pairs less (0.3) or more (2) often")
     hold_out: tuple[str, ...] = flag((), "sources that are never trained on, to measure on them later")
 
@@ -41,23 +45,26 @@ class AlignConfig:
 
     static_pairs: int = flag(1_500_000, "pairs the static model sees; 0: the transformer begins with --start as it is")
     static_batch: int = flag(4096, "its pairs of one step")
-    static_rate: float = flag(4e-3, "its peak learning rate")
+    static_rate: float = flag(0.0, "its peak learning rate (Adagrad); 0: 0.005 with --start, 0.05 for new vectors")
     static_scale: float = flag(20.0, "its factor of the cosines")
+    static_crops: float = flag(
+        0.1, "share of the pairs of which one side is cut to a part: questions are parts of answers"
+    )
     reweigh: bool = flag(True, "before a phase, flatten the lengths of word vectors and favour rare words")
 
     pairs: int = flag(10_000_000, "pairs the transformer sees")
     minutes: float = flag(0.0, "train it for so long instead; 0: --pairs decides")
-    batch: int = flag(2048, "pairs of one step: all others are negatives")
+    batch: int = flag(1024, "pairs of one step: all others are negatives")
     max_tokens: int = flag(64, "of a text while training; the rest is cut off")
-    rate: float = flag(1e-3, "peak learning rate of the layers")
-    word_rate: float = flag(5e-3, "peak learning rate of the word vectors, which see few gradients each")
+    rate: float = flag(6e-4, "peak learning rate of the layers (Adam)")
+    word_rate: float = flag(0.05, "peak learning rate of the word vectors (Adagrad)")
     scale: float = flag(25.0, "factor of the cosines")
     margin: float = flag(0.1, "taken from the cosine of each true pair, in both phases")
-    warmup: int = flag(40, "steps in which a learning rate rises; it falls linearly after")
+    warmup: int = flag(200, "steps in which a learning rate rises; it falls linearly after")
     clip: float = flag(1.0, "largest norm of the layers' gradient; 0: none")
     hard: float = flag(0.5, "share of a batch that comes in groups of neighbours")
     group: int = flag(64, "pairs of such a group")
-    crops: float = flag(0.2, "share of the pairs of which one side is cut to a part: questions are parts of answers")
+    crops: float = flag(0.15, "the same for the transformer")
     precision: Literal["auto", "fp32", "bf16"] = flag("auto", "of the transformer; auto: bf16 where it is faster")
 
     evaluate: str = flag("", "folder with tatoeba/ or xquad_r/: measure the start and the new model on it")
@@ -94,9 +101,9 @@ def _check_numbers(config: AlignConfig) -> None:
         raise UserError(f"--hidden {config.hidden} does not divide among --heads {config.heads}.")
     if not 3 <= config.max_tokens <= config.window:
         raise UserError(f"--max-tokens {config.max_tokens}: expected 3 to --window, which is {config.window}.")
-    for name in ("hard", "crops"):
+    for name in ("hard", "crops", "static_crops"):
         if not 0 <= getattr(config, name) <= 1:
-            raise UserError(f"--{name} {getattr(config, name):g}: expected a share, 0 to 1.")
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name):g}: expected a share, 0 to 1.")
     for name in ("static_batch", "batch", "group"):
         if getattr(config, name) < 2:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: expected 2 or more.")

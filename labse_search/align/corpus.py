@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -31,6 +31,7 @@ Say = Callable[[str], None]
 
 SUFFIX = re.compile(r"\.tsv(\.xz|\.gz)?$")
 ROWS_AT_ONCE = 20_000  # one call into the tokenizer: 0.2 s
+USUAL_PAIRS, BALANCE_WITHIN = 40_000, (0.5, 3.0)  # a language pair of this size is drawn as often as it is there
 FORMAT = 1  # of the cache; another number makes older caches anew
 
 
@@ -57,9 +58,19 @@ class TokenPairs:
     def __len__(self) -> int:
         return len(self.sources)
 
-    def weights(self, of_source: Mapping[str, float]) -> NDArray[np.float32]:
-        """(n,) how often each pair is drawn; 0 where a side has no token."""
+    def weights(
+        self, of_source: Mapping[str, float], *, balance: float = 0.0, unbalanced: Collection[str] = ()
+    ) -> NDArray[np.float32]:
+        """(n,) how often each pair is drawn; 0 where a side has no token.
+
+        `balance` draws small pairs of languages more often and large ones less; the sources named in `unbalanced` (word
+        lists, whose sizes say nothing of a language's share) are left as they are.
+        """
         weights = np.array([of_source[name] for name in self.source_names], dtype=np.float32)[self.sources]
+        pair = self.languages[:, 0].astype(np.int64) * len(self.language_names) + self.languages[:, 1]
+        factors = np.clip((USUAL_PAIRS / np.maximum(1, np.bincount(pair))) ** balance, *BALANCE_WITHIN)
+        left_alone = np.array([name in unbalanced for name in self.source_names])[self.sources]
+        weights *= np.where(left_alone, 1.0, factors[pair]).astype(np.float32)
         weights[(self.sides[0].lengths == 0) | (self.sides[1].lengths == 0)] = 0
         return weights
 

@@ -25,7 +25,7 @@ from transformers import PreTrainedTokenizerFast
 
 from labse_search.align.config import AlignConfig, AlignResult, changed, check, check_sources
 from labse_search.align.corpus import TokenPairs, find_files, load_pairs, read_rows, source_name
-from labse_search.align.loop import Loop, Plan
+from labse_search.align.loop import Loop, Plan, Rates
 from labse_search.align.measure import check_sets, measure
 from labse_search.align.neighbours import find_groups
 from labse_search.align.network import Network, build_network, megabytes, save_network
@@ -40,7 +40,7 @@ from labse_search.pretrain.vocabulary import as_bert, train_vocabulary
 log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 
-STATIC_BETAS, BETAS = (0.9, 0.99), (0.9, 0.98)  # untested guesses, the usual ones for large batches
+GENTLE_RATE, FRESH_RATE = 5e-3, 0.1  # of vectors that know something, and of random ones
 MAX_CHARACTERS = 1000  # of a text that the vocabulary is made from
 
 
@@ -70,17 +70,16 @@ class Run:
     def counts(self, vectors: Tensor) -> NDArray[np.int64]:
         return self.pairs.token_counts(len(vectors))
 
-    def loop(self, plan: Plan, model: Any, groups: list[dict[str, Any]], sampler: BatchSampler, **more: Any) -> Loop:
+    def loop(self, plan: Plan, model: Any, rates: Rates, sampler: BatchSampler) -> Loop:
         return Loop(
             plan,
             model,
-            groups,
+            rates,
             sampler,
             checkpoint=self.work / f"{plan.name}.checkpoint",
             history=self.work / "run" / "history.jsonl",
             save_minutes=self.config.save_minutes,
             tell=self.tell,
-            **more,
         )
 
 
@@ -102,7 +101,8 @@ def run(config: AlignConfig, say: Callable[[str], None] | None = None) -> AlignR
     cache = Path(config.cache) if config.cache else work / "tokens"
     pairs = load_pairs(files, backend, cache, max_tokens=config.window - 2, tell=tell)
     check_same_pairs(work, cache)
-    current = Run(config, work, pairs, pairs.weights(weight_of), choose_device(), tell)
+    weights = pairs.weights(weight_of, balance=config.balance, unbalanced=_words(config))
+    current = Run(config, work, pairs, weights, choose_device(), tell)
 
     vectors = train_static(current, start)
     if vectors is None:
@@ -227,11 +227,12 @@ def train_static(run: Run, start: Start) -> Tensor | None:
         vectors = reweigh(vectors, run.counts(vectors))
     table = StaticTable(vectors).to(run.device)
     plan = Plan("static", config.static_batch, config.static_pairs, config.static_scale, config.margin, config.warmup)
-    sampler = BatchSampler(run.pairs, run.weights, batch=config.static_batch, seed=config.seed)
-    groups = [{"params": [table.weight], "lr": config.static_rate}]
-    if run.loop(plan, table, groups, sampler, betas=STATIC_BETAS).run():
+    sampler = BatchSampler(
+        run.pairs, run.weights, batch=config.static_batch, seed=config.seed, crops=config.static_crops
+    )
+    if run.loop(plan, table, Rates(config.static_rate or (GENTLE_RATE if config.start else FRESH_RATE)), sampler).run():
         return None
-    return table.weight.detach().cpu()
+    return table.words.detach().cpu()
 
 
 def train_network(run: Run, tokenizer: PreTrainedTokenizerFast, vectors: Tensor) -> Network | None:
@@ -260,8 +261,6 @@ def train_network(run: Run, tokenizer: PreTrainedTokenizerFast, vectors: Tensor)
         group=config.group,
         groups=neighbour_groups(run, vectors) if config.hard else None,
     )
-    rest = [parameter for parameter in network.parameters() if parameter is not network.words]
-    groups = [{"params": [network.words], "lr": config.word_rate}, {"params": rest, "lr": config.rate}]
     plan = Plan(
         "transformer",
         config.batch,
@@ -272,7 +271,7 @@ def train_network(run: Run, tokenizer: PreTrainedTokenizerFast, vectors: Tensor)
         minutes=config.minutes,
         clip=config.clip,
     )
-    if run.loop(plan, network, groups, sampler, betas=BETAS).run():
+    if run.loop(plan, network, Rates(config.word_rate, config.rate), sampler).run():
         return None
     trained: Network = network.cpu()
     return trained

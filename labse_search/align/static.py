@@ -27,13 +27,13 @@ class StaticTable(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, vectors: Tensor) -> None:
         super().__init__()
-        self.weight = torch.nn.Parameter(vectors.detach().float().clone())
+        self.words = torch.nn.Parameter(vectors.detach().float().clone())
 
     def forward(self, texts: Tokens) -> Tensor:
         """(n, d) float32 of length 1."""
-        device = self.weight.device
+        device = self.words.device
         ids, starts = (torch.from_numpy(part).to(device) for part in (texts.ids, texts.starts))
-        return F.normalize(F.embedding_bag(ids, self.weight, starts, mode="sum"), dim=1)
+        return F.normalize(F.embedding_bag(ids, self.words, starts, mode="sum"), dim=1)
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
