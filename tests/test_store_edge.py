@@ -349,9 +349,13 @@ def test_it_ends_by_itself_when_nobody_needs_it(folder: Path) -> None:
 def test_it_ends_when_its_folder_is_gone(folder: Path) -> None:
     store = open_store(folder)
     process = pid(folder)
+    known = wire.read_address(folder)
+    assert known is not None
     folder.rename(folder.with_name("elsewhere"))
     wait_until(lambda: not alive(process))
     store.close()
+    if os.name == "posix":
+        assert not Path(known["address"]).parent.exists()  # hundreds of these would fill the temporary folder
 
 
 @POSIX

@@ -80,6 +80,7 @@ class StoreProcess:
         identity = self._identity()
         while not self.stopping.wait(1.0):
             if self._identity() != identity:
+                shutil.rmtree(place, ignore_errors=True)
                 os._exit(0)  # the folder is gone: nothing to flush to
             if sys.platform != "win32" and not Path(address).exists():
                 log.info("the socket was removed: ending, the next client starts another process")
