@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,14 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         corpus = write_corpus(Path(folder) / "corpus", arguments.sentences)
-        figures = measure(corpus, Path(folder), arguments.model)
+        figures: dict[str, object] = {}
+        for found in measure(corpus, Path(folder), arguments.model):
+            figures |= found
+            if not arguments.json:  # as they come: with a large model the whole takes minutes
+                for name, value in found.items():
+                    print(f"{name:42} {value}", flush=True)
     if arguments.json:
         print(json.dumps(figures, indent=2))
-    else:
-        for name, value in figures.items():
-            print(f"{name:42} {value}")
 
 
 def write_corpus(folder: Path, sentences: int) -> Path:
@@ -66,20 +69,19 @@ def write_corpus(folder: Path, sentences: int) -> Path:
     return folder
 
 
-def measure(corpus: Path, folder: Path, model: str) -> dict[str, object]:
-    figures: dict[str, object] = {}
+def measure(corpus: Path, folder: Path, model: str) -> Iterator[dict[str, object]]:
+    """The figures, each as soon as it is known."""
     home = folder / "home"
     command = [sys.executable, "-m", "indexer", str(corpus), "--store", str(home), "--json"]
     command += ["--model", model] if model else []
     first = timed(command)
-    figures |= {f"first run: {name}": value for name, value in first.items()}
+    yield {f"first run: {name}": value for name, value in first.items()}
     again = timed(command)
-    figures |= {f"unchanged run: {name}": value for name, value in again.items()}
+    yield {f"unchanged run: {name}": value for name, value in again.items()}
     rate = bare_encoder(home, model)
-    figures["bare encoder, same segments, segments/s"] = round(rate)
-    figures["first run / bare encoder"] = round(float(first["segments/s in the job"]) / rate, 2)
-    figures |= latency(corpus, home, model, folder)
-    return figures
+    yield {"bare encoder, same segments, segments/s": round(rate, 1)}
+    yield {"first run / bare encoder": round(float(first["segments/s in the job"]) / rate, 2)}
+    yield latency(corpus, home, model, folder)
 
 
 def timed(command: list[str]) -> dict[str, float]:
