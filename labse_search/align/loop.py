@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labse_search.align.sampling import Batch, BatchSampler
+from labse_search.align.sampling import Batch, BatchSampler, joined
 from labse_search.errors import UserError
 from labse_search.finetune.loss import GlobalBatch, block_loss
 from labse_search.finetune.trainer import SECONDS_BETWEEN_LINES, StopCallback, duration
@@ -192,7 +192,8 @@ class Loop:
 def objective(model: Any, batch: Batch, scale: float, margin: float) -> Tensor:
     """Additive-margin softmax in both directions (LaBSE, equation 3), mean over the pairs; equal texts are no
     negatives of each other."""
-    sources, targets = model(batch.sources), model(batch.targets)
+    # Both sides at once: one lookup, so one gradient of the whole table, and fewer small chunks.
+    sources, targets = model(joined(batch.sources, batch.targets)).tensor_split([len(batch.rows)])
     keys = torch.from_numpy(batch.keys).to(sources.device)
     return block_loss(GlobalBatch(sources, targets, keys, 0, len(sources)), 0, len(sources), scale, margin) / len(
         sources

@@ -33,6 +33,11 @@ class Tokens:
         return np.cumsum(self.lengths) - self.lengths
 
 
+def joined(first: Tokens, second: Tokens) -> Tokens:
+    """The texts of both, the first's before the second's."""
+    return Tokens(np.concatenate([first.ids, second.ids]), np.concatenate([first.lengths, second.lengths]))
+
+
 @dataclass(frozen=True)
 class Batch:
     rows: NDArray[np.int64]  # (n,) numbers of the pairs
