@@ -5,11 +5,10 @@ The defaults trained well on two cores with three million pairs; none of them wa
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from labse_search.errors import UserError
 from labse_search.finetune.config import flag
@@ -125,16 +124,6 @@ def check_sources(config: AlignConfig, names: Sequence[str]) -> dict[str, float]
     if not any(weights.values()):
         raise UserError("every source is held out or has weight 0: there is nothing to train on.")
     return weights
-
-
-def changed(config: AlignConfig, old: Mapping[str, Any]) -> str:
-    """The flag that an interrupted run had otherwise, "" if there is none."""
-    new = dataclasses.asdict(config)
-    for name, value in new.items():
-        plain = list(value) if isinstance(value, tuple) else value
-        if name not in MAY_CHANGE and old.get(name) != plain:
-            return f"--{name.replace('_', '-')} ({old.get(name)!r})"
-    return ""
 
 
 def _known(name: str, names: Sequence[str], option: str) -> str:

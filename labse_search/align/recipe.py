@@ -7,7 +7,6 @@ interrupted run goes on where it stopped; the folder itself appears whole or not
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 import random
@@ -23,7 +22,7 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from labse_search.align.config import AlignConfig, AlignResult, changed, check, check_sources
+from labse_search.align.config import MAY_CHANGE, AlignConfig, AlignResult, check, check_sources
 from labse_search.align.corpus import TokenPairs, find_files, load_pairs, read_rows, source_name
 from labse_search.align.loop import Loop, Plan, Rates
 from labse_search.align.measure import check_sets, measure
@@ -34,6 +33,7 @@ from labse_search.align.static import StaticTable, new_vectors, reweigh, save_st
 from labse_search.encoder.precision import choose_device, choose_precision
 from labse_search.errors import UserError
 from labse_search.finetune.model import open_model
+from labse_search.finetune.output import check_same_run, write_json
 from labse_search.pretrain.corpus import smoothed
 from labse_search.pretrain.vocabulary import as_bert, train_vocabulary
 
@@ -149,14 +149,9 @@ def prepare(config: AlignConfig, folder: Path) -> Path:
     work = folder.with_name(folder.name + ".partial")
     if config.resume == "none":
         shutil.rmtree(work, ignore_errors=True)
-    file = work / "run" / "config.json"
-    if file.is_file() and (other := changed(config, json.loads(file.read_text(encoding="utf-8")))):
-        raise UserError(
-            f"an interrupted run in {work} had another {other}. "
-            "Give the same settings to go on, or --resume none to start anew."
-        )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _write_json(file, dataclasses.asdict(config))
+    check_same_run(work, config, MAY_CHANGE)
+    (work / "run").mkdir(parents=True, exist_ok=True)
+    write_json(work / "run" / "config.json", dataclasses.asdict(config))
     return work
 
 
@@ -303,7 +298,7 @@ def finish(run: Run, made: Path, folder: Path) -> None:
         models = [config.start, str(made)] if config.start else [str(made)]
         text, measured = measure(models, Path(config.evaluate), run.languages)
         run.tell(text)
-    _write_json(run.work / "run" / "metrics.json", {"measured": measured, "languages": run.languages})
+    write_json(run.work / "run" / "metrics.json", {"measured": measured, "languages": run.languages})
     (made / "README.md").write_text(card(run), encoding="utf-8")
     shutil.copytree(run.work / "run", made / "run")
     os.replace(made, folder)
@@ -346,7 +341,3 @@ def stopped(work: Path, tell: Say) -> AlignResult:
 
 def _words(config: AlignConfig) -> set[str]:
     return {source_name(Path(name)) for name in config.dictionaries}
-
-
-def _write_json(file: Path, value: Any) -> None:
-    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

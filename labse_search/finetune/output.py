@@ -12,7 +12,7 @@ import json
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,14 +51,15 @@ def refused_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".refused")
 
 
-def check_same_run(work: Path, config: FinetuneConfig) -> None:
-    """UserError when an interrupted run of this output had other settings: its checkpoint would not fit them."""
+def check_same_run(work: Path, config: Any, may_change: Collection[str] = MAY_CHANGE) -> None:
+    """UserError when an interrupted run of this output had other settings, a dataclass whose fields are flags: its
+    checkpoint would not fit them."""
     file = work / "run" / "config.json"
     if not file.exists():
         return
     old = json.loads(file.read_text(encoding="utf-8"))
     new = json.loads(json.dumps(dataclasses.asdict(config)))
-    changed = [name for name in new if name not in MAY_CHANGE and old.get(name) != new[name]]
+    changed = [name for name in new if name not in may_change and old.get(name) != new[name]]
     if changed:
         raise UserError(
             f"an interrupted run of {work} had another --{changed[0].replace('_', '-')} ({old.get(changed[0])!r}). "
@@ -71,14 +72,14 @@ def prepare(work: Path, config: FinetuneConfig, *, keep: bool) -> None:
     if work.exists() and not keep:
         shutil.rmtree(work)
     (work / "run" / "plots").mkdir(parents=True, exist_ok=True)
-    _write_json(work / "run" / "config.json", dataclasses.asdict(config))
+    write_json(work / "run" / "config.json", dataclasses.asdict(config))
     if not (work / "checkpoints").exists():
         (work / "run" / "history.jsonl").unlink(missing_ok=True)
 
 
 def finish(run: Run, model: Any, work: Path, folder: Path) -> Path:
     """Write what is missing, drop the checkpoints, rename; returns where it lies."""
-    _write_json(work / "run" / "metrics.json", metrics(run))
+    write_json(work / "run" / "metrics.json", metrics(run))
     plot_all(run, work / "run")
     target = folder if run.verdict.accepted else refused_folder(folder)
     if run.verdict.accepted:
@@ -103,7 +104,7 @@ def save_model(model: Any, run: Run, folder: Path) -> None:
     languages = sorted(trained_languages(run) | set(known))
     (folder / "README.md").write_text(card(run, languages), encoding="utf-8")
     if known:  # of a base that does not say its languages, the field's alone would be too few
-        _write_json(folder / "labse.json", {**base_description(run), "languages": languages})
+        write_json(folder / "labse.json", {**base_description(run), "languages": languages})
 
 
 def base_description(run: Run) -> dict[str, Any]:
@@ -356,5 +357,5 @@ def _series(history: list[dict[str, Any]], name: str, factor: float = 1) -> tupl
     return [step for step, _ in points], [value for _, value in points]
 
 
-def _write_json(file: Path, value: Any) -> None:
+def write_json(file: Path, value: Any) -> None:
     file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -7,7 +7,6 @@ model with LaBSE's stack (Transformer, pooling, Dense with tanh, Normalize): fin
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
 import shutil
@@ -34,6 +33,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from labse_search.errors import ModelUnavailable, UserError
 from labse_search.finetune.model import open_model
+from labse_search.finetune.output import write_json
 from labse_search.finetune.trainer import (
     FiniteCallback,
     ProgressCallback,
@@ -91,7 +91,7 @@ def run(config: PretrainConfig, say: Callable[[str], None] | None = None) -> Pre
         if config.resume == "none":
             shutil.rmtree(work, ignore_errors=True)
         (work / "run").mkdir(parents=True, exist_ok=True)
-        _write_json(work / "run" / "config.json", dataclasses.asdict(config))
+        write_json(work / "run" / "config.json", dataclasses.asdict(config))
     state.wait_for_everyone()
 
     set_seed(config.seed)
@@ -305,9 +305,9 @@ def write_folder(
     made = work / "made"
     model.save(str(made), create_model_card=False)
     languages = sorted({language.split("-")[0].lower() for language, _ in corpus.lines if language})
-    _write_json(made / "labse.json", {"languages": languages})
+    write_json(made / "labse.json", {"languages": languages})
     (work / "run").rename(made / "run")
-    _write_json(
+    write_json(
         made / "run" / "metrics.json",
         {"held_out_losses": losses, "stages": config.stages, "steps": config.steps, "lines": len(corpus.lines)},
     )
@@ -380,10 +380,6 @@ def _encoder(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, vocabul
 
 def _shown(losses: dict[str, float]) -> str:
     return "held-out loss " + ", ".join(f"{kind} {value:.3f}" for kind, value in losses.items())
-
-
-def _write_json(file: Path, value: Any) -> None:
-    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _silence(_: str) -> None:
