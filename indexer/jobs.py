@@ -8,6 +8,7 @@ lock, and the system frees the lock of a process that dies: the next worker goes
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -158,7 +159,7 @@ def _index(
     from indexer.pipeline import Pipeline
     from indexer.read.limits import DEFAULT_LIMITS
     from indexer.worker import ReaderPool
-    from labse_search.encoder import load_encoder
+    from labse_search.encoder.lazy import open_encoder
     from labse_search.encoder.pool import EncoderPool
     from labse_search.encoder.turns import Turns
     from labse_search.store import open_store
@@ -167,12 +168,13 @@ def _index(
     if processes > 1:
         encoder = EncoderPool(job.model, processes=processes, precision=settings.precision)
     else:
-        encoder = load_encoder(job.model, precision=settings.precision)
+        encoder = open_encoder(job.model, precision=settings.precision)
     turns = Turns(library.home / "locks" / "questions.lock")
     encoder.pause = turns.pause
     store = open_store(settings.store, home=library.home, api_key=settings.api_key)
     limits = replace(DEFAULT_LIMITS, file_bytes=settings.max_file_mb << 20)
-    readers = ReaderPool(reader_processes(encoder), model=job.model, languages=encoder.languages, limits=limits)
+    count = functools.partial(reader_processes, encoder)  # asked at the first file that is new: it loads the weights
+    readers = ReaderPool(count, model=job.model, languages=encoder.languages, limits=limits)
     try:
         pipeline = Pipeline(library, store, encoder, readers, job.collection, settings.max_file_mb << 20, report=report)
         return pipeline.run(job.id)

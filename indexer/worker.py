@@ -78,12 +78,13 @@ class WorkPool(Generic[T]):
     """Does one kind of work in child processes.
 
     `prepare(*arguments)` runs once in each child and returns the work; it must be importable there. `plain`: modules
-    whose classes may come back, beside those of the readers.
+    whose classes may come back, beside those of the readers. `processes`: how many, or what says so when the first file
+    comes, where finding it out takes long.
     """
 
     def __init__(
         self,
-        processes: int,
+        processes: int | Callable[[], int],
         prepare: Callable[..., Work[T]],
         arguments: Sequence[object] = (),
         *,
@@ -97,22 +98,33 @@ class WorkPool(Generic[T]):
         self._waiting: queue.SimpleQueue[tuple[Path, str, Future[T]] | None] = queue.SimpleQueue()
         self._children: dict[int, _Child] = {}
         self._closing = threading.Event()
+        self._processes = processes
+        self._starting = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, path: Path, name: str) -> Future[T]:
+        """The work's answer for this file. Its exception is Unreadable, or UserError if no child can be prepared."""
+        with self._starting:
+            if self._closing.is_set():
+                raise RuntimeError("the pool is closed")
+            if not self._threads:
+                self._start()
+        future: Future[T] = Future()
+        self._waiting.put((path, name, future))
+        return future
+
+    def _start(self) -> None:
+        processes = self._processes if isinstance(self._processes, int) else self._processes()
         # Daemons, so that an interpreter that ends in the middle of a file does not wait for it.
         self._threads = [threading.Thread(target=self._serve, args=(n,), daemon=True) for n in range(processes)]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, path: Path, name: str) -> Future[T]:
-        """The work's answer for this file. Its exception is Unreadable, or UserError if no child can be prepared."""
-        if self._closing.is_set():
-            raise RuntimeError("the pool is closed")
-        future: Future[T] = Future()
-        self._waiting.put((path, name, future))
-        return future
-
     def close(self) -> None:
         """End all children now. What waits is cancelled, what is being read ends with CancelledError."""
         self._closing.set()
+        with self._starting:  # whoever is starting them has done so: nobody does after us
+            pass
         for _ in self._threads:
             self._waiting.put(None)
         for child in list(self._children.values()):
@@ -291,7 +303,7 @@ class ReaderPool(WorkPool[tuple[Extraction, Split]]):
 
     def __init__(
         self,
-        processes: int = 1,
+        processes: int | Callable[[], int] = 1,
         *,
         model: str,
         languages: Sequence[str] = (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lexicon import make_lexicon_model
+from safetensors.numpy import load_file
 from tiny import WORDS, make_tiny_labse
 
-from labse_search.encoder import default_model, load_encoder, load_tokenizer
+from labse_search.encoder import TokenEncoder, default_model, load_encoder, load_tokenizer
 from labse_search.encoder.hub import LABSE_MINI
+from labse_search.encoder.lazy import LazyEncoder, open_encoder
+from labse_search.encoder.packed import PackedEncoder
 from labse_search.encoder.reference import batches
 from labse_search.encoder.turns import Turns
 from labse_search.errors import UserError
@@ -115,6 +120,42 @@ def test_labse_mini_needs_no_torch_and_no_transformers() -> None:
     root = Path(__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_lazy_encoder_is_the_encoder_and_reads_weights_when_a_text_comes(tiny_labse: Path) -> None:
+    lazy, eager = open_encoder(str(tiny_labse), precision="fp32"), load_encoder(str(tiny_labse), precision="fp32")
+    assert isinstance(lazy, LazyEncoder) and lazy.describe() == "not loaded yet"
+    for name in ("model", "dimension", "fingerprint", "languages"):
+        assert getattr(lazy, name) == getattr(eager, name)
+    assert lazy.tokenizer.max_tokens == eager.tokenizer.max_tokens
+    paused: list[int] = []
+    lazy.pause = lambda: paused.append(1)
+    assert np.array_equal(lazy.encode(TEXTS[:-1]), eager.encode(TEXTS[:-1]))
+    assert paused and lazy.describe() == eager.describe()
+
+
+def test_a_lazy_encoder_knows_widths_with_and_without_dense(tmp_path: Path, tiny_xlmr: Path) -> None:
+    assert open_encoder(str(tiny_xlmr)).dimension == load_encoder(str(tiny_xlmr)).dimension
+    assert not isinstance(open_encoder(str(make_lexicon_model(tmp_path / "static"))), LazyEncoder)
+
+
+def test_a_model_that_weighs_its_words_tells_them_apart(tiny_labse: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weighed"
+    shutil.copytree(tiny_labse, folder)
+    assert not isinstance(load_encoder(str(folder)), TokenEncoder)
+    (folder / "labse.json").write_text('{"languages": ["en"], "weighed_words": true}')
+    encoder = load_encoder(str(folder), precision="fp32")
+    assert isinstance(encoder, TokenEncoder) and isinstance(encoder, PackedEncoder)
+    first, empty, second = encoder.token_vectors(["the cat", "", "cat"])
+    assert len(first.weights) == 2 and len(empty.weights) == 0 and len(second.weights) == 1
+    table = load_file(folder / "model.safetensors")["embeddings.word_embeddings.weight"]
+    row = table[encoder.tokenizer.ids(["cat"])[0][1]]
+    np.testing.assert_allclose(second.weights[0], np.exp(row[0]), rtol=1e-6)
+    np.testing.assert_allclose(second.directions[0], row[1:] / np.linalg.norm(row[1:]), atol=1e-6)
+    np.testing.assert_array_equal(second.directions[0], first.directions[1])
+    np.testing.assert_array_equal(
+        encoder.encode(["cat"]), load_encoder(str(tiny_labse), precision="fp32").encode(["cat"])
+    )
 
 
 def test_a_tokenizer_needs_no_torch(tiny_labse: Path) -> None:

@@ -1,6 +1,9 @@
 """Files in, a searchable collection out: the whole way with the real store, the real readers and the shipped model."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +55,23 @@ def test_a_folder_becomes_a_collection_that_answers_in_another_language(bench: B
     text = bench.library.originals.text(first.document).text
     assert text[first.segment.start : first.segment.end] == first.segment.text
     assert bench.is_sound()
+
+
+def test_a_job_without_anything_new_reads_no_weights(tmp_path: Path, tiny_labse: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.txt").write_text("The cat and the dog.")
+    code = (
+        "import sys; from indexer.__main__ import main\n"
+        f"sys.argv[1:] = [{str(tmp_path / 'files')!r}, '--model', {str(tiny_labse)!r}]\n"
+        "assert main() == 0\n"
+        "print('torch' in sys.modules)"
+    )
+    environ = {**os.environ, "LABSE_HOME": str(tmp_path / "home")}
+    loaded = []
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+        loaded.append(done.stdout.splitlines()[-1])
+    assert loaded == ["True", "False"]
 
 
 def test_a_second_run_changes_nothing(bench: Bench) -> None:

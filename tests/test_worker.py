@@ -184,6 +184,20 @@ def test_a_reader_pool_reads_and_segments(tmp_path: Path, tiny_labse: Path) -> N
     assert split.segments[0].place["section"] == "Care"
 
 
+def test_how_many_read_is_asked_when_the_first_file_comes(tmp_path: Path) -> None:
+    asked: list[int] = []
+    pool = WorkPool(lambda: asked.append(1) or 2, obedient, ("hello",))
+    assert not asked
+    path = tmp_path / "order.txt"
+    path.write_text("world")
+    answers = [pool.submit(path, "order.txt") for _ in range(3)]
+    assert [answer.result(timeout=60) for answer in answers] == ["hello world"] * 3
+    assert asked == [1]
+    pool.close()
+    with pytest.raises(RuntimeError):
+        pool.submit(path, "order.txt")
+
+
 def test_children_import_nothing_heavy(tmp_path: Path, tiny_labse: Path) -> None:
     script = f"""
 import sys

@@ -55,13 +55,13 @@ class Encoder(Protocol):
 class TokenVectors:
     """The tokens of one text, each as the model knows it; `Tokenizer.offsets` says where they stand."""
 
-    directions: Vectors  # (tokens, dimension) float32, length 1
+    directions: Vectors  # (tokens, d) float32, length 1; d need not be the encoder's dimension
     weights: NDArray[np.float32]  # (tokens,) how much each counts in the text's vector
 
 
 @runtime_checkable
 class TokenEncoder(Protocol):
-    """An encoder that can also say which of a text's tokens mean what: static models can, at no cost."""
+    """An encoder that can also say which of a text's tokens mean what, at the cost of looking them up."""
 
     def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors]: ...
 
@@ -83,7 +83,8 @@ def load_encoder(model: str, *, precision: str = "auto", threads: int | None = N
     from labse_search.encoder import packed, reference
 
     if packed.fits(folder):
-        return packed.PackedEncoder(model, folder, precision=precision, threads=threads)
+        kind = packed.WeighedWordsEncoder if folder.weighed_words else packed.PackedEncoder
+        return kind(model, folder, precision=precision, threads=threads)
     return reference.ReferenceEncoder(model, folder, precision=precision, threads=threads)
 
 

@@ -102,6 +102,10 @@ class Bert:
             states = torch.cat([self._pool(states, group) for group in groups])
         return states.float()
 
+    def word_rows(self, ids: torch.Tensor) -> torch.Tensor:
+        """(n,) ids → (n, hidden) float32, the word table's own rows."""
+        return self._words(ids)
+
     def _look_up(self, ids: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
         positions = torch.cat([torch.arange(group.length).repeat(group.n) for group in groups])
         rows = self._words(ids)

@@ -16,6 +16,7 @@ from labse_search.errors import ModelUnavailable
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 TOKENIZERS = ("tokenizer.json", "vocab.txt")  # of those that we read ourselves; others are left to transformers
+OWN_FILE = "labse.json"  # ours, beside modules.json: what sentence-transformers has no place for
 STATIC_WINDOW = 256  # a bag of words has no window of its own; longer texts blur, so it gets LaBSE's
 _WINDOW_FILES = tuple(
     f"sentence_{family}_config.json"
@@ -40,6 +41,9 @@ class ModelFolder:
     window: int  # tokens, special tokens included
     lowercase: bool  # sentence-transformers lowers the text before the tokenizer does anything
     languages: tuple[str, ...]
+    weighed_words: bool = (
+        False  # the word table's first column is the log of each token's weight, the rest its direction
+    )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -75,6 +79,7 @@ def read_folder(path: Path) -> ModelFolder:
         window=STATIC_WINDOW if first.kind == "StaticEmbedding" else _window(first, windows),
         lowercase=bool(windows.get("do_lower_case")),
         languages=_languages(path),
+        weighed_words=bool(read_json(path / OWN_FILE).get("weighed_words", False)),
     )
 
 
@@ -123,7 +128,7 @@ def _window(module: Module, windows: Mapping[str, Any]) -> int:
 
 def _languages(path: Path) -> tuple[str, ...]:
     """From labse.json, {"languages": [...]}, our own file beside modules.json; else from the model card's heading."""
-    own = read_json(path / "labse.json").get("languages")
+    own = read_json(path / OWN_FILE).get("languages")
     if own is not None:
         return tuple(str(language) for language in own)
     card = path / "README.md"

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from labse_search.encoder import bert
+from labse_search.encoder import TokenVectors, bert
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder, Module
 from labse_search.encoder.linear import PlainLinear
@@ -108,6 +108,24 @@ class PackedEncoder:
         for dense in self._dense:
             rows = dense(rows)
         return np.asarray(rows.cpu().numpy(), dtype=np.float32)
+
+
+class WeighedWordsEncoder(PackedEncoder):
+    """A transformer that began as a weighted mean of token vectors and was trained to keep them meaningful
+    (pretrain.static_start, align.reach): its word table says which of a text's tokens mean what."""
+
+    def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Every token but the special ones: exp of its row's first number is its weight, the rest its direction."""
+        ids, lengths = self.tokenizer.flat_ids(texts)
+        used, row_of = np.unique(ids, return_inverse=True)
+        rows = self._bert.word_rows(torch.from_numpy(used)).cpu().numpy()
+        weights, directions = np.exp(rows[:, 0]), normalize(rows[:, 1:])
+        found, start = [], 0
+        for length in lengths.tolist():
+            of = row_of[start + 1 : start + length - 1]  # without [CLS] and [SEP]
+            found.append(TokenVectors(directions[of], weights[of]))
+            start += length
+        return found
 
 
 class _Dense:
