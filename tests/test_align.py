@@ -9,6 +9,7 @@ import random
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,34 @@ from benchmarks import dictionaries
 from labse_search.align import AlignConfig, align
 from labse_search.align.__main__ import main
 from labse_search.align.corpus import TokenPairs, find_files, load_pairs
+from labse_search.align.cutting import (
+    HALF,
+    QUESTION,
+    SHORT,
+    SPAN,
+    WHOLE,
+    Cuts,
+    Tokens,
+    among_neighbours,
+    ask,
+    make_fillers,
+    take,
+)
 from labse_search.align.loop import Plan, objective
 from labse_search.align.neighbours import find_groups
 from labse_search.align.network import Network, build_network, megabytes, save_network
+from labse_search.align.reach import reach_loss
 from labse_search.align.recipe import Run, neighbour_groups
-from labse_search.align.sampling import HALF, SPAN, WHOLE, Batch, BatchSampler, Tokens, take
+from labse_search.align.sampling import Batch, BatchSampler
 from labse_search.align.static import StaticTable, new_vectors, reweigh, save_static
-from labse_search.encoder import load_encoder
+from labse_search.encoder import TokenEncoder, TokenVectors, load_encoder
 from labse_search.encoder.packed import PackedEncoder
 from labse_search.errors import UserError
 from labse_search.finetune.keys import text_key
 from labse_search.mine.encode import encode_texts
 from labse_search.pretrain.vocabulary import train_vocabulary
+from labse_search.search.links import reach
+from labse_search.similarity import normalize
 
 ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
 GERMAN = "katze hund haus wasser meer fluss stadt brücke markt brot salz wind regen sonne nacht tag".split()
@@ -250,7 +267,7 @@ def test_crops_keep_the_order_and_something(pairs: TokenPairs) -> None:
 
 
 def test_one_side_of_a_share_of_the_pairs_is_cropped(pairs: TokenPairs) -> None:
-    sampler = BatchSampler(pairs, np.ones(len(pairs), np.float32), batch=100, seed=0, crops=0.4)
+    sampler = BatchSampler(pairs, np.ones(len(pairs), np.float32), batch=100, seed=0, cuts=Cuts(0.4, 0.4))
     shortened, long = np.zeros(2), np.zeros(2)
     for batch in drawn(sampler, 40):
         lengths = [side.lengths[batch.rows] for side in pairs.sides]
@@ -259,6 +276,100 @@ def test_one_side_of_a_share_of_the_pairs_is_cropped(pairs: TokenPairs) -> None:
         shortened += [one.sum() for one in cut]
         long += [(one > 6).sum() for one in lengths]
     assert np.allclose(shortened / long, 0.2, atol=0.03)
+
+
+def rows_of(tokens: Tokens) -> list[list[int]]:
+    return [tokens.ids[start : start + n].tolist() for start, n in zip(tokens.starts, tokens.lengths, strict=True)]
+
+
+def test_a_question_misses_a_span_and_has_frequent_words_before_it(pairs: TokenPairs) -> None:
+    rows = np.arange(len(pairs))
+    side = pairs.sides[0]
+    generator = np.random.default_rng(0)
+    kept = take(side, rows, np.full(len(rows), QUESTION), generator)
+    whole = rows_of(take(side, rows, np.full(len(rows), WHOLE), generator))
+    for text, left in zip(whole, rows_of(kept), strict=True):
+        if len(text) <= SHORT:
+            assert left == text
+            continue
+        rest = iter(text)
+        assert left and len(left) < len(text) and all(token in rest for token in left)
+    long = side.lengths > SHORT
+    assert 0.35 < kept.lengths[long].sum() / side.lengths[long].sum() < 0.65
+    fillers = np.full((len(rows), 5), 7)
+    asked = rows_of(ask(kept, long, fillers, generator))
+    for is_long, left, put in zip(long, rows_of(kept), asked, strict=True):
+        more = len(put) - len(left)
+        assert 1 <= more <= 4 if is_long else more == 0
+        assert put == [7] * more + left
+
+
+def test_fillers_are_of_the_language_and_never_of_what_is_held_out(pairs: TokenPairs) -> None:
+    is_drawn = pairs.sources != pairs.source_names.index("kept")
+    fillers = make_fillers(pairs, is_drawn, seed=0)
+    assert fillers.shape[0] == len(pairs.language_names)
+    german = pairs.language_names.index("de")
+    own = {
+        token
+        for number, side in enumerate(pairs.sides)
+        for row in np.flatnonzero((pairs.languages[:, number] == german) & is_drawn)
+        for token in side.ids[side.starts[row] : side.starts[row] + side.lengths[row]].tolist()
+    }
+    assert set(fillers[german].tolist()) <= own
+
+
+def test_a_passage_is_a_text_among_its_neighbours(pairs: TokenPairs) -> None:
+    rows = np.arange(len(pairs))
+    side = pairs.sides[1]
+    generator = np.random.default_rng(0)
+    whole = take(side, rows, np.full(len(rows), WHOLE), generator)
+    chosen = generator.random(len(rows)) < 0.5
+    texts, found = rows_of(whole), rows_of(among_neighbours(pairs, 1, rows, whole, chosen, generator))
+    grown = 0
+    for row, passage in enumerate(found):
+        if not chosen[row] or len(passage) == len(texts[row]):
+            assert passage == texts[row]
+            continue
+        grown += 1
+        near = [at for at in range(max(0, row - 2), min(len(rows), row + 3)) if pairs.sources[at] == pairs.sources[row]]
+        runs = [sum((texts[at] for at in part), []) for part in parts_with(row, near)]
+        assert passage in runs and len(passage) <= 110
+    assert grown > 0.2 * len(rows)
+
+
+def parts_with(row: int, near: list[int]) -> list[list[int]]:
+    """The ways to keep `row` and one or two others of `near`, in order."""
+    others = [at for at in near if at != row]
+    return [sorted([row, *some]) for n in (1, 2) for some in combinations(others, n)]
+
+
+def test_words_that_match_lower_the_loss_of_reach() -> None:
+    words = torch.zeros(8, 5)
+    words[torch.arange(8), 1 + torch.arange(8) % 4] = 1.0  # tokens i and i + 4 point the same way
+    sources = Tokens(np.array([0, 1, 2, 3]), np.array([2, 2]))
+    right, wrong = Tokens(np.array([4, 5, 6, 7]), np.array([2, 2])), Tokens(np.array([6, 7, 4, 5]), np.array([2, 2]))
+    keys = np.array([[0, 1], [2, 3]])
+    losses = [float(reach_loss(words, sources, targets, keys, 20.0)) for targets in (right, wrong)]
+    assert losses[0] < 1e-3 < 10 < losses[1]
+    assert float(reach_loss(words, sources, wrong, np.array([[0, 1], [0, 3]]), 20.0)) < 1e-3  # equal: no negatives
+
+
+def test_the_loss_of_reach_is_that_of_the_search() -> None:
+    generator = torch.Generator().manual_seed(0)
+    words = torch.randn(30, 9, generator=generator)
+    random = np.random.default_rng(0)
+    sides = [Tokens(random.integers(0, 30, int(n.sum())), n) for n in (np.array([3, 5, 2]), np.array([4, 1, 6]))]
+    rows = words.numpy()
+    known = [
+        [TokenVectors(normalize(rows[text][:, 1:]), np.exp(rows[text][:, 0])) for text in rows_of(side)]
+        for side in sides
+    ]
+    forth = np.stack([reach(one, known[1]) for one in known[0]])
+    back = np.stack([reach(one, known[0]) for one in known[1]])
+    own = torch.arange(3)
+    expected = sum(float(torch.nn.functional.cross_entropy(20 * torch.from_numpy(part), own)) for part in (forth, back))
+    keys = np.arange(6).reshape(3, 2)
+    assert float(reach_loss(words, sides[0], sides[1], keys, 20.0)) == pytest.approx(expected, rel=0.02)  # bfloat16
 
 
 def test_dictionaries_are_grouped_by_languages(
@@ -276,7 +387,7 @@ def test_dictionaries_are_grouped_by_languages(
 def test_a_position_is_all_that_is_needed_to_go_on(pairs: TokenPairs) -> None:
     def sampler() -> BatchSampler:
         weights = pairs.weights({"german": 1, "kept": 0, "russian": 0.5})
-        return BatchSampler(pairs, weights, batch=64, seed=5, crops=0.5)
+        return BatchSampler(pairs, weights, batch=64, seed=5, cuts=Cuts(0.5, 0.5, 0.5, 0.3))
 
     batches = sampler().batches()
     seen = [next(batches) for _ in range(20)]  # two passes and more
@@ -295,7 +406,9 @@ def test_equal_texts_are_no_negatives() -> None:
     sources, targets = Tokens(np.array([0, 0, 1]), np.ones(3, np.int64)), Tokens(np.array([2, 3, 4]), np.ones(3, int))
 
     def loss(keys: Any) -> float:
-        return float(objective(table, Batch(np.arange(3), sources, targets, keys), 20.0, 0.1).detach())
+        return float(
+            objective(table, Batch(np.arange(3), sources, targets, keys), Plan("", 3, 3, 20.0, 0.1, 0)).detach()
+        )
 
     found = loss(np.array([[9, 1], [9, 2], [8, 3]]))
 
@@ -383,6 +496,7 @@ def test_the_saved_folder_gives_the_same_vectors_everywhere(network: Network, to
     encoder = load_encoder(str(folder), precision="fp32")
     assert isinstance(encoder, PackedEncoder) and encoder.languages == ("de", "en")
     assert encoder.tokenizer.max_tokens == WINDOW
+    assert isinstance(encoder, TokenEncoder)  # its word table says which words weigh what
     assert np.allclose(encoder.encode(texts), expected, atol=1e-5)
     listed = json.loads((folder / "modules.json").read_text("utf-8"))
     assert [module["type"].rsplit(".", 1)[1] for module in listed] == ["Transformer", "Pooling", "Dense", "Normalize"]
@@ -418,7 +532,10 @@ def test_a_run_learns_and_leaves_a_whole_folder(config: AlignConfig, data: Path,
     assert accuracy(result.path, data) > accuracy(start, data) + 0.5
     history = [json.loads(line) for line in (result.path / "run" / "history.jsonl").read_text("utf-8").splitlines()]
     assert [entry["phase"] for entry in history] == ["static"] * 12 + ["transformer"] * 10
-    assert json.loads((result.path / "labse.json").read_text("utf-8")) == {"languages": ["de", "en", "ru"]}
+    assert json.loads((result.path / "labse.json").read_text("utf-8")) == {
+        "languages": ["de", "en", "ru"],
+        "weighed_words": True,
+    }
     assert "| kept | 100 | 0 |" in (result.path / "README.md").read_text("utf-8")
     assert any("kept, held out" in line for line in said)
     assert any(line.startswith("transformer: step 1 of 10") and "pairs/s" in line for line in said)

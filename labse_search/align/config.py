@@ -54,16 +54,22 @@ class AlignConfig:
     pairs: int = flag(10_000_000, "pairs the transformer sees")
     minutes: float = flag(0.0, "train it for so long instead; 0: --pairs decides")
     batch: int = flag(1024, "pairs of one step: all others are negatives")
-    max_tokens: int = flag(64, "of a text while training; the rest is cut off")
+    max_tokens: int = flag(0, "of a text while training; the rest is cut off; 0: the window")
     rate: float = flag(6e-4, "peak learning rate of the layers (Adam)")
     word_rate: float = flag(0.05, "peak learning rate of the word vectors (Adagrad)")
     scale: float = flag(25.0, "factor of the cosines")
     margin: float = flag(0.1, "taken from the cosine of each true pair, in both phases")
-    warmup: int = flag(200, "steps in which a learning rate rises; it falls linearly after")
+    warmup: int = flag(200, "steps in which a learning rate rises")
+    tail: float = flag(0.5, "last share of the transformer's phase in which it falls to 0; of the static phase: all")
     clip: float = flag(1.0, "largest norm of the layers' gradient; 0: none")
     hard: float = flag(0.5, "share of a batch that comes in groups of neighbours")
     group: int = flag(64, "pairs of such a group")
-    crops: float = flag(0.15, "the same for the transformer")
+    crops: float = flag(0.22, "share of the pairs of which one side is cut to a part")
+    long_crops: float = flag(0.6, "the same, of pairs of more than 18 tokens a side")
+    questions: float = flag(0.7, "of what is cut: made like a question, a span missing and frequent words before it")
+    passages: float = flag(0.12, "share of the pairs of which one side is put among its neighbours in the file")
+    reach: float = flag(0.3, "weight of the loss that matches single words, for the search's reach; 0: none")
+    reach_pairs: int = flag(64, "pairs of a batch that it is taken over")
     precision: Literal["auto", "fp32", "bf16"] = flag("auto", "of the transformer; auto: bf16 where it is faster")
 
     evaluate: str = flag("", "folder with tatoeba/ or xquad_r/: measure the start and the new model on it")
@@ -98,12 +104,16 @@ def check(config: AlignConfig) -> Path:
 def _check_numbers(config: AlignConfig) -> None:
     if config.layers and config.hidden % config.heads:
         raise UserError(f"--hidden {config.hidden} does not divide among --heads {config.heads}.")
-    if not 3 <= config.max_tokens <= config.window:
+    if config.max_tokens and not 3 <= config.max_tokens <= config.window:
         raise UserError(f"--max-tokens {config.max_tokens}: expected 3 to --window, which is {config.window}.")
-    for name in ("hard", "crops", "static_crops"):
+    for name in ("hard", "crops", "long_crops", "questions", "passages", "static_crops"):
         if not 0 <= getattr(config, name) <= 1:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name):g}: expected a share, 0 to 1.")
-    for name in ("static_batch", "batch", "group"):
+    if not 0 < config.tail <= 1:
+        raise UserError(f"--tail {config.tail:g}: expected a share above 0, up to 1.")
+    if config.reach < 0:
+        raise UserError(f"--reach {config.reach:g}: expected 0 or more.")
+    for name in ("static_batch", "batch", "group", "reach_pairs"):
         if getattr(config, name) < 2:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: expected 2 or more.")
 

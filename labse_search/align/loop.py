@@ -18,7 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labse_search.align.sampling import Batch, BatchSampler, joined
+from labse_search.align.cutting import joined
+from labse_search.align.reach import reach_loss
+from labse_search.align.sampling import Batch, BatchSampler
 from labse_search.errors import UserError
 from labse_search.finetune.loss import GlobalBatch, block_loss
 from labse_search.finetune.trainer import SECONDS_BETWEEN_LINES, StopCallback, duration
@@ -48,6 +50,9 @@ class Plan:
     warmup: int  # steps
     minutes: float = 0.0  # above 0: this and not `pairs` decides when it ends
     clip: float = 0.0
+    tail: float = 1.0  # the last share of the phase, in which the rates fall to 0
+    reach: float = 0.0  # weight of reach_loss
+    reach_pairs: int = 0  # the first of each batch, which its neighbours are
 
     @property
     def steps(self) -> int:
@@ -58,8 +63,8 @@ class Plan:
         return min(1.0, seconds / (60 * self.minutes) if self.minutes else step / self.steps)
 
     def factor(self, step: int, seconds: float) -> float:
-        """Of the peak learning rates: up over the warmup, down to 0 at the end."""
-        return min(1.0, (step + 1) / max(1, self.warmup)) * (1 - self.done(step, seconds))
+        """Of the peak learning rates: up over the warmup, down to 0 in the tail."""
+        return min(1.0, (step + 1) / max(1, self.warmup)) * min(1.0, (1 - self.done(step, seconds)) / self.tail)
 
 
 class Loop:
@@ -165,7 +170,7 @@ class Loop:
         for optimizer, peak in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = peak * self.plan.factor(self.step, self.seconds)
-        loss = objective(self.model, batch, self.plan.scale, self.plan.margin)
+        loss = objective(self.model, batch, self.plan)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise UserError(f"{self.plan.name}: the loss was no number at step {self.step + 1}; lower its rate.")
@@ -189,12 +194,16 @@ class Loop:
         )
 
 
-def objective(model: Any, batch: Batch, scale: float, margin: float) -> Tensor:
+def objective(model: Any, batch: Batch, plan: Plan) -> Tensor:
     """Additive-margin softmax in both directions (LaBSE, equation 3), mean over the pairs; equal texts are no
-    negatives of each other."""
+    negatives of each other. With `plan.reach`, so much of the words' own loss besides."""
     # Both sides at once: one lookup, so one gradient of the whole table, and fewer small chunks.
     sources, targets = model(joined(batch.sources, batch.targets)).tensor_split([len(batch.rows)])
     keys = torch.from_numpy(batch.keys).to(sources.device)
-    return block_loss(GlobalBatch(sources, targets, keys, 0, len(sources)), 0, len(sources), scale, margin) / len(
-        sources
-    )
+    whole = GlobalBatch(sources, targets, keys, 0, len(sources))
+    loss = block_loss(whole, 0, len(sources), plan.scale, plan.margin) / len(sources)
+    if plan.reach:
+        n = min(plan.reach_pairs, len(batch.rows))
+        few = batch.sources.first(n), batch.targets.first(n)
+        loss = loss + plan.reach * reach_loss(model.words, *few, batch.keys[:n], plan.scale)
+    return loss

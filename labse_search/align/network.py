@@ -22,7 +22,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize,
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from labse_search.align.sampling import Tokens
+from labse_search.align.cutting import Tokens
 from labse_search.align.static import describe_and_halve
 from labse_search.pretrain.static_start import init_from_static
 
@@ -219,7 +219,7 @@ def save_network(network: Network, tokenizer: Any, folder: Path, languages: Sequ
     transformer = Transformer(str(plain), max_seq_length=tokenizer.model_max_length)
     modules = [transformer, Pooling(network.hidden, pooling_mode="cls"), dense, Normalize()]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
-    describe_and_halve(folder, languages)
+    describe_and_halve(folder, languages, weighed_words=True)
     for file in plain.iterdir():
         file.unlink()
     plain.rmdir()

@@ -24,6 +24,7 @@ from transformers import PreTrainedTokenizerFast
 
 from labse_search.align.config import MAY_CHANGE, AlignConfig, AlignResult, check, check_sources
 from labse_search.align.corpus import TokenPairs, find_files, load_pairs, read_rows, source_name
+from labse_search.align.cutting import Cuts
 from labse_search.align.loop import Loop, Plan, Rates
 from labse_search.align.measure import check_sets, measure
 from labse_search.align.neighbours import find_groups
@@ -223,7 +224,11 @@ def train_static(run: Run, start: Start) -> Tensor | None:
     table = StaticTable(vectors).to(run.device)
     plan = Plan("static", config.static_batch, config.static_pairs, config.static_scale, config.margin, config.warmup)
     sampler = BatchSampler(
-        run.pairs, run.weights, batch=config.static_batch, seed=config.seed, crops=config.static_crops
+        run.pairs,
+        run.weights,
+        batch=config.static_batch,
+        seed=config.seed,
+        cuts=Cuts(config.static_crops, config.static_crops),
     )
     if run.loop(plan, table, Rates(config.static_rate or (GENTLE_RATE if config.start else FRESH_RATE)), sampler).run():
         return None
@@ -242,7 +247,7 @@ def train_network(run: Run, tokenizer: PreTrainedTokenizerFast, vectors: Tensor)
         heads=config.heads,
         inner=config.inner,
         window=config.window,
-        max_tokens=config.max_tokens,
+        max_tokens=config.max_tokens or config.window,
         precision=choose_precision(config.precision, run.device),
         seed=config.seed,
     ).to(run.device)
@@ -251,7 +256,7 @@ def train_network(run: Run, tokenizer: PreTrainedTokenizerFast, vectors: Tensor)
         run.weights,
         batch=config.batch,
         seed=config.seed + 1,
-        crops=config.crops,
+        cuts=Cuts(config.crops, config.long_crops, config.questions, config.passages),
         hard=config.hard,
         group=config.group,
         groups=neighbour_groups(run, vectors) if config.hard else None,
@@ -265,6 +270,9 @@ def train_network(run: Run, tokenizer: PreTrainedTokenizerFast, vectors: Tensor)
         config.warmup,
         minutes=config.minutes,
         clip=config.clip,
+        tail=config.tail,
+        reach=config.reach,
+        reach_pairs=config.reach_pairs,
     )
     if run.loop(plan, network, Rates(config.word_rate, config.rate), sampler).run():
         return None

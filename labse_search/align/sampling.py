@@ -1,4 +1,4 @@
-"""Batches of pairs: some alike and hard to tell apart, the rest from everywhere; now and then one side is only a part.
+"""Batches of pairs: some alike and hard to tell apart, the rest from everywhere.
 
 Everything is decided by the seed, the number of the pass and the number of the batch in it, so a position of two
 numbers is all that a checkpoint needs.
@@ -12,30 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labse_search.align.corpus import Side, TokenPairs
+from labse_search.align.corpus import TokenPairs
+from labse_search.align.cutting import Cuts, Cutter, Tokens
 from labse_search.errors import UserError
 
 Position = tuple[int, int]  # pass over the pairs, batch in it
-WHOLE, SPAN, HALF = 0, 1, 2  # what is left of a text
-LONG = 6  # tokens; texts up to that are never cropped: their parts mean anything
-SHARE_OF_SPAN = (0.35, 0.7)
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Texts, one after the other."""
-
-    ids: NDArray[np.int64]  # (tokens,)
-    lengths: NDArray[np.int64]  # (n,) at least 1 each
-
-    @property
-    def starts(self) -> NDArray[np.int64]:
-        return np.cumsum(self.lengths) - self.lengths
-
-
-def joined(first: Tokens, second: Tokens) -> Tokens:
-    """The texts of both, the first's before the second's."""
-    return Tokens(np.concatenate([first.ids, second.ids]), np.concatenate([first.lengths, second.lengths]))
+WHOLE_TEXTS = Cuts()
 
 
 @dataclass(frozen=True)
@@ -57,7 +39,7 @@ class BatchSampler:
         *,
         batch: int,
         seed: int,
-        crops: float = 0.0,
+        cuts: Cuts = WHOLE_TEXTS,
         hard: float = 0.0,
         group: int = 64,
         groups: NDArray[np.int32] | None = None,
@@ -66,8 +48,8 @@ class BatchSampler:
         self.weights = weights
         self.batch = batch
         self.seed = seed
-        self.crops = crops
         self.group = group
+        self._cut = Cutter(pairs, weights > 0, cuts, seed)
         self.groups = groups
         self.hard_rows = 0 if groups is None else int(batch * hard) // group * group
 
@@ -106,28 +88,5 @@ class BatchSampler:
         return runs.reshape(-1)
 
     def _batch(self, rows: NDArray[np.int64], number: int, at: int) -> Batch:
-        random = np.random.default_rng((self.seed, number, at))
-        chance, kind = random.random(len(rows)), random.integers(SPAN, HALF + 1, len(rows))
-        first = np.where(chance < self.crops / 2, kind, WHOLE)
-        second = np.where((chance >= self.crops / 2) & (chance < self.crops), kind, WHOLE)
-        sources, targets = self.pairs.sides
-        return Batch(
-            rows, take(sources, rows, first, random), take(targets, rows, second, random), self.pairs.keys[rows]
-        )
-
-
-def take(side: Side, rows: NDArray[np.int64], kinds: NDArray[np.int64], random: np.random.Generator) -> Tokens:
-    """The texts of these rows, or what `kinds` leaves of each: WHOLE, a SPAN, or about HALF of the tokens, in order.
-
-    Always at least the first token of a HALF and three of a SPAN.
-    """
-    lengths = side.lengths[rows]
-    long = lengths > LONG
-    shares = random.uniform(*SHARE_OF_SPAN, len(rows))
-    kept = np.where(long & (kinds == SPAN), np.maximum(3, (lengths * shares).astype(np.int64)), lengths)
-    starts = side.starts[rows] + (random.random(len(rows)) * (lengths - kept + 1)).astype(np.int64)
-    row = np.repeat(np.arange(len(rows)), kept)
-    within = np.arange(len(row)) - np.repeat(np.cumsum(kept) - kept, kept)
-    ids = side.ids[starts[row] + within].astype(np.int64)
-    dropped = (long & (kinds == HALF))[row] & (random.random(len(row)) < 0.5) & (within > 0)
-    return Tokens(ids[~dropped], np.bincount(row[~dropped], minlength=len(rows)))
+        sources, targets = self._cut(rows, np.random.default_rng((self.seed, number, at)))
+        return Batch(rows, sources, targets, self.pairs.keys[rows])

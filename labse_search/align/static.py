@@ -16,7 +16,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 from torch import Tensor
 
-from labse_search.align.sampling import Tokens
+from labse_search.align.cutting import Tokens
 from labse_search.pretrain.vocabulary import SPECIAL
 
 LENGTH_EXPONENT, RARITY_EXPONENT = -0.3, 0.5  # the best of a few that were tried on one model
@@ -65,10 +65,11 @@ def save_static(vectors: Tensor, tokenizer: Any, folder: Path, languages: Sequen
     describe_and_halve(folder, languages)
 
 
-def describe_and_halve(folder: Path, languages: Sequence[str]) -> None:
-    """Put all weights of a model folder in half precision, and write which languages it knows."""
+def describe_and_halve(folder: Path, languages: Sequence[str], **more: object) -> None:
+    """Put all weights of a model folder in half precision, and write which languages it knows, and what `more` says,
+    into labse.json."""
     for file in folder.rglob("*.safetensors"):
         halves = save({name: weight.half() for name, weight in load_file(file).items()}, metadata={"format": "pt"})
         file.unlink()  # safetensors writes files that only their owner may read
         file.write_bytes(halves)
-    (folder / "labse.json").write_text(json.dumps({"languages": list(languages)}) + "\n", encoding="utf-8")
+    (folder / "labse.json").write_text(json.dumps({"languages": list(languages), **more}) + "\n", encoding="utf-8")
