@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from lexicon import make_lexicon_model, random_concepts, sentence
 
-from labse_search.encoder import load_encoder
+from labse_search.encoder import TokenEncoder, load_encoder
+from labse_search.errors import UserError
 from labse_search.evaluate.metrics import (
     average_precision,
     ndcg,
@@ -17,10 +18,11 @@ from labse_search.evaluate.metrics import (
     reciprocal_rank,
     success,
 )
-from labse_search.evaluate.rankers import Bm25Ranker, ModelRanker
+from labse_search.evaluate.rankers import Bm25Ranker, ModelRanker, SearchRanker
 from labse_search.evaluate.read import RetrievalSet
 from labse_search.evaluate.remember import Remembering
 from labse_search.evaluate.retrieval import COLUMNS, evaluate_retrieval
+from labse_search.search.links import REACH_WEIGHT, reach
 
 GAINS = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
 IDEAL = np.array([[2, 1, 1], [1, 0, 0], [1, 0, 0]])
@@ -88,6 +90,21 @@ def test_documents_score_at_least_as_their_parts(tmp_path: Path) -> None:
     first, second, query = sentence("de", [1, 2]) + ".", "Und " + sentence("de", [7, 8]) + ".", sentence("en", [7, 8])
     together, alone = ranker.scores([query], [f"{first} {second}", second], ["de", "de"])[0]
     assert together == pytest.approx(alone)
+
+
+def test_with_reach_it_ranks_as_the_search_does(tmp_path: Path, tiny_labse: Path) -> None:
+    encoder = load_encoder(str(make_lexicon_model(tmp_path / "model")))
+    assert isinstance(encoder, TokenEncoder)
+    queries = [sentence("en", [1, 2, 3]), sentence("en", [9, 300])]
+    documents = [sentence("de", [1, 2, 60, 61, 62]), sentence("fr", [300, 9]), ""]
+    ranker = SearchRanker(Remembering(encoder))
+    scores = ranker.scores(queries, documents, ["de", "fr", "de"])
+    cosines = ModelRanker(Remembering(encoder)).scores(queries, documents, ["de", "fr", "de"])
+    held = encoder.token_vectors(documents)
+    reached = np.stack([reach(asked, held) for asked in encoder.token_vectors(queries)])
+    np.testing.assert_allclose(scores, cosines + REACH_WEIGHT * reached, atol=1e-6)
+    with pytest.raises(UserError, match="--reach"):
+        SearchRanker(Remembering(load_encoder(str(tiny_labse))))
 
 
 def test_bm25_by_the_formula() -> None:

@@ -22,7 +22,7 @@ from labse_search.encoder import Encoder, default_model, load_encoder
 from labse_search.errors import UserError
 from labse_search.evaluate import bucc, tatoeba, un
 from labse_search.evaluate.aligned import evaluate_pairs
-from labse_search.evaluate.rankers import Bm25Ranker, ModelRanker, Ranker
+from labse_search.evaluate.rankers import Bm25Ranker, ModelRanker, Ranker, SearchRanker
 from labse_search.evaluate.read import PACKINGS, read_pairs_under, read_paragraphs, read_retrieval, read_tatoeba
 from labse_search.evaluate.remember import Remembering
 from labse_search.evaluate.report import Report, Section, render, to_json
@@ -107,7 +107,8 @@ def un_task(options: argparse.Namespace) -> Measure:
 
 def retrieval_task(options: argparse.Namespace) -> Measure:
     measure = rank_task(options)
-    return lambda encoder: measure(ModelRanker(Remembering(encoder)))
+    ranker = SearchRanker if options.reach else ModelRanker
+    return lambda encoder: measure(ranker(Remembering(encoder)))
 
 
 def rank_task(options: argparse.Namespace) -> Callable[[Ranker], Report]:
@@ -147,6 +148,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     one.add_argument("--languages", **codes, help="XQuAD-R: only these; BEIR: the documents' language (default en)")
     one.add_argument("--split", default="test", help="BEIR: which qrels (default test)")
     one.add_argument("--bm25", action="store_true", help="BM25 beside the models")
+    one.add_argument("--reach", action="store_true", help="rank as the search does: words against words too; slower")
     one = task("bucc", bucc_task, "mined pairs against gold, by cosine and by margin")
     one.add_argument("paths", type=Path, nargs="+", help="a folder, or source, target and gold files")
     one.add_argument("--k", type=int, default=4)

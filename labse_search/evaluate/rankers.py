@@ -10,7 +10,11 @@ import numpy as np
 import sentencex
 from numpy.typing import NDArray
 
+from labse_search.encoder import TokenEncoder
+from labse_search.errors import UserError
 from labse_search.evaluate.remember import Remembering
+from labse_search.mine.encode import fit_window
+from labse_search.search.links import REACH_WEIGHT, Passages
 from labse_search.similarity import Vectors
 from labse_search.store.words import K1, B, words
 
@@ -63,6 +67,27 @@ class ModelRanker:
             found = (part.strip() for part in sentencex.segment(language, document))
             self._sentences[key] = [part for part in found if part] or [document]
         return self._sentences[key]
+
+
+class SearchRanker(ModelRanker):
+    """As the search ranks by meaning: the cosine and so much of the reach, of the document's best sentence."""
+
+    def __init__(self, encoder: Remembering) -> None:
+        super().__init__(encoder)
+        if not isinstance(encoder.encoder, TokenEncoder):
+            raise UserError(f"--reach: {self.name} does not know its words one by one. Leave it out.")
+        self._words = encoder.encoder
+        self.name += " with reach"
+
+    def scores(self, queries: Sequence[str], documents: Sequence[str], languages: Sequence[str]) -> Vectors:
+        parts = [self.sentences(document, language) for document, language in zip(documents, languages, strict=True)]
+        starts = np.cumsum([0, *(len(part) for part in parts)])[:-1]
+        texts = [text for part in parts for text in part]
+        cosines = self._encoder.vectors(queries) @ self._encoder.vectors(texts).T  # (queries, sentences)
+        held = Passages(self._words.token_vectors(fit_window(self._encoder.encoder, texts)))
+        for row, asked in enumerate(self._words.token_vectors(fit_window(self._encoder.encoder, queries))):
+            cosines[row] += REACH_WEIGHT * held.reach(asked)
+        return np.maximum.reduceat(cosines, starts, axis=1)
 
 
 class Bm25Ranker:

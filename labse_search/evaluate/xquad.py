@@ -55,7 +55,7 @@ def evaluate_xquad(ranker: Ranker, paragraphs: Mapping[str, Sequence[Paragraph]]
     pooled = _pool(ranker, languages)
     sections = [_same_and_across(rows), _matrix(rows, tuple(languages))]
     if len(languages) > 1:
-        sections.append(_pool_section(pooled, is_cosine=isinstance(ranker, ModelRanker)))
+        sections.append(_pool_section(pooled, is_cosine=type(ranker) is ModelRanker))
     first = next(iter(languages.values()))
     return Report(
         task="xquad_r",

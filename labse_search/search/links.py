@@ -30,19 +30,31 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 
 
-def reach(question: TokenVectors, passages: Sequence[TokenVectors]) -> NDArray[np.float32]:
-    """(passages,) float32 in -1..1: the question's tokens' best cosines in each passage, averaged by weight."""
-    lengths = np.array([len(passage.weights) for passage in passages])
-    scores = np.zeros(len(passages), np.float32)
-    held = np.flatnonzero(lengths).tolist()
-    if not held or not question.weights.sum():
+class Passages:
+    """Passages whose tokens lie ready for many questions."""
+
+    def __init__(self, passages: Sequence[TokenVectors]) -> None:
+        self._count = len(passages)
+        lengths = np.array([len(passage.weights) for passage in passages], dtype=np.int64)
+        self._held = np.flatnonzero(lengths)  # those that have any tokens
+        self._starts = np.cumsum(lengths[self._held]) - lengths[self._held]
+        if len(self._held):
+            self._tokens = np.concatenate([passages[at].directions for at in self._held])  # (all tokens, d)
+
+    def reach(self, question: TokenVectors) -> NDArray[np.float32]:
+        """(passages,) float32 in -1..1: the question's tokens' best cosines in each passage, averaged by weight."""
+        scores = np.zeros(self._count, np.float32)
+        if not len(self._held) or not question.weights.sum():
+            return scores
+        cosines = question.directions @ self._tokens.T  # (question's tokens, all tokens)
+        best = np.maximum.reduceat(cosines, self._starts, axis=1)  # (question's tokens, passages that have any)
+        scores[self._held] = question.weights @ best / question.weights.sum()
         return scores
-    tokens = np.concatenate([passages[i].directions for i in held])  # (all tokens, dimension)
-    cosines = question.directions @ tokens.T  # (question's tokens, all tokens)
-    starts = np.concatenate([[0], np.cumsum(lengths[held])[:-1]])
-    best = np.maximum.reduceat(cosines, starts, axis=1)  # (question's tokens, passages that have any)
-    scores[held] = question.weights @ best / question.weights.sum()
-    return scores
+
+
+def reach(question: TokenVectors, passages: Sequence[TokenVectors]) -> NDArray[np.float32]:
+    """(passages,) of one question, see `Passages`."""
+    return Passages(passages).reach(question)
 
 
 def links(
