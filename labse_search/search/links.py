@@ -36,7 +36,7 @@ class Passages:
     def __init__(self, passages: Sequence[TokenVectors]) -> None:
         self._count = len(passages)
         lengths = np.array([len(passage.weights) for passage in passages], dtype=np.int64)
-        self._held = np.flatnonzero(lengths)  # those that have any tokens
+        self._held = np.flatnonzero(lengths).tolist()  # those that have any tokens
         self._starts = np.cumsum(lengths[self._held]) - lengths[self._held]
         if len(self._held):
             self._tokens = np.concatenate([passages[at].directions for at in self._held])  # (all tokens, d)
