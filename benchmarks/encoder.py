@@ -32,7 +32,7 @@ from labse_search.encoder.mapped import write_tensors
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY, HIDDEN, LAYERS, HEADS, INNER = 501_153, 768, 12, 12, 3072  # LaBSE
 LABSE_VARIANTS = ("st-fp32", "st-bf16", "ours-fp32", "ours-bf16", "ours-auto")
-MINI_VARIANTS = ("st-fp32", "ours-auto")
+MINI_VARIANTS = ("st-fp32", "st-bf16", "ours-fp32", "ours-auto")
 # First code point of an alphabet, letters in it, letters a word: scripts differ in characters a token, which is what
 # sorting by characters gets wrong.
 ALPHABETS = ((0x61, 26, 6), (0x430, 32, 7), (0x3B1, 24, 8), (0x5D0, 22, 4), (0xE01, 40, 3), (0x4E00, 9000, 1))
@@ -202,7 +202,7 @@ def measure(variant: str, model: Path, texts: dict[str, list[str]], repeats: int
             measured[f"{kind}_spread"] = [round(min(runs), 1), round(max(runs), 1)]
     measured["interpreter_held_ms"] = round(ticker.longest * 1e3)
     measured.update(_memory())
-    if variant.startswith("ours") and model != LABSE_MINI:
+    if variant.startswith("ours"):
         dtype = torch.bfloat16 if "bf16" in describe else torch.float32
         peak = matmul_peak(dtype)
         spent = _flops(model, texts["sentences"]) / len(texts["sentences"]) * measured["sentences_per_second"]
@@ -220,8 +220,7 @@ def _open(variant: str, model: Path) -> tuple[Callable[[list[str]], Any], str]:
     from sentence_transformers import SentenceTransformer
 
     kind = torch.bfloat16 if variant == "st-bf16" else torch.float32
-    static = model == LABSE_MINI
-    peer = SentenceTransformer(str(model), device="cpu", model_kwargs=None if static else {"dtype": kind})
+    peer = SentenceTransformer(str(model), device="cpu", model_kwargs={"dtype": kind})
 
     def encode(texts: list[str]) -> Any:
         return peer.encode(texts, convert_to_tensor=True, show_progress_bar=False).float().numpy()

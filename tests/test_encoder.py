@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from lexicon import make_lexicon_model
 from safetensors.numpy import load_file
+from static_mini import static_mini
 from tiny import WORDS, make_tiny_labse
 
 from labse_search.encoder import TokenEncoder, default_model, load_encoder, load_tokenizer
@@ -24,6 +25,7 @@ from labse_search.encoder.turns import Turns
 from labse_search.errors import UserError
 
 MINI = str(LABSE_MINI)
+STATIC = str(static_mini())
 TEXTS = [
     "Where is the bridge?",
     "Wo ist die Brücke?",
@@ -106,15 +108,15 @@ def test_another_stack_goes_through_sentence_transformers(tmp_path: Path) -> Non
 
 
 def test_static_vectors_equal_sentence_transformers() -> None:
-    encoder = load_encoder(MINI)
+    encoder = load_encoder(STATIC)
 
-    np.testing.assert_allclose(encoder.encode(TEXTS), sentence_transformers_vectors(MINI, TEXTS), atol=1e-5)
+    np.testing.assert_allclose(encoder.encode(TEXTS), sentence_transformers_vectors(STATIC, TEXTS), atol=1e-5)
 
 
-def test_labse_mini_needs_no_torch_and_no_transformers() -> None:
+def test_a_static_model_needs_no_torch_and_no_transformers() -> None:
     code = (
         "import sys; from labse_search.encoder import load_encoder\n"
-        f"load_encoder({MINI!r}).encode(['Where is the bridge?'])\n"
+        f"load_encoder({STATIC!r}).encode(['Where is the bridge?'])\n"
         "print(sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))"
     )
     root = Path(__file__).parent.parent
@@ -175,6 +177,7 @@ def test_labse_mini_knows_its_languages_and_finds_translations() -> None:
 
     assert len(encoder.languages) == 59 and {"en", "de", "zh", "sw"} <= set(encoder.languages)
     assert encoder.dimension == 256
+    assert isinstance(encoder, PackedEncoder) and isinstance(encoder, TokenEncoder)
     assert min(english @ german, english @ japanese, english @ russian) > max(
         encoder.encode([TEXTS[6]])[0] @ vector for vector in (english, german, japanese, russian)
     )
@@ -182,7 +185,7 @@ def test_labse_mini_knows_its_languages_and_finds_translations() -> None:
 
 @pytest.mark.parametrize("kind", ["static", "packed"])
 def test_vectors_come_in_the_order_of_the_texts_with_length_one(kind: str, tiny_labse: Path) -> None:
-    encoder = load_encoder(MINI if kind == "static" else str(tiny_labse), precision="fp32")
+    encoder = load_encoder(STATIC if kind == "static" else str(tiny_labse), precision="fp32")
     texts = random_texts(40, 30)
 
     together = encoder.encode(texts)
@@ -195,7 +198,7 @@ def test_vectors_come_in_the_order_of_the_texts_with_length_one(kind: str, tiny_
 
 @pytest.mark.parametrize("kind", ["static", "packed"])
 def test_no_texts_give_no_vectors_and_an_empty_text_gives_one(kind: str, tiny_labse: Path) -> None:
-    encoder = load_encoder(MINI if kind == "static" else str(tiny_labse))
+    encoder = load_encoder(STATIC if kind == "static" else str(tiny_labse))
 
     assert encoder.encode([]).shape == (0, encoder.dimension)
     np.testing.assert_allclose(np.linalg.norm(encoder.encode(["", "cat", ""]), axis=1), 1, atol=1e-5)
@@ -203,7 +206,7 @@ def test_no_texts_give_no_vectors_and_an_empty_text_gives_one(kind: str, tiny_la
 
 @pytest.mark.parametrize("kind", ["static", "packed"])
 def test_a_text_longer_than_the_window_is_refused_not_truncated(kind: str, tiny_labse: Path) -> None:
-    encoder = load_encoder(MINI if kind == "static" else str(tiny_labse))
+    encoder = load_encoder(STATIC if kind == "static" else str(tiny_labse))
 
     with pytest.raises(ValueError, match=f"text 1 has .* tokens, the model reads {encoder.tokenizer.max_tokens}"):
         encoder.encode(["cat", "cat " * 300])
@@ -234,7 +237,7 @@ def test_the_default_is_labse_mini_while_labse_is_not_on_disk(tmp_path: Path) ->
 
 
 def test_pause_is_called_while_encoding(tiny_labse: Path) -> None:
-    for model in (MINI, str(tiny_labse)):
+    for model in (STATIC, str(tiny_labse)):
         encoder = load_encoder(model)
         calls: list[str] = []
         encoder.pause = lambda calls=calls: calls.append("pause")

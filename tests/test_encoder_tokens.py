@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from static_mini import static_mini
 
 from labse_search.encoder import load_tokenizer
 from labse_search.encoder.folder import read_folder
-from labse_search.encoder.hub import LABSE_MINI
 from labse_search.encoder.tokens import ModelTokenizer
 
-MINI = str(LABSE_MINI)
+STATIC = str(static_mini())
 
 
 def test_the_window_is_the_one_sentence_transformers_uses(tiny_labse: Path, tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_the_window_is_the_one_sentence_transformers_uses(tiny_labse: Path, tmp_
     folder = shutil.copytree(tiny_labse, tmp_path / "model")
     (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 32, "do_lower_case": false}')
     assert load_tokenizer(str(folder)).max_tokens == 32
-    assert load_tokenizer(MINI).max_tokens == 256  # a static model has none of its own
+    assert load_tokenizer(STATIC).max_tokens == 256  # a static model has none of its own
 
 
 def test_counts_hold_special_tokens_and_are_never_cut(tiny_labse: Path) -> None:
@@ -30,7 +30,7 @@ def test_counts_hold_special_tokens_and_are_never_cut(tiny_labse: Path) -> None:
 
 
 def test_a_static_model_has_no_special_tokens() -> None:
-    assert load_tokenizer(MINI).count([""]) == [0]
+    assert load_tokenizer(STATIC).count([""]) == [0]
 
 
 def test_counts_equal_those_of_transformers(tiny_labse: Path) -> None:
@@ -43,7 +43,7 @@ def test_counts_equal_those_of_transformers(tiny_labse: Path) -> None:
 
 @pytest.mark.parametrize("text", ["кот и собака, 東京 🙂 cat", "ﬁne ½ Å  two spaces", "שלום 'עולם'"])
 def test_offsets_are_code_points_and_cover_every_letter(text: str, tiny_labse: Path) -> None:
-    for model in (str(tiny_labse), MINI):
+    for model in (str(tiny_labse), STATIC):
         covered = set()
         for start, end in load_tokenizer(model).offsets(text):
             assert 0 <= start <= end <= len(text)

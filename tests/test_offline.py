@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from library_case import EXAMPLES, MINI, Home
+from library_case import EXAMPLES, Home
 
 HOOK = """
 import os, sys
@@ -100,7 +100,7 @@ def test_the_hook_lets_this_computer_talk_to_itself(watched: Watched) -> None:
 
 
 def test_indexing_and_searching_want_nothing_of_the_network(watched: Watched) -> None:
-    done = watched.run("-m", "indexer", str(EXAMPLES / "bread"), str(EXAMPLES / "health"), "--model", str(MINI))
+    done = watched.run("-m", "indexer", str(EXAMPLES / "bread"), str(EXAMPLES / "health"), "--model", "labse-mini")
     assert done.returncode == 0, done.stderr
     done = watched.run("-m", "labse_search.search", "Where can I buy bread at night?")
     assert done.returncode == 0 and "bread" in done.stdout, done.stderr

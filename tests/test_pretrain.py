@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from static_mini import static_mini
 
 from labse_search.errors import UserError
 from labse_search.evaluate.pairs import pair_accuracy
 from labse_search.finetune import FinetuneConfig, finetune
-from labse_search.finetune.model import SHIPPED
 from labse_search.finetune.pairs import read_pairs
 from labse_search.pretrain import PretrainConfig, pretrain
 from labse_search.pretrain.corpus import read_corpus, smoothed
@@ -112,7 +112,7 @@ def test_a_static_start_is_the_static_model_before_any_step(tmp_path: Path, shar
     result = pretrain(
         PretrainConfig(
             pairs=(str(lines),),
-            init_static=str(SHIPPED),
+            init_static=str(static_mini()),
             output=str(tmp_path / "encoder"),
             stages=(2,),
             steps=(0,),
@@ -120,7 +120,7 @@ def test_a_static_start_is_the_static_model_before_any_step(tmp_path: Path, shar
         )
     )
     accuracies = []
-    for folder in (SHIPPED, result.path):
+    for folder in (static_mini(), result.path):
         model = SentenceTransformer(str(folder), device="cpu").float()
         vectors = [model.encode([getattr(pair, side) for pair in pairs]) for side in ("source", "target")]
         accuracies.append(pair_accuracy(*vectors).mean)

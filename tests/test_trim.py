@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from static_mini import static_mini
 
 from labse_search.encoder import load_encoder
 from labse_search.encoder.hub import LABSE_MINI
@@ -23,11 +24,11 @@ def sentence_transformers_vectors(folder: Path, texts: list[str]) -> np.ndarray:
     return SentenceTransformer(str(folder), device="cpu").float().encode(texts, normalize_embeddings=True)
 
 
-@pytest.mark.parametrize("kind", ["wordpiece", "unigram", "static"])
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram", "static", "shipped"])
 def test_kept_text_has_the_same_vectors_here_and_in_sentence_transformers(
     kind: str, tiny_labse: Path, tiny_xlmr: Path, tmp_path: Path
 ) -> None:
-    model = {"wordpiece": tiny_labse, "unigram": tiny_xlmr, "static": LABSE_MINI}[kind]
+    model = {"wordpiece": tiny_labse, "unigram": tiny_xlmr, "static": static_mini(), "shipped": LABSE_MINI}[kind]
     texts = ["der hund ist am fluss", "die katze, die nacht und das brot!", "stadt"]
     (tmp_path / "corpus.txt").write_text("\n".join(texts), encoding="utf-8")
 
