@@ -4,7 +4,7 @@ import numpy as np
 
 from labse_search.records import Found, Segment, StoredSegment
 from labse_search.search.fusion import closer_than, collapse, coverage, fuse, shared_words
-from labse_search.search.searcher import strength
+from labse_search.search.searcher import above_usual, strength
 
 
 def found(name: str, text: str = "", *, language: str = "en", score: float = 0.5) -> Found:
@@ -66,7 +66,7 @@ def test_shared_words_are_names_and_numbers_not_grammar() -> None:
 
 def test_strength_is_measured_against_what_is_usual() -> None:
     usual = np.random.default_rng(0).normal(0.1, 0.05, 500)
-    assert strength(0.6, usual) == "very close"
-    assert strength(0.12, usual) == "far"
+    assert strength(above_usual(0.6, usual)) == "very close"
+    assert strength(above_usual(0.12, usual)) == "far"
     assert closer_than(0.6, usual) == 1.0
     assert closer_than(-1.0, usual) == 0.0

@@ -45,10 +45,15 @@ class Answer:
     question: str
     question_language: str  # ISO 639-1 or "unknown"; it never filters anything by itself
     hits: tuple[Hit, ...]
-    strengths: tuple[str, ...]  # one a hit: "very close", "close", "related", "far"
+    above: tuple[float, ...]  # one a hit: standard deviations above how close the collection usually is
     seconds: float
     segments: int  # in the whole collection
     cut: bool = False  # the question was longer than the model's window: its parts were averaged
+
+    @property
+    def strengths(self) -> tuple[str, ...]:
+        """One a hit: "very close", "close", "related", "far"."""
+        return tuple(strength(one) for one in self.above)
 
     @property
     def good(self) -> bool:
@@ -216,7 +221,7 @@ class Searcher:
             question=asked.text,
             question_language=UNKNOWN_LANGUAGE,
             hits=hits,
-            strengths=tuple(strength(closeness[hit.stored.point], usual) for hit in hits),
+            above=tuple(above_usual(closeness[hit.stored.point], usual) for hit in hits),
             seconds=0.0,
             segments=count,
             cut=asked.cut,
@@ -312,10 +317,14 @@ def _fused(question: str, meaning: Sequence[Found], words: Sequence[Found]) -> l
     return fuse(meaning, words, [coverage(asked, split_words(found.stored.segment.text)) for found in words])
 
 
-def strength(score: float, sample: np.ndarray) -> str:
-    """How close in words, measured against how close this collection usually is to this question."""
+def above_usual(score: float, sample: NDArray[np.float32]) -> float:
+    """How far above the median of the sample, in its standard deviations."""
     usual, spread = (float(np.median(sample)), float(np.std(sample))) if len(sample) else (0.0, 1.0)
-    above = (score - usual) / max(spread, 1e-6)
+    return (score - usual) / max(spread, 1e-6)
+
+
+def strength(above: float) -> str:
+    """How close in words, measured against how close this collection usually is to this question."""
     names = ((VERY_CLOSE, "very close"), (CLOSE, "close"), (RELATED, "related"))
     return next((name for least, name in names if above >= least), "far")
 
