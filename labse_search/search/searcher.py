@@ -317,7 +317,7 @@ def _fused(question: str, meaning: Sequence[Found], words: Sequence[Found]) -> l
     return fuse(meaning, words, [coverage(asked, split_words(found.stored.segment.text)) for found in words])
 
 
-def above_usual(score: float, sample: NDArray[np.float32]) -> float:
+def above_usual(score: float, sample: NDArray[np.floating]) -> float:
     """How far above the median of the sample, in its standard deviations."""
     usual, spread = (float(np.median(sample)), float(np.std(sample))) if len(sample) else (0.0, 1.0)
     return (score - usual) / max(spread, 1e-6)
