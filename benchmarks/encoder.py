@@ -409,6 +409,7 @@ def main() -> int:
     parser.add_argument("--sentences", type=int, default=0)
     parser.add_argument("--vocabulary", type=int, default=0, help="rows of the table; default: LaBSE's 501,153")
     parser.add_argument("--variants", default="", help=f"with commas, of {', '.join(LABSE_VARIANTS)}")
+    parser.add_argument("--mini-only", action="store_true", help="labse-mini alone, without LaBSE's shape")
     parser.add_argument("--no-load", action="store_true", help="leave out queries under load")
     for internal in ("--one", "--model", "--texts", "--vectors", "--bulk", "--turns"):
         parser.add_argument(internal, default="", help=argparse.SUPPRESS)
@@ -424,6 +425,23 @@ def main() -> int:
     repeats = options.repeats or (1 if options.quick else 3)
     sentences = options.sentences or (96 if options.quick else 192)
     variants = tuple(options.variants.split(",")) if options.variants else LABSE_VARIANTS
+    found = {} if options.mini_only else labse_shape(options, sentences, variants, repeats)
+    mini = {**mini_texts(2000 if options.quick else 8000)}
+    found["labse_mini"] = compare(LABSE_MINI, MINI_VARIANTS, mini, repeats)
+    found["machine"] = {"cores": os.cpu_count(), "isa_limit": os.environ.get("ONEDNN_MAX_CPU_ISA", "none")}
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    if "labse_shape" in found:
+        print_table(f"LaBSE shape, {sentences} sentences, {repeats} repeats", found["labse_shape"])
+    if "query_under_load" in found:
+        print(f"\nquery beside another process that encodes in bulk: {found['query_under_load']}")
+    print_table("labse-mini", found["labse_mini"])
+    return 0
+
+
+def labse_shape(options: argparse.Namespace, sentences: int, variants: Sequence[str], repeats: int) -> dict[str, Any]:
+    """What is found with a model of LaBSE's shape, made on the spot."""
     with tempfile.TemporaryDirectory() as scratch:
         # A small table for --quick: speed is the same without its pages, only load time and memory are not LaBSE's.
         vocabulary = options.vocabulary or (60_000 if options.quick else VOCABULARY)
@@ -433,17 +451,7 @@ def main() -> int:
         if not options.no_load:
             (Path(scratch) / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
             found["query_under_load"] = under_load(model, texts, Path(scratch))
-    mini = {**mini_texts(2000 if options.quick else 8000)}
-    found["labse_mini"] = compare(LABSE_MINI, MINI_VARIANTS, mini, repeats)
-    found["machine"] = {"cores": os.cpu_count(), "isa_limit": os.environ.get("ONEDNN_MAX_CPU_ISA", "none")}
-    if options.json:
-        print(json.dumps(found, indent=1))
-        return 0
-    print_table(f"LaBSE shape, {sentences} sentences, {repeats} repeats", found["labse_shape"])
-    if "query_under_load" in found:
-        print(f"\nquery beside another process that encodes in bulk: {found['query_under_load']}")
-    print_table("labse-mini", found["labse_mini"])
-    return 0
+    return found
 
 
 def mini_texts(n: int) -> dict[str, list[str]]:
