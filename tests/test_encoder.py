@@ -148,6 +148,7 @@ def test_a_model_that_weighs_its_words_tells_them_apart(tiny_labse: Path, tmp_pa
     (folder / "labse.json").write_text('{"languages": ["en"], "weighed_words": true}')
     encoder = load_encoder(str(folder), precision="fp32")
     assert isinstance(encoder, TokenEncoder) and isinstance(encoder, PackedEncoder)
+    assert encoder.token_vectors([]) == []
     first, empty, second = encoder.token_vectors(["the cat", "", "cat"])
     assert len(first.weights) == 2 and len(empty.weights) == 0 and len(second.weights) == 1
     table = load_file(folder / "model.safetensors")["embeddings.word_embeddings.weight"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from static_mini import static_mini
+from tokenizers import Tokenizer
 
 from labse_search.encoder import load_tokenizer
 from labse_search.encoder.folder import read_folder
@@ -77,3 +78,11 @@ def test_lower_casing_of_sentence_transformers_is_kept(tiny_labse: Path, tmp_pat
     (folder / "sentence_bert_config.json").write_text(json.dumps({**settings, "do_lower_case": True}))
     lowered = ModelTokenizer(read_folder(folder))
     assert lowered.ids(["CAT"]) == lowered.ids(["cat"]) != unknown
+
+
+def test_the_unknown_token_is_the_models_own(tiny_labse: Path, tiny_xlmr: Path) -> None:
+    for folder, token in ((tiny_labse, "[UNK]"), (tiny_xlmr, "<unk>"), (static_mini(), "[UNK]")):
+        tokenizer = load_tokenizer(str(folder))
+        assert isinstance(tokenizer, ModelTokenizer)
+        vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        assert tokenizer.unknown_id() == vocabulary.token_to_id(token)

@@ -213,12 +213,15 @@ class _Table:
     def __init__(self, weights: _Weights, name: str, device: str, dtype: torch.dtype) -> None:
         self._weights, self._name, self._device = weights, name, device
         self._stored = weights(name).dtype
+        self._width = weights(name).shape[1]
         self._all = None if device == "cpu" else weights(name).to(device, dtype)
 
     def __call__(self, ids: torch.Tensor) -> torch.Tensor:
         """(tokens, hidden) float32, a copy."""
         if self._all is not None:
             return self._all[ids.to(self._device)].float()
+        if not len(ids):
+            return torch.zeros(0, self._width)
         used, row_of = torch.unique(ids, return_inverse=True)
         rows = torch.from_numpy(self._weights.rows(self._name, used.numpy())).view(self._stored)
         return rows.float()[row_of]

@@ -6,6 +6,7 @@ half precision, which is closer to the exact mean than sentence-transformers' ow
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -36,7 +37,10 @@ class StaticEncoder:
         self._table = file.array(next((name for name in _TABLES if name in file.tensors), _TABLES[0]))
         self.dimension = int(self._table.shape[1])
         self.pause: Callable[[], None] | None = None
-        self._unknown = self.tokenizer.unknown_id()
+
+    @functools.cached_property
+    def _unknown(self) -> int:
+        return self.tokenizer.unknown_id()
 
     def describe(self) -> str:
         """How this encoder computes, in one line."""

@@ -7,6 +7,7 @@ as if it had a space every 80 characters. Text without such runs gets exactly th
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from bisect import bisect_left
@@ -78,12 +79,12 @@ class ModelTokenizer:
         return [(start - bisect_left(inserted, start), end - bisect_left(inserted, end)) for start, end in found]
 
     def unknown_id(self) -> int:
-        """The id of the unknown token; 0 if the tokenizer has none."""
-        model = self._tokenizer.model
-        token = getattr(model, "unk_token", None)
+        """The id of the unknown token; 0 if the tokenizer has none. A tenth of a second with a Unigram model, which
+        tells it in its file alone."""
+        token = getattr(self._tokenizer.model, "unk_token", None)
         if token is not None:
             return self._tokenizer.token_to_id(token) or 0
-        return int(getattr(model, "unk_id", None) or 0)
+        return int(json.loads(self._tokenizer.to_str())["model"].get("unk_id") or 0)
 
     def _spaced(self, text: str) -> tuple[str, list[int]]:
         """The text with a space inside every overlong word, and where these spaces are in the new text."""
