@@ -264,11 +264,13 @@ def _flops(model: Path, texts: list[str]) -> float:
     """Multiplications and additions that our path executes for the texts: the last layer mostly for [CLS] alone."""
     from labse_search.encoder import load_tokenizer
 
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    linear = 2 * (4 * hidden * hidden + 2 * hidden * inner)
     total = 0.0
     for tokens in load_tokenizer(str(model)).count(texts):
-        linear = 2 * (4 * HIDDEN * HIDDEN + 2 * HIDDEN * INNER)
-        total += (LAYERS - 1) * tokens * (linear + 4 * tokens * HIDDEN)
-        total += tokens * 4 * HIDDEN * HIDDEN + linear - 4 * HIDDEN * HIDDEN + 4 * tokens * HIDDEN
+        total += (config["num_hidden_layers"] - 1) * tokens * (linear + 4 * tokens * hidden)
+        total += tokens * 4 * hidden * hidden + linear - 4 * hidden * hidden + 4 * tokens * hidden
     return total
 
 
