@@ -29,8 +29,9 @@ def static_mini() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="labse-static-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     table = load_file(LABSE_MINI / "model.safetensors")["embeddings.word_embeddings.weight"].astype(np.float32)
-    directions = table[:, 1:] / np.maximum(np.linalg.norm(table[:, 1:], axis=1, keepdims=True), 1e-6)
-    words = directions * np.exp(table[:, :1])  # the log of a word's weight comes first
+    weights = np.exp(table[:, :1])  # the log of a word's weight comes first
+    table[:, 0] = 0
+    words = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6) * weights
     save_file({"embedding.weight": words.astype(np.float16)}, folder / "model.safetensors")
     shutil.copy(LABSE_MINI / "tokenizer.json", folder)
     shutil.copy(LABSE_MINI / "labse.json", folder)

@@ -40,7 +40,7 @@ from labse_search.align.loop import Plan, objective
 from labse_search.align.neighbours import find_groups
 from labse_search.align.network import Network, build_network, megabytes, save_network
 from labse_search.align.reach import reach_loss
-from labse_search.align.recipe import Run, neighbour_groups
+from labse_search.align.recipe import Run, averaged, neighbour_groups
 from labse_search.align.sampling import Batch, BatchSampler
 from labse_search.align.static import StaticTable, new_vectors, reweigh, save_static
 from labse_search.encoder import TokenEncoder, TokenVectors, load_encoder
@@ -540,6 +540,12 @@ def test_a_run_learns_and_leaves_a_whole_folder(config: AlignConfig, data: Path,
     assert any("kept, held out" in line for line in said)
     assert any(line.startswith("transformer: step 1 of 10") and "pairs/s" in line for line in said)
     assert not result.path.with_name("model.partial").exists()
+
+
+def test_a_share_of_the_start_is_kept() -> None:
+    begun, trained = {"a": torch.tensor([0.0, 2.0])}, {"a": torch.tensor([1.0, 4.0])}
+    assert averaged(trained, begun, 0.25)["a"].tolist() == [0.75, 3.5]
+    assert averaged(trained, begun, 0.0)["a"].tolist() == [1.0, 4.0]
 
 
 def interrupt_at(beginning: str) -> Callable[[str], None]:

@@ -70,6 +70,9 @@ class AlignConfig:
     passages: float = flag(0.12, "share of the pairs of which one side is put among its neighbours in the file")
     reach: float = flag(0.3, "weight of the loss that matches single words, for the search's reach; 0: none")
     reach_pairs: int = flag(64, "pairs of a batch that it is taken over")
+    start_share: float = flag(
+        0.15, "of the transformer's weights before training, in the average that is kept: for texts unlike the pairs"
+    )
     precision: Literal["auto", "fp32", "bf16"] = flag("auto", "of the transformer; auto: bf16 where it is faster")
 
     evaluate: str = flag("", "folder with tatoeba/ or xquad_r/: measure the start and the new model on it")
@@ -106,7 +109,7 @@ def _check_numbers(config: AlignConfig) -> None:
         raise UserError(f"--hidden {config.hidden} does not divide among --heads {config.heads}.")
     if config.max_tokens and not 3 <= config.max_tokens <= config.window:
         raise UserError(f"--max-tokens {config.max_tokens}: expected 3 to --window, which is {config.window}.")
-    for name in ("hard", "crops", "long_crops", "questions", "passages", "static_crops"):
+    for name in ("hard", "crops", "long_crops", "questions", "passages", "static_crops", "start_share"):
         if not 0 <= getattr(config, name) <= 1:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name):g}: expected a share, 0 to 1.")
     if not 0 < config.tail <= 1:

@@ -11,12 +11,13 @@ import logging
 import os
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import Tensor
@@ -251,6 +252,7 @@ def train_network(run: Run, tokenizer: PreTrainedTokenizerFast, vectors: Tensor)
         precision=choose_precision(config.precision, run.device),
         seed=config.seed,
     ).to(run.device)
+    begun = {name: weights.clone() for name, weights in network.state_dict().items()}  # the same after a resumption
     sampler = BatchSampler(
         run.pairs,
         run.weights,
@@ -276,8 +278,15 @@ def train_network(run: Run, tokenizer: PreTrainedTokenizerFast, vectors: Tensor)
     )
     if run.loop(plan, network, Rates(config.word_rate, config.rate), sampler).run():
         return None
+    network.load_state_dict(averaged(network.state_dict(), begun, config.start_share))
     trained: Network = network.cpu()
     return trained
+
+
+def averaged(trained: Mapping[str, Tensor], begun: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Of the weights after and before training, `share` of the latter: what training on one kind of text takes away
+    on others comes back, for little of what it gave (Wortsman et al. 2022, robust fine-tuning)."""
+    return {name: torch.lerp(weights, begun[name], share) for name, weights in trained.items()}
 
 
 def neighbour_groups(run: Run, vectors: Tensor) -> NDArray[np.int32]:

@@ -25,8 +25,9 @@ POOL = 60  # segments taken from each ranking before grouping
 MORE_IN_DOCUMENT = 3
 
 # How far above the collection's usual closeness a passage must lie, in standard deviations, to be called close. With
-# labse-mini on the examples: right answers lie at 2.3 to 4.9 (10th to 90th percentile of 71), the best passage for a
-# question that nothing answers at 2.5 to 4.3 (of 20). So "very close" can be trusted, and "close" only means: look.
+# labse-mini on the examples (benchmarks.strengths): right answers lie at 1.8 to 4.7 (10th to 90th percentile of 99),
+# the best passage for a question that nothing answers at 2.9 to 4.1 (of 20). So "very close" can be trusted, and
+# "close" only means: look.
 VERY_CLOSE, CLOSE, RELATED = 4.6, 3.6, 2.4
 
 
