@@ -122,9 +122,8 @@ class WorkPool(Generic[T]):
 
     def close(self) -> None:
         """End all children now. What waits is cancelled, what is being read ends with CancelledError."""
-        self._closing.set()
-        with self._starting:  # whoever is starting them has done so: nobody does after us
-            pass
+        with self._starting:  # whoever is starting threads has done so, nobody does after us
+            self._closing.set()
         for _ in self._threads:
             self._waiting.put(None)
         for child in list(self._children.values()):

@@ -39,7 +39,8 @@ def processes(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_many_processes_equal_one(processes: Path, tiny_model: Path, world: int, case: Case) -> None:
     expected = one_process(tiny_model, case, world)
     ranks = [torch.load(processes / f"{world}-{rank}-{case.name}.pt") for rank in range(world)]
-    tolerance = 1e-10 if case.dtype == torch.float64 else 1e-6
+    # float64 is the proof. float32 sums in another order in each process: 1.1e-6 was seen on AVX512 without bfloat16.
+    tolerance = 1e-10 if case.dtype == torch.float64 else 1e-5
     mean_loss = torch.stack([rank["loss"] for rank in ranks]).mean()
     assert relative(mean_loss, expected["loss"]) < tolerance
     assert expected["gradients"], "no gradient at all"

@@ -44,7 +44,7 @@ class AlignConfig:
 
     static_pairs: int = flag(1_500_000, "pairs the static model sees; 0: the transformer begins with --start as it is")
     static_batch: int = flag(4096, "its pairs of one step")
-    static_rate: float = flag(0.0, "its peak learning rate (Adagrad); 0: 0.005 with --start, 0.05 for new vectors")
+    static_rate: float = flag(0.0, "its peak learning rate (Adagrad); 0: 0.005 with --start, 0.1 for new vectors")
     static_scale: float = flag(20.0, "its factor of the cosines")
     static_crops: float = flag(
         0.1, "share of the pairs of which one side is cut to a part: questions are parts of answers"

@@ -38,13 +38,14 @@ class Tokens:
     def starts(self) -> NDArray[np.int64]:
         return np.cumsum(self.lengths) - self.lengths
 
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """(tokens,) which text each belongs to."""
-        return np.repeat(np.arange(len(self.lengths)), self.lengths)
-
     def first(self, n: int) -> Tokens:
         return Tokens(self.ids[: self.lengths[:n].sum()], self.lengths[:n])
+
+
+def places(lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(tokens,) each, of texts that lie one after the other: the number of a token's text, and its place in it."""
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
 def joined(first: Tokens, second: Tokens) -> Tokens:
@@ -92,9 +93,7 @@ class Cutter:
         return sides[0], sides[1]
 
 
-def _falls_to(
-    side: int, chance: NDArray[np.float64], share: NDArray[np.float64] | float
-) -> NDArray[np.bool_]:  # fmt: skip
+def _falls_to(side: int, chance: NDArray[np.float64], share: NDArray[np.float64] | float) -> NDArray[np.bool_]:
     """(n,) whether the first (0) or the second (1) text is the one: half of `share` each, never both."""
     return (chance >= share / 2) & (chance < share) if side else chance < share / 2
 
@@ -110,8 +109,7 @@ def take(side: Side, rows: NDArray[np.int64], kinds: NDArray[np.int64], random: 
     shares = random.uniform(*SHARE_OF_SPAN, len(rows))
     kept = np.where(enough & (kinds == SPAN), np.maximum(3, (lengths * shares).astype(np.int64)), lengths)
     starts = side.starts[rows] + (random.random(len(rows)) * (lengths - kept + 1)).astype(np.int64)
-    row = np.repeat(np.arange(len(rows)), kept)
-    within = np.arange(len(row)) - np.repeat(np.cumsum(kept) - kept, kept)
+    row, within = places(kept)
     ids = side.ids[starts[row] + within].astype(np.int64)
     chance = random.random(len(row))
     dropped = (enough & (kinds == HALF))[row] & (chance < 0.5) & (within > 0)
@@ -127,9 +125,9 @@ def take(side: Side, rows: NDArray[np.int64], kinds: NDArray[np.int64], random: 
 def ask(texts: Tokens, chosen: NDArray[np.bool_], fillers: NDArray[np.int64], random: np.random.Generator) -> Tokens:
     """One to four of each chosen text's own `fillers`, (n, FILLERS_KEPT), before it."""
     counts = np.where(chosen, random.integers(1, FILLERS + 1, len(chosen)), 0)
-    row = np.repeat(np.arange(len(chosen)), counts)
+    row, _ = places(counts)
     put = fillers[row, random.integers(0, fillers.shape[1], len(row))]
-    return _merged([(row, put), (texts.rows, texts.ids)], len(chosen))
+    return _merged([(row, put), (places(texts.lengths)[0], texts.ids)], len(chosen))
 
 
 def among_neighbours(
@@ -158,12 +156,11 @@ def among_neighbours(
         fits = (np.minimum(lengths, sizes) > SHORT) & (sizes + lengths <= PASSAGE)
         put = np.where(chosen & same & other & fits, lengths, 0)
         sizes = sizes + put
-        row = np.repeat(np.arange(len(rows)), put)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(put) - put, put)
+        row, within = places(put)
         ids = side.ids[side.starts[beside][row] + within].astype(np.int64)
         for place, which in ((before, ~is_after[row]), (after, is_after[row])):
             place.append((row[which], ids[which]))
-    return _merged([*reversed(before), (texts.rows, texts.ids), *after], len(rows))
+    return _merged([*reversed(before), (places(texts.lengths)[0], texts.ids), *after], len(rows))
 
 
 def make_fillers(pairs: TokenPairs, drawn: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:

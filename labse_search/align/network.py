@@ -22,7 +22,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize,
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from labse_search.align.cutting import Tokens
+from labse_search.align.cutting import Tokens, places
 from labse_search.align.static import describe_and_halve
 from labse_search.pretrain.static_start import init_from_static
 
@@ -97,8 +97,7 @@ class Network(torch.nn.Module):  # type: ignore[misc]
     def _chunk(self, ids: NDArray[np.int64], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Chunk:
         width = int(lengths.max()) + 2
         laid = np.zeros((len(lengths), width), np.int64)  # padding is 0 or any token: nobody attends to it
-        row = np.repeat(np.arange(len(lengths)), lengths)
-        column = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        row, column = places(lengths)
         laid[row, column + 1] = ids[starts[row] + column]
         laid[:, 0] = self.cls
         laid[np.arange(len(lengths)), lengths + 1] = self.sep

@@ -17,6 +17,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Static
 from torch import Tensor
 
 from labse_search.align.cutting import Tokens
+from labse_search.encoder.folder import OWN_FILE
 from labse_search.pretrain.vocabulary import SPECIAL
 
 LENGTH_EXPONENT, RARITY_EXPONENT = -0.3, 0.5  # the best of a few that were tried on one model
@@ -72,4 +73,4 @@ def describe_and_halve(folder: Path, languages: Sequence[str], **more: object) -
         halves = save({name: weight.half() for name, weight in load_file(file).items()}, metadata={"format": "pt"})
         file.unlink()  # safetensors writes files that only their owner may read
         file.write_bytes(halves)
-    (folder / "labse.json").write_text(json.dumps({"languages": list(languages), **more}) + "\n", encoding="utf-8")
+    (folder / OWN_FILE).write_text(json.dumps({"languages": list(languages), **more}) + "\n", encoding="utf-8")

@@ -41,9 +41,7 @@ class ModelFolder:
     window: int  # tokens, special tokens included
     lowercase: bool  # sentence-transformers lowers the text before the tokenizer does anything
     languages: tuple[str, ...]
-    weighed_words: bool = (
-        False  # the word table's first column is the log of each token's weight, the rest its direction
-    )
+    weighed_words: bool  # the word table's first column is the log of each token's weight, the rest its direction
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -73,13 +71,14 @@ def read_folder(path: Path) -> ModelFolder:
             )
     first = modules[0]
     windows = _windows(first.folder)
+    own = read_json(path / OWN_FILE)
     return ModelFolder(
         path=path,
         modules=modules,
         window=STATIC_WINDOW if first.kind == "StaticEmbedding" else _window(first, windows),
         lowercase=bool(windows.get("do_lower_case")),
-        languages=_languages(path),
-        weighed_words=bool(read_json(path / OWN_FILE).get("weighed_words", False)),
+        languages=_languages(path, own),
+        weighed_words=bool(own.get("weighed_words", False)),
     )
 
 
@@ -126,11 +125,10 @@ def _window(module: Module, windows: Mapping[str, Any]) -> int:
     return int(min(positions, tokenizer))
 
 
-def _languages(path: Path) -> tuple[str, ...]:
-    """From labse.json, {"languages": [...]}, our own file beside modules.json; else from the model card's heading."""
-    own = read_json(path / OWN_FILE).get("languages")
-    if own is not None:
-        return tuple(str(language) for language in own)
+def _languages(path: Path, own: Mapping[str, Any]) -> tuple[str, ...]:
+    """From `own`, what labse.json says, {"languages": [...]}; else from the model card's heading."""
+    if (known := own.get("languages")) is not None:
+        return tuple(str(language) for language in known)
     card = path / "README.md"
     if not card.is_file():
         return ()

@@ -19,7 +19,7 @@ from labse_search.encoder.folder import ModelFolder, Module
 from labse_search.encoder.linear import PlainLinear
 from labse_search.encoder.precision import choose_device, choose_precision, set_threads
 from labse_search.encoder.reference import batches
-from labse_search.encoder.tokens import ModelTokenizer
+from labse_search.encoder.tokens import ModelTokenizer, tokens_by_text
 from labse_search.encoder.weights import load_weights
 from labse_search.similarity import Vectors, normalize
 
@@ -120,12 +120,7 @@ class WeighedWordsEncoder(PackedEncoder):
         used, row_of = np.unique(ids, return_inverse=True)
         rows = self._bert.word_rows(torch.from_numpy(used)).cpu().numpy()
         weights, directions = np.exp(rows[:, 0]), normalize(rows[:, 1:])
-        found, start = [], 0
-        for length in lengths.tolist():
-            of = row_of[start + 1 : start + length - 1]  # without [CLS] and [SEP]
-            found.append(TokenVectors(directions[of], weights[of]))
-            start += length
-        return found
+        return tokens_by_text(directions, weights, row_of, lengths, special=1)  # [CLS] before, [SEP] after
 
 
 class _Dense:

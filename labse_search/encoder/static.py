@@ -16,7 +16,7 @@ from labse_search.encoder import TokenVectors
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder
 from labse_search.encoder.mapped import MappedFile
-from labse_search.encoder.tokens import ModelTokenizer
+from labse_search.encoder.tokens import ModelTokenizer, tokens_by_text
 from labse_search.similarity import Vectors, normalize
 
 TEXTS_AT_ONCE = 1024  # about 15 ms of work: nobody waits long for the interpreter
@@ -63,12 +63,7 @@ class StaticEncoder:
         rows = self._table[used].astype(np.float32)
         weights = np.linalg.norm(rows, axis=1)
         directions = rows / np.maximum(weights, 1e-6)[:, None]
-        found, start = [], 0
-        for length in lengths.tolist():
-            of = rows_of[start : start + length]
-            found.append(TokenVectors(directions[of], weights[of]))
-            start += length
-        return found
+        return tokens_by_text(directions, weights, rows_of, lengths)
 
     def _means(self, texts: Sequence[str]) -> NDArray[np.float32]:
         ids, lengths = self.tokenizer.flat_ids(texts)

@@ -19,8 +19,10 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
+from labse_search.encoder import TokenVectors
 from labse_search.encoder.folder import TOKENIZERS, ModelFolder, read_json
 from labse_search.errors import ModelUnavailable
+from labse_search.similarity import Vectors
 
 # Where BERT's pre-tokenizer ends a word: spaces, punctuation, and every Chinese character for itself.
 _BREAKS = r"\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff0f"
@@ -102,6 +104,24 @@ class ModelTokenizer:
         pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
         inserted = [length + n for n, length in enumerate(accumulate(map(len, pieces[:-1])))]
         return " ".join(pieces), inserted
+
+
+def tokens_by_text(
+    directions: Vectors,
+    weights: NDArray[np.float32],
+    rows_of: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    *,
+    special: int = 0,
+) -> list[TokenVectors]:
+    """The tokens of all texts, each known by its row of `directions` and `weights`, text by text; without the
+    `special` ones at either end of each."""
+    found, start = [], 0
+    for length in lengths.tolist():
+        of = rows_of[start + special : start + length - special]
+        found.append(TokenVectors(directions[of], weights[of]))
+        start += length
+    return found
 
 
 def _open(folder: Path) -> tokenizers.Tokenizer:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import sentencex
 from numpy.typing import NDArray
 
-from labse_search.encoder import TokenEncoder
+from labse_search.encoder import TokenEncoder, TokenVectors
 from labse_search.errors import UserError
 from labse_search.evaluate.remember import Remembering
 from labse_search.mine.encode import fit_window
@@ -51,14 +51,19 @@ class ModelRanker:
     def scores(self, queries: Sequence[str], documents: Sequence[str], languages: Sequence[str]) -> Vectors:
         parts = [self.sentences(document, language) for document, language in zip(documents, languages, strict=True)]
         starts = np.cumsum([0, *(len(part) for part in parts)])[:-1]
-        sentences = self._encoder.vectors([text for part in parts for text in part])
-        asked = self._encoder.vectors(queries)
+        sentences = [text for part in parts for text in part]
+        closeness = self._closeness_to(sentences)
         best = np.empty((len(queries), len(documents)), dtype=np.float32)
         rows = max(CELLS_AT_ONCE // max(len(sentences), 1), 1)
         for start in range(0, len(queries), rows):
-            block = asked[start : start + rows] @ sentences.T  # (rows, sentences)
+            block = closeness(queries[start : start + rows])  # (rows, sentences)
             best[start : start + rows] = np.maximum.reduceat(block, starts, axis=1)
         return best
+
+    def _closeness_to(self, sentences: Sequence[str]) -> Callable[[Sequence[str]], Vectors]:
+        """What gives (queries, sentences) scores."""
+        vectors = self._encoder.vectors(sentences)
+        return lambda queries: self._encoder.vectors(queries) @ vectors.T
 
     def sentences(self, document: str, language: str) -> list[str]:
         """The document's sentences; a document without any stands for itself."""
@@ -79,15 +84,20 @@ class SearchRanker(ModelRanker):
         self._words = encoder.encoder
         self.name += " with reach"
 
-    def scores(self, queries: Sequence[str], documents: Sequence[str], languages: Sequence[str]) -> Vectors:
-        parts = [self.sentences(document, language) for document, language in zip(documents, languages, strict=True)]
-        starts = np.cumsum([0, *(len(part) for part in parts)])[:-1]
-        texts = [text for part in parts for text in part]
-        cosines = self._encoder.vectors(queries) @ self._encoder.vectors(texts).T  # (queries, sentences)
-        held = Passages(self._words.token_vectors(fit_window(self._encoder.encoder, texts)))
-        for row, asked in enumerate(self._words.token_vectors(fit_window(self._encoder.encoder, queries))):
-            cosines[row] += REACH_WEIGHT * held.reach(asked)
-        return np.maximum.reduceat(cosines, starts, axis=1)
+    def _closeness_to(self, sentences: Sequence[str]) -> Callable[[Sequence[str]], Vectors]:
+        cosines_to = super()._closeness_to(sentences)
+        held = Passages(self._tokens(sentences))
+
+        def closeness(queries: Sequence[str]) -> Vectors:
+            scores = cosines_to(queries)
+            for row, asked in enumerate(self._tokens(queries)):
+                scores[row] += REACH_WEIGHT * held.reach(asked)
+            return scores
+
+        return closeness
+
+    def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        return self._words.token_vectors(fit_window(self._encoder.encoder, texts))
 
 
 class Bm25Ranker:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from labse_search.encoder.folder import OWN_FILE
 from labse_search.errors import UserError
 from labse_search.finetune.config import FinetuneConfig, Scores
 from labse_search.finetune.gate import Measured, Verdict
@@ -104,11 +105,11 @@ def save_model(model: Any, run: Run, folder: Path) -> None:
     languages = sorted(trained_languages(run) | set(known))
     (folder / "README.md").write_text(card(run, languages), encoding="utf-8")
     if known:  # of a base that does not say its languages, the field's alone would be too few
-        write_json(folder / "labse.json", {**base_description(run), "languages": languages})
+        write_json(folder / OWN_FILE, {**base_description(run), "languages": languages})
 
 
 def base_description(run: Run) -> dict[str, Any]:
-    file = Path(run.config.model or SHIPPED) / "labse.json"
+    file = Path(run.config.model or SHIPPED) / OWN_FILE
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 

@@ -31,6 +31,7 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
+from labse_search.encoder.folder import OWN_FILE
 from labse_search.errors import ModelUnavailable, UserError
 from labse_search.finetune.model import open_model
 from labse_search.finetune.output import write_json
@@ -305,7 +306,7 @@ def write_folder(
     made = work / "made"
     model.save(str(made), create_model_card=False)
     languages = sorted({language.split("-")[0].lower() for language, _ in corpus.lines if language})
-    write_json(made / "labse.json", {"languages": languages})
+    write_json(made / OWN_FILE, {"languages": languages})
     (work / "run").rename(made / "run")
     write_json(
         made / "run" / "metrics.json",

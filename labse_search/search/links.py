@@ -39,13 +39,13 @@ class Passages:
         lengths = np.array([len(passage.weights) for passage in passages], dtype=np.int64)
         self._held = np.flatnonzero(lengths).tolist()  # those that have any tokens
         self._starts = np.cumsum(lengths[self._held]) - lengths[self._held]
-        if len(self._held):
+        if self._held:
             self._tokens = np.concatenate([passages[at].directions for at in self._held])  # (all tokens, d)
 
     def reach(self, question: TokenVectors) -> NDArray[np.float32]:
         """(passages,) float32 in -1..1: the question's tokens' best cosines in each passage, averaged by weight."""
         scores = np.zeros(self._count, np.float32)
-        if not len(self._held) or not question.weights.sum():
+        if not self._held or not question.weights.sum():
             return scores
         cosines = question.directions @ self._tokens.T  # (question's tokens, all tokens)
         best = np.maximum.reduceat(cosines, self._starts, axis=1)  # (question's tokens, passages that have any)

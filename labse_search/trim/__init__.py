@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from labse_search.encoder import load_encoder
-from labse_search.encoder.folder import ModelFolder, read_folder, read_json
+from labse_search.encoder.folder import OWN_FILE, ModelFolder, read_folder, read_json
 from labse_search.encoder.mapped import BYTES, MappedFile, write_tensors
 from labse_search.encoder.tokens import ModelTokenizer
 from labse_search.errors import UserError
@@ -160,7 +160,7 @@ def _write(
         if (own / name).is_file():
             _write_json(own / name, _renumbered_config(read_json(own / name), len(kept), new_ids))
     _write_table(text / "model.safetensors", own / "model.safetensors", np.asarray(kept), len(tokens))
-    _write_json(target / "labse.json", {**read_json(target / "labse.json"), "languages": list(languages)})
+    _write_json(target / OWN_FILE, {**read_json(target / OWN_FILE), "languages": list(languages)})
 
 
 def _renumbered(definition: dict[str, Any], kept: Sequence[int], new_ids: dict[int, int]) -> dict[str, Any]:
