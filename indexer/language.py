@@ -206,11 +206,10 @@ class LanguageIdentifier:
 
     @cached_property
     def _model(self) -> Any:
-        """py3langid, loaded at first use: 0.6 s that starting the app does not pay."""
-        from py3langid.langid import MODEL_FILE
-        from py3langid.langid import LanguageIdentifier as Model
+        """py3langid, loaded at first use."""
+        from indexer.identifier import load_identifier
 
-        return Model.from_model_file(MODEL_FILE, norm_probs=True)
+        return load_identifier()
 
     @cached_property
     def _languages_by_script(self) -> dict[str, frozenset[str]]:

@@ -44,7 +44,7 @@ from labse_search.align.recipe import Run, averaged, neighbour_groups
 from labse_search.align.sampling import Batch, BatchSampler
 from labse_search.align.static import StaticTable, new_vectors, reweigh, save_static
 from labse_search.encoder import TokenEncoder, TokenVectors, load_encoder
-from labse_search.encoder.packed import PackedEncoder
+from labse_search.encoder.small import SmallEncoder
 from labse_search.errors import UserError
 from labse_search.finetune.keys import text_key
 from labse_search.mine.encode import encode_texts
@@ -361,7 +361,7 @@ def test_the_loss_of_reach_is_that_of_the_search() -> None:
     sides = [Tokens(random.integers(0, 30, int(n.sum())), n) for n in (np.array([3, 5, 2]), np.array([4, 1, 6]))]
     rows = words.numpy()
     known = [
-        [TokenVectors(normalize(rows[text][:, 1:]), np.exp(rows[text][:, 0])) for text in rows_of(side)]
+        [TokenVectors(np.array(text), normalize(rows[:, 1:]), np.exp(rows[:, 0])) for text in rows_of(side)]
         for side in sides
     ]
     forth = np.stack([reach(one, known[1]) for one in known[0]])
@@ -494,7 +494,7 @@ def test_the_saved_folder_gives_the_same_vectors_everywhere(network: Network, to
     assert [type(module).__name__ for module in model] == ["Transformer", "Pooling", "Dense", "Normalize"]
     assert np.allclose(model.encode(texts), expected, atol=1e-5)
     encoder = load_encoder(str(folder), precision="fp32")
-    assert isinstance(encoder, PackedEncoder) and encoder.languages == ("de", "en")
+    assert isinstance(encoder, SmallEncoder) and encoder.languages == ("de", "en")
     assert encoder.tokenizer.max_tokens == WINDOW
     assert isinstance(encoder, TokenEncoder)  # its word table says which words weigh what
     assert np.allclose(encoder.encode(texts), expected, atol=1e-5)

@@ -16,11 +16,13 @@ from safetensors.numpy import load_file
 from static_mini import static_mini
 from tiny import WORDS, make_tiny_labse
 
-from labse_search.encoder import TokenEncoder, default_model, load_encoder, load_tokenizer
+from labse_search.encoder import Encoder, TokenEncoder, default_model, load_encoder, load_tokenizer
+from labse_search.encoder.folder import read_folder
 from labse_search.encoder.hub import LABSE_MINI
 from labse_search.encoder.lazy import LazyEncoder, open_encoder
-from labse_search.encoder.packed import PackedEncoder
-from labse_search.encoder.reference import batches
+from labse_search.encoder.packed import PackedEncoder, WeighedPackedEncoder
+from labse_search.encoder.small import FEW_TOKENS, PATIENCE_TOKENS, SmallEncoder, WeighedSmallEncoder
+from labse_search.encoder.stack import batches
 from labse_search.encoder.turns import Turns
 from labse_search.errors import UserError
 
@@ -43,6 +45,19 @@ def random_texts(n: int, longest: int) -> list[str]:
     return [" ".join(draw.choices(WORDS, k=draw.randint(0, longest))) for _ in range(n)]
 
 
+def opened(kind: str, folder: Path) -> Encoder:
+    if kind == "packed":
+        return packed(folder)
+    return load_encoder(STATIC if kind == "static" else str(folder), precision="fp32")
+
+
+def printed(code: str) -> str:
+    """What the code prints in a fresh interpreter."""
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def sentence_transformers_vectors(folder: Path | str, texts: list[str]) -> np.ndarray:
     """The reference, in float32."""
     from sentence_transformers import SentenceTransformer
@@ -51,7 +66,13 @@ def sentence_transformers_vectors(folder: Path | str, texts: list[str]) -> np.nd
     return model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
 
 
-def test_a_vector_is_the_normalized_pooler_output(tiny_labse: Path) -> None:
+def packed(folder: Path, precision: str = "fp32") -> PackedEncoder:
+    """The path that large models take, for a model of any size."""
+    return PackedEncoder(str(folder), read_folder(folder), precision=precision)
+
+
+@pytest.mark.parametrize("kind", [SmallEncoder, PackedEncoder])
+def test_a_vector_is_the_normalized_pooler_output(tiny_labse: Path, kind: type[SmallEncoder | PackedEncoder]) -> None:
     import torch
     from safetensors.torch import load_file
     from transformers import AutoTokenizer, BertModel
@@ -64,7 +85,7 @@ def test_a_vector_is_the_normalized_pooler_output(tiny_labse: Path) -> None:
         output = bert(**AutoTokenizer.from_pretrained(tiny_labse)(texts, padding=True, return_tensors="pt"))
     expected = torch.nn.functional.normalize(output.pooler_output, dim=1).numpy()
 
-    vectors = load_encoder(str(tiny_labse), precision="fp32").encode(texts)
+    vectors = kind(str(tiny_labse), read_folder(tiny_labse), precision="fp32").encode(texts)
 
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
@@ -73,17 +94,66 @@ def test_a_vector_is_the_normalized_pooler_output(tiny_labse: Path) -> None:
 def test_packed_float32_equals_sentence_transformers(tmp_path: Path, pooling: str) -> None:
     folder = make_tiny_labse(tmp_path / "model", pooling=pooling, hidden=48, layers=3)
     texts = random_texts(150, 55)
-    encoder = load_encoder(str(folder), precision="fp32")
+    encoder = packed(folder)
     assert encoder.describe().startswith("packed")
 
     np.testing.assert_allclose(encoder.encode(texts), sentence_transformers_vectors(folder, texts), atol=1e-5)
+
+
+@pytest.mark.parametrize("act", ["gelu", "relu"])
+def test_numpy_equals_sentence_transformers(tmp_path: Path, act: str) -> None:
+    folder = make_tiny_labse(tmp_path / "model", hidden=48, layers=3, act=act)
+    texts = random_texts(70, 55)
+    encoder = load_encoder(str(folder))
+    assert encoder.describe().startswith("few texts: numpy")
+
+    np.testing.assert_allclose(encoder.encode(texts), sentence_transformers_vectors(folder, texts), atol=1e-5)
+
+
+def test_the_shipped_model_in_numpy_equals_sentence_transformers() -> None:
+    np.testing.assert_allclose(load_encoder(MINI).encode(TEXTS), sentence_transformers_vectors(MINI, TEXTS), atol=1e-5)
+
+
+def test_the_shipped_model_answers_without_torch_until_much_comes() -> None:
+    code = (
+        "import sys; from labse_search.encoder import load_encoder\n"
+        "encoder = load_encoder('labse-mini')\n"
+        "encoder.encode(['Where is the bridge?']); encoder.token_vectors(['Where is the bridge?'])\n"
+        "print(sorted({'torch', 'transformers', 'sentence_transformers', 'scipy'} & set(sys.modules)))"
+    )
+    assert printed(code) == "[]"
+
+
+def test_torch_takes_over_what_comes_in_bulk_with_the_same_vectors(tiny_labse: Path) -> None:
+    encoder = load_encoder(str(tiny_labse), precision="fp32")
+    texts = random_texts(300, 55)
+    tokens = sum(encoder.tokenizer.count(texts))
+    assert FEW_TOKENS < tokens < PATIENCE_TOKENS
+    in_numpy = encoder.encode(texts)
+    assert "packed batches with torch" in encoder.describe()
+    for _ in range(PATIENCE_TOKENS // tokens):
+        in_torch = encoder.encode(texts)
+    assert "packed batches on cpu, fp32" in encoder.describe()
+    np.testing.assert_allclose(in_torch, in_numpy, atol=1e-5)
+    paused: list[int] = []
+    encoder.pause = lambda: paused.append(1)
+    encoder.encode(texts)
+    assert paused
+    with pytest.raises(ValueError, match="text 300 has"):
+        encoder.encode([*texts, "cat " * 300])
+
+
+def test_a_large_model_goes_to_torch_at_once(tmp_path: Path) -> None:
+    folder = make_tiny_labse(tmp_path / "model", hidden=384, layers=3)
+    assert load_encoder(str(folder)).describe().startswith("packed")
+    assert isinstance(load_encoder(MINI, precision="bf16"), WeighedPackedEncoder)  # asked for, so from the first text
 
 
 def test_packed_bfloat16_points_the_same_way(tmp_path: Path) -> None:
     folder = make_tiny_labse(tmp_path / "model", hidden=64, layers=4)
     texts = random_texts(100, 50)
 
-    vectors = load_encoder(str(folder), precision="bf16").encode(texts)
+    vectors = packed(folder, "bf16").encode(texts)
 
     cosines = (vectors * sentence_transformers_vectors(folder, texts)).sum(axis=1)
     assert cosines.mean() >= 0.999
@@ -119,9 +189,7 @@ def test_a_static_model_needs_no_torch_and_no_transformers() -> None:
         f"load_encoder({STATIC!r}).encode(['Where is the bridge?'])\n"
         "print(sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))"
     )
-    root = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"
 
 
 def test_a_lazy_encoder_is_the_encoder_and_reads_weights_when_a_text_comes(tiny_labse: Path) -> None:
@@ -141,13 +209,17 @@ def test_a_lazy_encoder_knows_widths_with_and_without_dense(tmp_path: Path, tiny
     assert not isinstance(open_encoder(str(make_lexicon_model(tmp_path / "static"))), LazyEncoder)
 
 
-def test_a_model_that_weighs_its_words_tells_them_apart(tiny_labse: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [WeighedSmallEncoder, WeighedPackedEncoder])
+def test_a_model_that_weighs_its_words_tells_them_apart(
+    tiny_labse: Path, tmp_path: Path, kind: type[WeighedSmallEncoder | WeighedPackedEncoder]
+) -> None:
     folder = tmp_path / "weighed"
     shutil.copytree(tiny_labse, folder)
     assert not isinstance(load_encoder(str(folder)), TokenEncoder)
     (folder / "labse.json").write_text('{"languages": ["en"], "weighed_words": true}')
-    encoder = load_encoder(str(folder), precision="fp32")
-    assert isinstance(encoder, TokenEncoder) and isinstance(encoder, PackedEncoder)
+    assert isinstance(load_encoder(str(folder)), WeighedSmallEncoder)
+    encoder = kind(str(folder), read_folder(folder), precision="fp32")
+    assert isinstance(encoder, TokenEncoder)
     assert encoder.token_vectors([]) == []
     first, empty, second = encoder.token_vectors(["the cat", "", "cat"])
     assert len(first.weights) == 2 and len(empty.weights) == 0 and len(second.weights) == 1
@@ -156,9 +228,7 @@ def test_a_model_that_weighs_its_words_tells_them_apart(tiny_labse: Path, tmp_pa
     np.testing.assert_allclose(second.weights[0], np.exp(row[0]), rtol=1e-6)
     np.testing.assert_allclose(second.directions[0], row[1:] / np.linalg.norm(row[1:]), atol=1e-6)
     np.testing.assert_array_equal(second.directions[0], first.directions[1])
-    np.testing.assert_array_equal(
-        encoder.encode(["cat"]), load_encoder(str(tiny_labse), precision="fp32").encode(["cat"])
-    )
+    np.testing.assert_allclose(encoder.encode(["cat"]), load_encoder(str(tiny_labse)).encode(["cat"]), atol=1e-6)
 
 
 def test_a_tokenizer_needs_no_torch(tiny_labse: Path) -> None:
@@ -167,9 +237,7 @@ def test_a_tokenizer_needs_no_torch(tiny_labse: Path) -> None:
         f"load_tokenizer({str(tiny_labse)!r}).count(['cat'])\n"
         "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     )
-    root = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"
 
 
 def test_labse_mini_knows_its_languages_and_finds_translations() -> None:
@@ -178,15 +246,15 @@ def test_labse_mini_knows_its_languages_and_finds_translations() -> None:
 
     assert len(encoder.languages) == 59 and {"en", "de", "zh", "sw"} <= set(encoder.languages)
     assert encoder.dimension == 256
-    assert isinstance(encoder, PackedEncoder) and isinstance(encoder, TokenEncoder)
+    assert isinstance(encoder, SmallEncoder) and isinstance(encoder, TokenEncoder)
     assert min(english @ german, english @ japanese, english @ russian) > max(
         encoder.encode([TEXTS[6]])[0] @ vector for vector in (english, german, japanese, russian)
     )
 
 
-@pytest.mark.parametrize("kind", ["static", "packed"])
+@pytest.mark.parametrize("kind", ["static", "small", "packed"])
 def test_vectors_come_in_the_order_of_the_texts_with_length_one(kind: str, tiny_labse: Path) -> None:
-    encoder = load_encoder(STATIC if kind == "static" else str(tiny_labse), precision="fp32")
+    encoder = opened(kind, tiny_labse)
     texts = random_texts(40, 30)
 
     together = encoder.encode(texts)
@@ -197,17 +265,17 @@ def test_vectors_come_in_the_order_of_the_texts_with_length_one(kind: str, tiny_
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["static", "packed"])
+@pytest.mark.parametrize("kind", ["static", "small", "packed"])
 def test_no_texts_give_no_vectors_and_an_empty_text_gives_one(kind: str, tiny_labse: Path) -> None:
-    encoder = load_encoder(STATIC if kind == "static" else str(tiny_labse))
+    encoder = opened(kind, tiny_labse)
 
     assert encoder.encode([]).shape == (0, encoder.dimension)
     np.testing.assert_allclose(np.linalg.norm(encoder.encode(["", "cat", ""]), axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["static", "packed"])
+@pytest.mark.parametrize("kind", ["static", "small", "packed"])
 def test_a_text_longer_than_the_window_is_refused_not_truncated(kind: str, tiny_labse: Path) -> None:
-    encoder = load_encoder(STATIC if kind == "static" else str(tiny_labse))
+    encoder = opened(kind, tiny_labse)
 
     with pytest.raises(ValueError, match=f"text 1 has .* tokens, the model reads {encoder.tokenizer.max_tokens}"):
         encoder.encode(["cat", "cat " * 300])
@@ -238,8 +306,8 @@ def test_the_default_is_labse_mini_while_labse_is_not_on_disk(tmp_path: Path) ->
 
 
 def test_pause_is_called_while_encoding(tiny_labse: Path) -> None:
-    for model in (STATIC, str(tiny_labse)):
-        encoder = load_encoder(model)
+    for kind in ("static", "small", "packed"):
+        encoder = opened(kind, tiny_labse)
         calls: list[str] = []
         encoder.pause = lambda calls=calls: calls.append("pause")
 
@@ -275,8 +343,9 @@ def test_two_queries_do_not_wait_for_each_other(tmp_path: Path) -> None:
     turns.close()
 
 
-def test_threads_encode_the_same_at_the_same_time(tiny_labse: Path) -> None:
-    encoder = load_encoder(str(tiny_labse), precision="fp32")
+@pytest.mark.parametrize("kind", ["small", "packed"])
+def test_threads_encode_the_same_at_the_same_time(tiny_labse: Path, kind: str) -> None:
+    encoder = opened(kind, tiny_labse)
     texts = random_texts(30, 30)
     expected = encoder.encode(texts)
     found: list[np.ndarray] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 from static_mini import static_mini
 from tokenizers import Tokenizer
 
-from labse_search.encoder import load_tokenizer
+from labse_search.encoder import load_encoder, load_tokenizer
 from labse_search.encoder.folder import read_folder
-from labse_search.encoder.tokens import ModelTokenizer
+from labse_search.encoder.tokens import ModelTokenizer, open_tokenizer
 
 STATIC = str(static_mini())
 
@@ -86,3 +87,16 @@ def test_the_unknown_token_is_the_models_own(tiny_labse: Path, tiny_xlmr: Path) 
         assert isinstance(tokenizer, ModelTokenizer)
         vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json"))
         assert tokenizer.unknown_id() == vocabulary.token_to_id(token)
+
+
+def test_a_tokenizer_is_read_once_for_all_who_hold_it(tiny_labse: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_labse, folder)
+    first = open_tokenizer(read_folder(folder))
+    assert open_tokenizer(read_folder(folder)) is first is load_tokenizer(str(folder))
+    assert load_encoder(str(folder)).tokenizer is first
+    settings = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({**settings, "max_seq_length": 16}), "utf-8")
+    assert open_tokenizer(read_folder(folder)).max_tokens == 16 != first.max_tokens
+    os.utime(folder / "tokenizer.json", (1, 1))  # another file in its place
+    assert open_tokenizer(read_folder(folder)) is not first

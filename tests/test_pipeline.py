@@ -62,7 +62,7 @@ def test_a_job_without_anything_new_reads_no_weights(tmp_path: Path, tiny_labse:
     (tmp_path / "files" / "a.txt").write_text("The cat and the dog.")
     code = (
         "import sys; from indexer.__main__ import main\n"
-        f"sys.argv[1:] = [{str(tmp_path / 'files')!r}, '--model', {str(tiny_labse)!r}]\n"
+        f"sys.argv[1:] = [{str(tmp_path / 'files')!r}, '--model', {str(tiny_labse)!r}, '--precision', 'bf16']\n"
         "assert main() == 0\n"
         "print('torch' in sys.modules)"
     )

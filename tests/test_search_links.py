@@ -9,10 +9,10 @@ from labse_search.search.links import links, reach
 def tokens(*rows: tuple[float, ...]) -> TokenVectors:
     array = np.array(rows, np.float32).reshape(len(rows), -1)
     weights = np.linalg.norm(array, axis=1)
-    return TokenVectors((array / weights[:, None]).astype(np.float32), weights.astype(np.float32))
+    return TokenVectors(np.arange(len(rows)), (array / weights[:, None]).astype(np.float32), weights.astype(np.float32))
 
 
-NOTHING = TokenVectors(np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
+NOTHING = TokenVectors(np.zeros(0, np.int64), np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
 
 
 def test_reach_is_the_weighed_mean_of_the_best_cosines() -> None:

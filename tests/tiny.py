@@ -20,6 +20,7 @@ def make_tiny_labse(
     window: int = 64,
     words: Iterable[str] = WORDS,
     pooling: str = "cls",
+    act: str = "gelu",
     seed: int = 0,
 ) -> Path:
     """A sentence-transformers folder: Transformer(BERT), pooling, Dense(tanh), Normalize, random weights.
@@ -48,6 +49,7 @@ def make_tiny_labse(
         num_hidden_layers=layers,
         num_attention_heads=heads,
         intermediate_size=hidden * 4,
+        hidden_act=act,
         max_position_embeddings=max(window, 64),
     )
     BertModel(config).save_pretrained(bert)

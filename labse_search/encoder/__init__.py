@@ -53,10 +53,24 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class TokenVectors:
-    """The tokens of one text, each as the model knows it; `Tokenizer.offsets` says where they stand."""
+    """The tokens of one text, each as the model knows it; `Tokenizer.offsets` says where they stand.
 
-    directions: Vectors  # (tokens, d) float32, length 1; d need not be the encoder's dimension
-    weights: NDArray[np.float32]  # (tokens,) how much each counts in the text's vector
+    Texts of one call share one table of the distinct tokens: a hundred passages have ten times as many tokens.
+    """
+
+    rows: NDArray[np.int64]  # (tokens,) of the two below
+    table: Vectors  # (distinct tokens, d) directions, float32, length 1; d need not be the encoder's dimension
+    table_weights: NDArray[np.float32]  # (distinct tokens,) how much each counts in a text's vector
+
+    @property
+    def directions(self) -> Vectors:
+        """(tokens, d)"""
+        return self.table[self.rows]
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """(tokens,)"""
+        return self.table_weights[self.rows]
 
 
 @runtime_checkable
@@ -71,30 +85,35 @@ def load_encoder(model: str, *, precision: str = "auto", threads: int | None = N
 
     `precision`: auto, fp32 or bf16. `threads`: None takes the cores this process may use.
     """
-    from labse_search.encoder import static
+    from labse_search.encoder import small, static
     from labse_search.encoder.folder import read_folder
     from labse_search.encoder.hub import find_model
+    from labse_search.encoder.stack import fits
 
     if precision not in PRECISIONS:
         raise UserError(f"The precision is {precision!r}, expected one of {', '.join(PRECISIONS)}.")
     folder = read_folder(find_model(model))
     if static.fits(folder):
         return static.StaticEncoder(model, folder)
-    from labse_search.encoder import packed, reference
+    kind: Callable[..., Encoder]
+    if small.fits_small(folder) and precision != "bf16":
+        kind = small.WeighedSmallEncoder if folder.weighed_words else small.SmallEncoder
+    elif fits(folder):
+        from labse_search.encoder import packed
 
-    if packed.fits(folder):
-        kind = packed.WeighedWordsEncoder if folder.weighed_words else packed.PackedEncoder
-        return kind(model, folder, precision=precision, threads=threads)
-    return reference.ReferenceEncoder(model, folder, precision=precision, threads=threads)
+        kind = packed.WeighedPackedEncoder if folder.weighed_words else packed.PackedEncoder
+    else:
+        from labse_search.encoder.reference import ReferenceEncoder as kind
+    return kind(model, folder, precision=precision, threads=threads)
 
 
 def load_tokenizer(model: str) -> Tokenizer:
     """The model's tokenizer and window, without torch."""
     from labse_search.encoder.folder import read_folder
     from labse_search.encoder.hub import find_model
-    from labse_search.encoder.tokens import ModelTokenizer
+    from labse_search.encoder.tokens import open_tokenizer
 
-    return ModelTokenizer(read_folder(find_model(model)))
+    return open_tokenizer(read_folder(find_model(model)))
 
 
 def default_model() -> str:

@@ -10,50 +10,17 @@ Devlin et al. 2018, post-norm; also RoBERTa's and XLM-R's stacks, which differ i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 
-from labse_search.encoder.folder import ModelFolder
 from labse_search.encoder.linear import prepare
-from labse_search.encoder.mapped import MappedFile
+from labse_search.encoder.stack import WORD_TABLE, BertFile, Group, Packed, first_position
 from labse_search.errors import ModelUnavailable
 
-FAMILIES = ("bert", "roberta", "xlm-roberta")
-ACTIVATIONS = ("gelu", "relu")
-POOLINGS = ("cls", "mean", "max")
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-
-
-def fits(folder: ModelFolder) -> bool:
-    """Is the transformer one that this module computes?"""
-    config = folder.first.config
-    return (
-        folder.first.kind == "Transformer"
-        and config.get("model_type") in FAMILIES
-        and config.get("hidden_act", "gelu") in ACTIVATIONS
-        and config.get("position_embedding_type", "absolute") == "absolute"
-        and not config.get("is_decoder", False)
-        and (folder.first.folder / "model.safetensors").is_file()
-    )
-
-
-@dataclass(frozen=True)
-class Group:
-    """Texts of equal length that lie next to each other in a packed batch: `n` texts of `length` tokens."""
-
-    start: int  # token
-    n: int
-    length: int
-
-    @property
-    def end(self) -> int:
-        return self.start + self.n * self.length
 
 
 class Bert:
@@ -66,13 +33,12 @@ class Bert:
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.device = device
         self._eps = float(config.get("layer_norm_eps", 1e-12))
-        roberta = config["model_type"] != "bert"
-        self._first_position = int(config.get("pad_token_id", 1)) + 1 if roberta else 0
+        self._first_position = first_position(config)
         weights = _Weights(folder / "model.safetensors")
-        self._words = _Table(weights, "embeddings.word_embeddings.weight", device, self.dtype)
+        self._words = _Table(weights, WORD_TABLE, device, self.dtype)
         self._positions = weights.copy("embeddings.position_embeddings.weight").to(device)
         self._positions += weights.copy("embeddings.token_type_embeddings.weight")[0].to(device)  # one type only
-        self._norm = weights.norm("embeddings.LayerNorm", torch.float32, device)
+        self._norm = weights.norms("embeddings.LayerNorm", torch.float32, device)
         act = str(config.get("hidden_act", "gelu"))
         layers = int(config["num_hidden_layers"])
         self._layers = [
@@ -86,30 +52,24 @@ class Bert:
         """Are the weights prepacked for the matrix unit?"""
         return bool(self._layers[0].output.packed)
 
-    def __call__(
-        self, ids: torch.Tensor, groups: Sequence[Group], pause: Callable[[], None] | None = None
-    ) -> torch.Tensor:
-        """(tokens,) ids of all groups, one after the other → (n, hidden) float32. `pause` is called before layers.
-
-        To be called under torch.inference_mode.
-        """
-        states = self._look_up(ids, groups)  # (tokens, hidden)
+    def __call__(self, batch: Packed, pause: Callable[[], None] | None = None) -> torch.Tensor:
+        """(texts, hidden) float32. `pause` is called before layers. To be called under torch.inference_mode."""
+        states = self._look_up(batch)  # (tokens, hidden)
         for layer in self._layers:
             if pause is not None:
                 pause()
-            states = self._last(layer, states, groups) if layer.split else self._layer(layer, states, groups)
+            states = self._last(layer, states, batch) if layer.split else self._layer(layer, states, batch.groups)
         if self.pooling != "cls":
-            states = torch.cat([self._pool(states, group) for group in groups])
+            states = torch.cat([self._pool(states, group) for group in batch.groups])
         return states.float()
 
     def word_rows(self, ids: torch.Tensor) -> torch.Tensor:
         """(n,) ids → (n, hidden) float32, the word table's own rows."""
         return self._words(ids)
 
-    def _look_up(self, ids: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
-        positions = torch.cat([torch.arange(group.length).repeat(group.n) for group in groups])
-        rows = self._words(ids)
-        rows += self._positions[(positions + self._first_position).to(self.device)]
+    def _look_up(self, batch: Packed) -> torch.Tensor:
+        rows = self._words(torch.from_numpy(batch.ids))
+        rows += self._positions[torch.from_numpy(batch.positions() + self._first_position).to(self.device)]
         return F.layer_norm(rows, (self.hidden,), *self._norm, self._eps).to(self.dtype)
 
     def _layer(self, layer: _Layer, states: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
@@ -123,14 +83,14 @@ class Bert:
             context[group.start : group.end].view(group.n, group.length, heads, -1).copy_(attended)
         return self._after(layer, context, states)
 
-    def _last(self, layer: _Layer, states: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
+    def _last(self, layer: _Layer, states: torch.Tensor, batch: Packed) -> torch.Tensor:
         heads = self.heads
         projected = layer.query_key_value(states)  # (tokens, 2 hidden): keys and values
-        first = states[_first_tokens(groups)]  # (n, hidden)
+        first = states[torch.from_numpy(batch.firsts())]  # (texts, hidden)
         queries = layer.query(first)
         contexts = []
         text = 0
-        for group in groups:
+        for group in batch.groups:
             part = projected[group.start : group.end].view(group.n, group.length, 2, heads, -1)
             key, value = part.permute(2, 0, 3, 1, 4)
             query = queries[text : text + group.n].view(group.n, heads, 1, -1)
@@ -166,26 +126,17 @@ class _Layer:
         self.output = linear("attention.output.dense")
         self.up = linear("intermediate.dense", activation=act)
         self.down = linear("output.dense")
-        self.norm = weights.norm(f"{name}.attention.output.LayerNorm", dtype, device)
-        self.last_norm = weights.norm(f"{name}.output.LayerNorm", dtype, device)
+        self.norm = weights.norms(f"{name}.attention.output.LayerNorm", dtype, device)
+        self.last_norm = weights.norms(f"{name}.output.LayerNorm", dtype, device)
         weights.file.give_back()
 
 
-class _Weights:
-    """Tensors of a file by their BERT names, with or without the prefix that a head puts before them."""
-
-    def __init__(self, path: Path) -> None:
-        self.file = MappedFile(path)
-        prefixes = ("", "bert.", "roberta.", "model.")
-        table = "embeddings.word_embeddings.weight"
-        found = [prefix for prefix in prefixes if prefix + table in self.file.tensors]
-        if not found:
-            raise ModelUnavailable(f"{path} has no tensor {table}, as a BERT has. Copy or download the model again.")
-        self._prefix = found[0]
+class _Weights(BertFile):
+    """The tensors of a BERT's file as torch's."""
 
     def __call__(self, name: str) -> torch.Tensor:
         """A view of the file: its pages are read when it is."""
-        tensor = self.file.tensor(self._prefix + name)
+        tensor = self.tensor(name)
         if tensor.dtype not in _DTYPES:
             raise ModelUnavailable(f"{name} in {self.file.path} is {tensor.dtype}, expected {', '.join(_DTYPES)}.")
         dtype = _DTYPES[tensor.dtype]
@@ -193,17 +144,12 @@ class _Weights:
         flat = torch.frombuffer(self.file.buffer, dtype=dtype, count=count, offset=tensor.start)
         return flat.view(tensor.shape)
 
-    def rows(self, name: str, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return self.file.rows(self._prefix + name, numbers)
-
     def copy(self, name: str) -> torch.Tensor:
         return self(name).to(torch.float32, copy=True)
 
-    def norm(self, name: str, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """A LayerNorm's weight and bias. Old checkpoints call them gamma and beta."""
-        old = f"{self._prefix}{name}.gamma" in self.file.tensors
-        names = ("gamma", "beta") if old else ("weight", "bias")
-        weight, bias = (self(f"{name}.{part}").to(device, dtype, copy=True) for part in names)
+    def norms(self, name: str, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """A LayerNorm's weight and bias."""
+        weight, bias = (self(part).to(device, dtype, copy=True) for part in self.norm(name))
         return weight, bias
 
 
@@ -225,7 +171,3 @@ class _Table:
         used, row_of = torch.unique(ids, return_inverse=True)
         rows = torch.from_numpy(self._weights.rows(self._name, used.numpy())).view(self._stored)
         return rows.float()[row_of]
-
-
-def _first_tokens(groups: Sequence[Group]) -> torch.Tensor:
-    return torch.cat([torch.arange(group.start, group.end, group.length) for group in groups])

@@ -17,7 +17,7 @@ import platformdirs
 
 from labse_search.encoder.folder import TOKENIZERS, WEIGHTS, ModelFolder
 
-REMEMBERED_BYTES = 64 * 2**20  # smaller files are hashed in under 0.1 s
+REMEMBERED_BYTES = 8 * 2**20  # smaller files are hashed in a few hundredths of a second
 _ALSO = ("sentencepiece.bpe.model", "spiece.model", "merges.txt", "vocab.json")  # of tokenizers without tokenizer.json
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from labse_search.encoder import Encoder, load_encoder
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder, read_folder
 from labse_search.encoder.hub import find_model
-from labse_search.encoder.tokens import ModelTokenizer
+from labse_search.encoder.tokens import open_tokenizer
 from labse_search.similarity import Vectors
 
 
@@ -26,7 +26,7 @@ class LazyEncoder:
         self.dimension = dimension
         self.fingerprint = fingerprint(folder)
         self.languages = folder.languages
-        self.tokenizer = ModelTokenizer(folder)
+        self.tokenizer = open_tokenizer(folder)
         self.pause: Callable[[], None] | None = None
         self._precision = precision
         self._loading = threading.Lock()

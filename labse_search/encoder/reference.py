@@ -6,16 +6,16 @@ pads 1.4 × more) and cut into batches by tokens, so that no call runs long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder
 from labse_search.encoder.precision import choose_device, set_threads
-from labse_search.encoder.tokens import ModelTokenizer
+from labse_search.encoder.stack import batches
+from labse_search.encoder.tokens import open_tokenizer
 from labse_search.errors import ModelUnavailable
 from labse_search.similarity import Vectors, normalize
 
@@ -31,7 +31,7 @@ class ReferenceEncoder:
 
         logging.disable_progress_bar()
         self.model = model
-        self.tokenizer = ModelTokenizer(folder)
+        self.tokenizer = open_tokenizer(folder)
         self.languages = folder.languages
         self.fingerprint = fingerprint(folder)
         self.threads = set_threads(threads)
@@ -64,14 +64,3 @@ class ReferenceEncoder:
             )
             vectors[rows] = found.float().cpu().numpy()
         return normalize(vectors)
-
-
-def batches(lengths: NDArray[np.int64], tokens: int) -> Iterator[NDArray[np.int64]]:
-    """Row numbers in order of length, as many at a time as stay within `tokens` (at least one)."""
-    order = np.argsort(lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        ends = np.cumsum(lengths[order[start : start + tokens]])
-        n = max(1, int(np.searchsorted(ends, tokens, side="right")))
-        yield order[start : start + n]
-        start += n

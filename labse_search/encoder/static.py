@@ -16,7 +16,7 @@ from labse_search.encoder import TokenVectors
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder
 from labse_search.encoder.mapped import MappedFile
-from labse_search.encoder.tokens import ModelTokenizer, tokens_by_text
+from labse_search.encoder.tokens import open_tokenizer, tokens_by_text
 from labse_search.similarity import Vectors, normalize
 
 TEXTS_AT_ONCE = 1024  # about 15 ms of work: nobody waits long for the interpreter
@@ -30,7 +30,7 @@ class StaticEncoder:
 
     def __init__(self, model: str, folder: ModelFolder) -> None:
         self.model = model
-        self.tokenizer = ModelTokenizer(folder)
+        self.tokenizer = open_tokenizer(folder)
         self.languages = folder.languages
         self.fingerprint = fingerprint(folder)
         file = MappedFile(folder.first.folder / "model.safetensors")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import unicodedata
+import weakref
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
@@ -26,11 +28,27 @@ from labse_search.similarity import Vectors
 
 # Where BERT's pre-tokenizer ends a word: spaces, punctuation, and every Chinese character for itself.
 _BREAKS = r"\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff0f"
+_OPENED: weakref.WeakValueDictionary[tuple[object, ...], ModelTokenizer] = weakref.WeakValueDictionary()
+_OPENING = threading.Lock()
 TEXTS_AT_ONCE = 1024  # one call into the tokenizer: tens of milliseconds, and the interpreter is free meanwhile
 
 
+def open_tokenizer(folder: ModelFolder) -> ModelTokenizer:
+    """The folder's tokenizer; one for all who hold it: LaBSE's takes a second to read and 160 MB."""
+    files = [folder.first.folder / name for name in TOKENIZERS]
+    states = [
+        (file, status.st_size, status.st_mtime_ns) for file in files if file.is_file() for status in [file.stat()]
+    ]
+    key = (*states, folder.window, folder.lowercase, folder.first.kind)
+    with _OPENING:
+        known = _OPENED.get(key)
+        if known is None:
+            known = _OPENED[key] = ModelTokenizer(folder)
+        return known
+
+
 class ModelTokenizer:
-    """The tokenizer of one model folder."""
+    """The tokenizer of one model folder. Many threads may use it."""
 
     def __init__(self, folder: ModelFolder) -> None:
         self.max_tokens = folder.window
@@ -107,21 +125,20 @@ class ModelTokenizer:
 
 
 def tokens_by_text(
-    directions: Vectors,
+    table: Vectors,
     weights: NDArray[np.float32],
     rows_of: NDArray[np.int64],
     lengths: NDArray[np.int64],
     *,
     special: int = 0,
 ) -> list[TokenVectors]:
-    """The tokens of all texts, each known by its row of `directions` and `weights`, text by text; without the
-    `special` ones at either end of each."""
-    found, start = [], 0
-    for length in lengths.tolist():
-        of = rows_of[start + special : start + length - special]
-        found.append(TokenVectors(directions[of], weights[of]))
-        start += length
-    return found
+    """The tokens of all texts, each known by its row of the table, text by text; without the `special` ones at either
+    end of each."""
+    ends = np.cumsum(lengths).tolist()
+    return [
+        TokenVectors(rows_of[end - length + special : end - special], table, weights)
+        for end, length in zip(ends, lengths.tolist(), strict=True)
+    ]
 
 
 def _open(folder: Path) -> tokenizers.Tokenizer:

@@ -36,20 +36,33 @@ class Passages:
 
     def __init__(self, passages: Sequence[TokenVectors]) -> None:
         self._count = len(passages)
-        lengths = np.array([len(passage.weights) for passage in passages], dtype=np.int64)
-        self._held = np.flatnonzero(lengths).tolist()  # those that have any tokens
-        self._starts = np.cumsum(lengths[self._held]) - lengths[self._held]
+        self._held = [at for at, passage in enumerate(passages) if len(passage.rows)]  # those that have any tokens
+        tables: dict[int, tuple[int, Vectors]] = {}  # where each distinct table begins: passages of one call share one
+        start = 0
+        for at in self._held:
+            table = passages[at].table
+            if id(table) not in tables:
+                tables[id(table)] = start, table
+                start += len(table)
         if self._held:
-            self._tokens = np.concatenate([passages[at].directions for at in self._held])  # (all tokens, d)
+            rows = [passages[at].rows + tables[id(passages[at].table)][0] for at in self._held]
+            self._starts = np.cumsum([0, *map(len, rows[:-1])])
+            self._rows = np.concatenate(rows)  # (all tokens,)
+            self._table = np.concatenate([table for _, table in tables.values()])  # (distinct tokens, d)
+
+    def __len__(self) -> int:
+        return self._count
 
     def reach(self, question: TokenVectors) -> NDArray[np.float32]:
         """(passages,) float32 in -1..1: the question's tokens' best cosines in each passage, averaged by weight."""
         scores = np.zeros(self._count, np.float32)
-        if not self._held or not question.weights.sum():
+        weights = question.weights
+        if not self._held or not weights.sum():
             return scores
-        cosines = question.directions @ self._tokens.T  # (question's tokens, all tokens)
-        best = np.maximum.reduceat(cosines, self._starts, axis=1)  # (question's tokens, passages that have any)
-        scores[self._held] = question.weights @ best / question.weights.sum()
+        cosines = question.directions @ self._table.T  # (question's tokens, distinct tokens)
+        # (question's tokens, passages that have any)
+        best = np.maximum.reduceat(cosines[:, self._rows], self._starts, axis=1)
+        scores[self._held] = weights @ best / weights.sum()
         return scores
 
 
@@ -92,15 +105,16 @@ def _words(
     """The text's words, their directions (words, dimension) as the sum of their tokens, and their weights (words,)."""
     spans = [match.span() for match in _WORD.finditer(text) if not _UNSPACED.search(match.group())]
     covered = {at: span for span in spans for at in range(*span)}
-    sums: dict[tuple[int, int], NDArray[np.float32]] = {}
-    for (start, end), direction, weight in zip(offsets, tokens.directions, tokens.weights, strict=True):
+    found: dict[tuple[int, int], int] = {}  # word → its row
+    kept: list[int] = []  # tokens that are part of a word
+    word_of: list[int] = []  # the row of each of these
+    for token, (start, end) in enumerate(offsets):
         while start < end and text[start].isspace():  # a piece may carry the space before its word
             start += 1
-        if start >= end or not _WORD.search(text[start:end]):
-            continue
-        span = covered.get(start, (start, end))
-        sums[span] = sums.get(span, np.zeros_like(direction)) + weight * direction
-    if not sums:
-        return [], np.zeros((0, tokens.directions.shape[1]), np.float32), np.zeros(0, np.float32)
-    stacked = np.stack(list(sums.values()))
-    return list(sums), normalize(stacked), np.linalg.norm(stacked, axis=1).astype(np.float32)
+        if start < end and _WORD.search(text, start, end):
+            kept.append(token)
+            word_of.append(found.setdefault(covered.get(start, (start, end)), len(found)))
+    rows = tokens.rows[kept]
+    sums = np.zeros((len(found), tokens.table.shape[1]), np.float32)
+    np.add.at(sums, word_of, tokens.table[rows] * tokens.table_weights[rows, None])
+    return list(found), normalize(sums), np.linalg.norm(sums, axis=1)

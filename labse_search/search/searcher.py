@@ -14,13 +14,13 @@ from labse_search.encoder import Encoder, TokenEncoder, TokenVectors
 from labse_search.errors import UserError
 from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Link, Mode, StoredSegment, point_id
 from labse_search.search.fusion import closer_than, collapse, coverage, fuse, shared_words
-from labse_search.search.links import REACH_WEIGHT, links, reach
+from labse_search.search.links import REACH_WEIGHT, Passages, links
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import NO_FILTER, Store
 from labse_search.store.words import words as split_words
 
 SAMPLE = 1000  # segments whose closeness to the question says what "usual" is in this collection
-TOKEN_SAMPLE = 256  # the same where tokens are compared too, which takes 15 MB and a millisecond at this size
+TOKEN_SAMPLE = 256  # the same where tokens are compared too, which takes a megabyte or two and a millisecond
 POOL = 60  # segments taken from each ranking before grouping
 MORE_IN_DOCUMENT = 3
 
@@ -70,7 +70,7 @@ class Answer:
 class _Sample:
     count: int  # segments in the collection when it was taken
     rows: Vectors  # (n, dimension)
-    tokens: list[TokenVectors] | None  # of the first TOKEN_SAMPLE, where the encoder knows them
+    passages: Passages | None  # the first TOKEN_SAMPLE, where the encoder knows their tokens
 
 
 class Searcher:
@@ -160,18 +160,17 @@ class Searcher:
         tokens = None
         if isinstance(self.encoder, TokenEncoder):
             found = self.encoder.token_vectors(parts)
-            tokens = TokenVectors(
-                np.concatenate([part.directions for part in found]), np.concatenate([part.weights for part in found])
-            )
+            rows = np.concatenate([part.rows for part in found])
+            tokens = TokenVectors(rows, found[0].table, found[0].table_weights)
         return _Question(text, vector, tokens, cut=len(parts) > 1)
 
-    def _closeness(self, asked: _Question, rows: Vectors, tokens: Sequence[TokenVectors] | None) -> NDArray[np.float32]:
+    def _closeness(self, asked: _Question, rows: Vectors, passages: Passages | None) -> NDArray[np.float32]:
         """(n,) of segments with the vectors `rows` (n, dimension): their cosine, and half their reach where tokens
         are compared."""
         cosines = rows @ asked.vector
-        return (
-            cosines if asked.tokens is None or tokens is None else cosines + REACH_WEIGHT * reach(asked.tokens, tokens)
-        )
+        if asked.tokens is None or passages is None:
+            return cosines
+        return cosines + REACH_WEIGHT * passages.reach(asked.tokens)
 
     def _answer(
         self,
@@ -184,7 +183,8 @@ class Searcher:
         explain: bool,
     ) -> Answer:
         there, rows, tokens = self._known([*meaning, *words], asked)
-        closeness = dict(zip(there, self._closeness(asked, rows, tokens).tolist(), strict=True))
+        passages = None if tokens is None else Passages(tokens)
+        closeness = dict(zip(there, self._closeness(asked, rows, passages).tolist(), strict=True))
         cosines = dict(zip(there, (rows @ asked.vector).tolist(), strict=True))
         of_meaning = {one.stored.point for one in meaning}
         if meaning:
@@ -247,9 +247,9 @@ class Searcher:
         if self._sample is None or abs(self._sample.count - count) > 0.05 * count:
             self._sample = self._take_sample(count)
         sample = self._sample
-        if asked.tokens is None or sample.tokens is None:
+        if asked.tokens is None or sample.passages is None:
             return self._closeness(asked, sample.rows, None)
-        return self._closeness(asked, sample.rows[: len(sample.tokens)], sample.tokens)
+        return self._closeness(asked, sample.rows[: len(sample.passages)], sample.passages)
 
     def _take_sample(self, count: int) -> _Sample:
         stored = list(self.store.segments(self.collection, limit=SAMPLE))
@@ -258,10 +258,10 @@ class Searcher:
         rows = (
             np.stack([vectors[one.point] for one in stored]) if stored else np.zeros((0, self.encoder.dimension), "f4")
         )
-        tokens = None
+        passages = None
         if isinstance(self.encoder, TokenEncoder):
-            tokens = self.encoder.token_vectors([one.segment.text for one in stored[:TOKEN_SAMPLE]])
-        return _Sample(count, rows, tokens)
+            passages = Passages(self.encoder.token_vectors([one.segment.text for one in stored[:TOKEN_SAMPLE]]))
+        return _Sample(count, rows, passages)
 
     def _links(
         self, asked: _Question, shown: Sequence[Found], tokens: dict[str, TokenVectors]

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from labse_search.ui.context import AppContext
+from labse_search.ui.quick_import import skip_stub_files
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -20,6 +21,7 @@ def create_app(context: AppContext) -> FastAPI:
 
     users = check_address(context.settings)
     _silence(context)
+    skip_stub_files()
     from labse_search.ui.page import build
 
     return build(context, users)
