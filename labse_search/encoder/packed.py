@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from labse_search.encoder.bert import Bert
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder, Module
+from labse_search.encoder.lanes import Lanes
 from labse_search.encoder.linear import PlainLinear
 from labse_search.encoder.precision import choose_device, choose_precision, set_threads
 from labse_search.encoder.stack import Packed, activation, encode_packed, pooling
@@ -52,6 +53,7 @@ class PackedEncoder:
         self.precision = choose_precision(precision, self.device)
         self.pause: Callable[[], None] | None = None
         self.tokens_at_once = TOKENS_AT_ONCE[self.precision] if self.device == "cpu" else TOKENS_ON_GPU
+        self._lanes = Lanes(self.threads) if self.device == "cpu" else None
         self._bert = Bert(
             folder.first.folder,
             dict(folder.first.config),
@@ -73,7 +75,9 @@ class PackedEncoder:
 
     def encode_ids(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> Vectors:
         """The same of texts that are tokens already, one text's after the other's."""
-        return encode_packed(ids, lengths, self._encode, dimension=self.dimension, tokens=self.tokens_at_once)
+        return encode_packed(
+            ids, lengths, self._encode, dimension=self.dimension, tokens=self.tokens_at_once, lanes=self._lanes
+        )
 
     def word_rows(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """(n, hidden) the word table's own rows."""

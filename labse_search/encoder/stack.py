@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,14 @@ from labse_search.encoder.mapped import MappedFile, Tensor
 from labse_search.errors import ModelUnavailable
 from labse_search.similarity import Vectors, normalize
 
+if TYPE_CHECKING:
+    from labse_search.encoder.lanes import Lanes
+
 FAMILIES = ("bert", "roberta", "xlm-roberta")
 INNER_ACTIVATIONS = ("gelu", "relu")
 DENSE_ACTIVATIONS = ("Tanh", "Identity", "ReLU", "GELU", "Sigmoid")
 POOLINGS = ("cls", "mean", "max")
+LANE_TOKENS = 256  # fewer a lane are not worth a lane: a question goes to all cores at once
 WORD_TABLE = "embeddings.word_embeddings.weight"
 _LEGACY_POOLING = {
     "cls": "pooling_mode_cls_token",
@@ -150,12 +154,24 @@ def encode_packed(
     *,
     dimension: int,
     tokens: int,
+    lanes: Lanes | None = None,
 ) -> Vectors:
     """(texts, dimension) float32, length 1: what `compute` makes of batches of at most `tokens` tokens."""
     vectors = np.empty((len(lengths), dimension), dtype=np.float32)
     starts = np.cumsum(lengths) - lengths
-    for rows in batches(lengths, tokens):
+
+    def fill(rows: NDArray[np.int64]) -> None:
         vectors[rows] = compute(pack(ids, starts[rows], lengths[rows]))
+
+    total = int(lengths.sum())
+    if lanes is not None and lanes.count > 1 and total >= LANE_TOKENS * lanes.count and len(lengths) > 1:
+        rounds = -(-total // (tokens * lanes.count))
+        share = -(-total // (rounds * lanes.count))  # as many batches as fill all lanes to the end
+        # The longest texts first: what is left over at the end is short.
+        lanes.each(fill, reversed(list(batches(lengths, share + int(lengths.max()) // 2))))
+    else:
+        for rows in batches(lengths, tokens):
+            fill(rows)
     return normalize(vectors)
 
 
