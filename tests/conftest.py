@@ -11,7 +11,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-# Each core has a worker of pytest-xdist already: with more threads they wait for each other (one test took 34 s, not 13).
+# Each core has a worker of pytest-xdist already: more threads wait for each other (one test took 34 s, not 13).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest

@@ -37,13 +37,18 @@ class Lanes:
         with self._starting:
             if self._pool is None:
                 own = torch.get_num_threads()
-                self._pool = ThreadPoolExecutor(self.count, "lane", initializer=torch.set_num_threads, initargs=(1,))
+                self._pool = ThreadPoolExecutor(self.count, "lane", initializer=_use_one_thread)
                 together = threading.Barrier(self.count + 1)
                 for _ in range(self.count):
                     self._pool.submit(together.wait)
                 together.wait()  # all have started
                 torch.set_num_threads(own)  # a thread's number is its own, but the last one set is every new thread's
             return self._pool
+
+
+def _use_one_thread() -> None:
+    torch.get_num_threads()  # a new thread's first question gives it the process's number: before, not after
+    torch.set_num_threads(1)
 
 
 def _threads_are_counted_apart() -> bool:

@@ -1,0 +1,93 @@
+"""Batches side by side: the same vectors, one thread each, and nobody else's number of threads changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import make_tiny_labse
+
+from labse_search.encoder.folder import read_folder
+from labse_search.encoder.lanes import Lanes
+from labse_search.encoder.packed import PackedEncoder
+from labse_search.encoder.stack import LANE_TOKENS, encode_packed
+
+pytestmark = pytest.mark.skipif(Lanes(2).count == 1, reason="this torch counts threads for the whole process")
+
+
+@pytest.fixture
+def threads() -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield 2
+    torch.set_num_threads(before)
+
+
+def in_a_new_thread() -> int:
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_a_lane_uses_one_thread_and_others_what_they_had(threads: int) -> None:
+    seen: dict[str, set[int]] = {}
+    together = threading.Barrier(2)
+
+    def work(item: int) -> None:
+        together.wait(10)  # both lanes are at work at the same time
+        seen.setdefault(threading.current_thread().name, set()).add(torch.get_num_threads())
+
+    Lanes(2).each(work, range(6))
+    assert seen == {"lane_0": {1}, "lane_1": {1}}
+    assert torch.get_num_threads() == threads and in_a_new_thread() == threads
+
+
+def test_an_error_in_a_lane_is_raised_when_all_have_ended(threads: int) -> None:
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        if item == 1:
+            raise ValueError("one is wrong")
+        done.append(item)
+
+    with pytest.raises(ValueError, match="one is wrong"):
+        Lanes(2).each(work, range(5))
+    assert sorted(done) == [0, 2, 3, 4]
+
+
+def test_lanes_get_equal_shares_and_all_texts_once(threads: int) -> None:
+    random = np.random.default_rng(0)
+    lengths = random.integers(3, 60, 700)
+    ids = np.arange(lengths.sum())
+    sizes: list[int] = []
+
+    def compute(batch) -> np.ndarray:  # a text is known by its first token
+        sizes.append(len(batch.ids))
+        return np.stack([batch.ids[batch.firsts()], np.ones(len(batch.firsts()))], axis=1).astype(np.float32)
+
+    vectors = encode_packed(ids, lengths, compute, dimension=2, tokens=1024, lanes=Lanes(2))
+    np.testing.assert_allclose(vectors[:, 0] / vectors[:, 1], np.cumsum(lengths) - lengths, rtol=1e-5)
+    assert len(sizes) % 2 == 0 and max(sizes) < 1100 and sum(sizes) == lengths.sum()
+    sizes.clear()
+    few = lengths[: LANE_TOKENS // 60]
+    encode_packed(ids[: few.sum()], few, compute, dimension=2, tokens=1024, lanes=Lanes(2))
+    assert sizes == [few.sum()]
+
+
+def test_an_encoder_gives_the_same_vectors_with_and_without_lanes(tmp_path: Path, threads: int) -> None:
+    folder = read_folder(make_tiny_labse(tmp_path / "model", hidden=48, layers=3))
+    texts = [" ".join(["cat", "dog", "house", "night"][: 1 + n % 4] * (1 + n % 11)) for n in range(200)]
+    one, many = (PackedEncoder("tiny", folder, precision="fp32", threads=n) for n in (1, threads))
+    paused: list[str] = []
+    many.pause = lambda: paused.append(threading.current_thread().name)
+    np.testing.assert_allclose(many.encode(texts), one.encode(texts), atol=1e-6)
+    assert {"lane_0", "lane_1"} >= set(paused) and paused
+    paused.clear()
+    np.testing.assert_allclose(many.encode(texts[:1]), one.encode(texts[:1]), atol=1e-6)
+    assert set(paused) == {threading.main_thread().name}
