@@ -24,7 +24,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "edge":
         from labse_search.store.edge import EdgeStore
 
-        edge = EdgeStore.open(tmp_path_factory.mktemp("store"), idle_seconds=30)
+        edge = EdgeStore.open(tmp_path_factory.mktemp("store"), idle_seconds=30, scan_mb=0)
         yield edge
         edge.stop()
         return

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from labse_search.errors import CollectionDamaged, StoreUnavailable
-from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
+from labse_search.records import CollectionSpec, Filter, Found, Segment, StoredSegment
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import wire
 from labse_search.store.disk import copy_tree
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def open_store(folder: Path, idle_seconds: float = 60) -> EdgeStore:
-    return EdgeStore.open(folder, idle_seconds=idle_seconds)
+    return EdgeStore.open(folder, idle_seconds=idle_seconds, scan_mb=0)  # so that few vectors are optimised, too
 
 
 def segment(document: str, index: int, text: str = "the cat sat") -> StoredSegment:
@@ -92,7 +92,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
 def client_process(folder: Path, code: str) -> subprocess.Popen[str]:
     """Another Python with `store` open on the folder."""
     head = f"from pathlib import Path\nfrom labse_search.store.edge import EdgeStore\nfolder = Path({str(folder)!r})\n"
-    head += "store = EdgeStore.open(folder, idle_seconds=60)\n"
+    head += "store = EdgeStore.open(folder, idle_seconds=60, scan_mb=0)\n"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-c", head + code], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
@@ -552,7 +552,7 @@ def test_a_full_disk_stops_writing_before_the_engine_meets_it(folder: Path) -> N
     store.create(NAME, SPEC)
     put(store, "a", 10)
     store.stop()
-    store = EdgeStore.open(folder, idle_seconds=60, reserve_mb=1 << 40)
+    store = EdgeStore.open(folder, idle_seconds=60, reserve_mb=1 << 40, scan_mb=0)
     for write in (
         lambda: put(store, "b", 10),
         lambda: store.create("other", SPEC),
@@ -570,3 +570,25 @@ def test_a_place_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("")
     with pytest.raises(StoreUnavailable, match="cannot be used"):
         EdgeStore.open(tmp_path / "store")
+
+
+def test_few_vectors_are_searched_without_an_index(folder: Path) -> None:
+    def state() -> dict[str, object]:
+        found: dict[str, object] = json.loads((folder / "collections" / NAME / "state.json").read_text("utf-8"))
+        return found
+
+    store = EdgeStore.open(folder, idle_seconds=60)
+    store.create(NAME, SPEC)
+    put(store, "d", 300)
+    store.optimize(NAME)
+    assert state()["shard"] == "shard-1"  # as it was: no copy, no graph
+    assert [one.stored.segment.index for one in nearest(store, "d", 7)][:1] == [7]
+    store.stop()
+    store = open_store(folder)  # its process indexes any number
+    store.optimize(NAME)
+    assert (state()["shard"], state()["indexed"]) == ("shard-2", 300)
+    assert [one.stored.segment.index for one in nearest(store, "d", 7)][:1] == [7]
+
+
+def nearest(store: EdgeStore, document: str, index: int) -> list[Found]:
+    return store.search_meaning(NAME, vector_of(document, index), 5, fingerprint=SPEC.fingerprint)

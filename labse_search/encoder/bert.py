@@ -20,6 +20,7 @@ from labse_search.encoder.linear import prepare
 from labse_search.encoder.stack import WORD_TABLE, BertFile, Group, Packed, first_position
 from labse_search.errors import ModelUnavailable
 
+MAPPED_MB = 64  # a table that may come to lie in memory whole; its rows are gathered ten times as fast
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -154,13 +155,15 @@ class _Weights(BertFile):
 
 
 class _Table:
-    """Word vectors: on a CPU left in the file and read by the row, on a GPU copied there."""
+    """Word vectors: on a CPU left in the file, mapped if small and else read by the row; on a GPU copied there."""
 
     def __init__(self, weights: _Weights, name: str, device: str, dtype: torch.dtype) -> None:
         self._weights, self._name, self._device = weights, name, device
         self._stored = weights(name).dtype
         self._width = weights(name).shape[1]
-        self._all = None if device == "cpu" else weights(name).to(device, dtype)
+        mapped = weights(name)
+        small = mapped.nbytes <= MAPPED_MB << 20
+        self._all = mapped.to(device, dtype) if device != "cpu" else mapped if small else None
 
     def __call__(self, ids: torch.Tensor) -> torch.Tensor:
         """(tokens, hidden) float32, a copy."""

@@ -13,6 +13,7 @@ from labse_search.encoder import Encoder, load_encoder
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder, read_folder
 from labse_search.encoder.hub import find_model
+from labse_search.encoder.small import SmallEncoder
 from labse_search.encoder.tokens import open_tokenizer
 from labse_search.similarity import Vectors
 
@@ -38,11 +39,21 @@ class LazyEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """(n, dimension) float32, length 1. A text longer than the window is a ValueError."""
+        loaded = self._load()
+        loaded.pause = self.pause
+        return loaded.encode(texts)
+
+    def expect(self, tokens: int) -> None:
+        """Make ready for about so many tokens, which takes seconds: to be called in a thread."""
+        loaded = self._load()
+        if isinstance(loaded, SmallEncoder):
+            loaded.expect(tokens)
+
+    def _load(self) -> Encoder:
         with self._loading:
             if self._loaded is None:
                 self._loaded = load_encoder(self.model, precision=self._precision)
-        self._loaded.pause = self.pause
-        return self._loaded.encode(texts)
+            return self._loaded
 
 
 def open_encoder(model: str, *, precision: str = "auto") -> Encoder:

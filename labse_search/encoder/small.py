@@ -40,7 +40,7 @@ Rows = NDArray[np.float32]
 
 SMALL_WEIGHTS = 4_000_000  # of the layers, without tables: above, a question takes longer than 5 ms in numpy
 FEW_TOKENS = 4096  # in one call: questions, and the sentences of the passages that a search shows
-PATIENCE_TOKENS = 32_768  # in calls of more: a second of numpy, after which torch's import pays
+PATIENCE_TOKENS = 16_384  # in calls of more: half a second of numpy, after which torch's import pays
 TOKENS_AT_ONCE = 1024
 ROWS_IN_CACHE = 32  # of gelu's: twenty passes over 1,024 columns, 2.3 × faster than over 1,024 rows at once
 # Halves of the polynomial's coefficients, highest power first.
@@ -80,7 +80,7 @@ class SmallEncoder:
         self._bert = _Bert(folder.first.folder, dict(folder.first.config))
         self._dense = [_Dense(module) for module in folder.modules if module.kind == "Dense"]
         self.dimension = self._dense[-1].dimension if self._dense else self._bert.hidden
-        self._spent = 0  # tokens that came in bulk
+        self._spent = 0  # tokens that came in bulk, or will
         self._opening = threading.Lock()
         self._packed: PackedEncoder | None = None
 
@@ -92,7 +92,7 @@ class SmallEncoder:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """(n, dimension) float32, length 1. A text longer than the window is a ValueError."""
         ids, lengths = self.tokenizer.flat_ids(texts)
-        if lengths.sum() > FEW_TOKENS and (packed := self._for_bulk(int(lengths.sum()))) is not None:
+        if lengths.sum() > FEW_TOKENS and (packed := self.expect(int(lengths.sum()))) is not None:
             packed.pause = self.pause
             return packed.encode_ids(ids, lengths)
         return encode_packed(ids, lengths, self._encode, dimension=self.dimension, tokens=TOKENS_AT_ONCE)
@@ -101,8 +101,8 @@ class SmallEncoder:
         """(n, hidden) the word table's own rows."""
         return self._bert.words(ids)
 
-    def _for_bulk(self, tokens: int) -> PackedEncoder | None:
-        """The same model in torch, once so many tokens came that its import pays."""
+    def expect(self, tokens: int) -> PackedEncoder | None:
+        """The same model in torch, once so many tokens come or have come that its import pays."""
         with self._opening:
             self._spent += tokens
             if self._packed is None and self._spent > PATIENCE_TOKENS:

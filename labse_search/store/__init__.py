@@ -74,7 +74,7 @@ class Store(Protocol):
         """Segments per value, most frequent first."""
 
     def optimize(self, collection: str) -> None:
-        """Build what makes searching fast after many upserts; searches go on meanwhile."""
+        """Build what makes searching fast after many upserts, where it pays; searches go on meanwhile."""
 
     def close(self) -> None: ...
 

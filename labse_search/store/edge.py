@@ -68,16 +68,24 @@ class EdgeStore:
         self._owner = os.getpid()
 
     @classmethod
-    def open(cls, folder: Path, *, idle_seconds: float | None = None, reserve_mb: int | None = None) -> EdgeStore:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        idle_seconds: float | None = None,
+        reserve_mb: int | None = None,
+        scan_mb: int | None = None,
+    ) -> EdgeStore:
         """Connected to the folder's store process, started if none runs. StoreUnavailable if that cannot be. A process
-        started here ends after `idle_seconds` without clients and writes only while `reserve_mb` are free."""
+        started here ends after `idle_seconds` without clients, writes only while `reserve_mb` are free, and builds no
+        index for collections with less than `scan_mb` of vectors."""
         folder = folder.expanduser().resolve()
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             wire.read_key(folder)
         except OSError as error:
             raise StoreUnavailable(f"The store's folder {folder} cannot be used: {error.strerror}.") from error
-        given = {"--idle-seconds": idle_seconds, "--reserve-mb": reserve_mb}
+        given = {"--idle-seconds": idle_seconds, "--reserve-mb": reserve_mb, "--scan-mb": scan_mb}
         store = cls(folder, [f"{flag}={value}" for flag, value in given.items() if value is not None])
         store._call("hello")
         return store

@@ -35,7 +35,7 @@ from labse_search.store import wire
 from labse_search.store.disk import RESERVE_MB, check_disk, remove_folder
 from labse_search.store.engine import optimize_folder
 from labse_search.store.payload import FACET_FIELDS, check_name, check_spec, missing
-from labse_search.store.shard import Collection, read_spec
+from labse_search.store.shard import SCAN_MB, Collection, read_spec
 from labse_search.store.words import SparseRows
 
 log = logging.getLogger(__name__)
@@ -49,11 +49,12 @@ Answer = tuple[Any, tuple[wire.Array, ...]]
 
 
 class StoreProcess:
-    def __init__(self, folder: Path, idle_seconds: float, reserve_mb: int) -> None:
+    def __init__(self, folder: Path, idle_seconds: float, reserve_mb: int, scan_mb: int) -> None:
         self.folder = folder
         self.collections_folder = folder / wire.COLLECTIONS
         self.idle_seconds = idle_seconds
         self.reserve_mb = reserve_mb
+        self.scan_mb = scan_mb
         self.stopping = threading.Event()
         self._open: dict[str, Collection] = {}
         self._opening: dict[str, threading.Lock] = {}
@@ -194,7 +195,7 @@ class StoreProcess:
             folder = self.collections_folder / check_name(name)
             if not folder.is_dir():
                 raise missing(name, str(self.folder), self.collections())
-            opened = Collection(folder, self.reserve_mb)
+            opened = Collection(folder, self.reserve_mb, self.scan_mb)
             with self._lock:
                 self._open[name] = opened
             return opened
@@ -371,7 +372,7 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def _serve_folder(folder: Path, idle_seconds: float, reserve_mb: int) -> int:
+def _serve_folder(folder: Path, idle_seconds: float, reserve_mb: int, scan_mb: int) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
     sys.setswitchinterval(0.0005)  # a waiting query gets the interpreter soon
     lock = FileLock(folder / wire.PROCESS_LOCK, mode=0o600)
@@ -380,7 +381,7 @@ def _serve_folder(folder: Path, idle_seconds: float, reserve_mb: int) -> int:
     except Timeout:
         log.info("another process serves this folder")
         return 0
-    process = StoreProcess(folder, idle_seconds, reserve_mb)
+    process = StoreProcess(folder, idle_seconds, reserve_mb, scan_mb)
     signal.signal(signal.SIGTERM, lambda *_: process.stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is meant for the client
     process.run()
@@ -393,6 +394,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="the store's folder")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without clients")
     parser.add_argument("--reserve-mb", type=int, default=RESERVE_MB, help="stop writing when less is free")
+    parser.add_argument("--scan-mb", type=int, default=SCAN_MB, help="no index for collections with fewer vectors")
     parser.add_argument("--optimize", action="store_true", help="optimise the one shard in FOLDER and end")
     args = parser.parse_args()
     if args.optimize:
@@ -400,7 +402,7 @@ def main() -> int:
         if hasattr(os, "nice"):
             os.nice(10)  # queries and the encoder go first
         optimize_folder(args.folder)
-    return _serve_folder(args.folder.resolve(), args.idle_seconds, args.reserve_mb)
+    return _serve_folder(args.folder.resolve(), args.idle_seconds, args.reserve_mb, args.scan_mb)
 
 
 if __name__ == "__main__":

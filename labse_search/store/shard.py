@@ -57,6 +57,9 @@ REST_SECONDS = 2.0  # without a write, then the shard is flushed and its count r
 QUIET_SECONDS = 15.0  # without a write, then it is optimised if that pays
 RETRY_SECONDS = 3600.0  # after optimising in the background failed, usually for want of disk space
 PENDING_QUIET, PENDING_BUSY = 5_000, 50_000  # unindexed points that make optimising pay: at rest, while writing
+# Of vectors, as float32: to look at all of them takes 2.5 ms longer than the graph of 30,000 × 256 does, and saves five
+# seconds of a processor at the end of a job; the answer is exact.
+SCAN_MB = 32
 FLUSH_POINTS = 10_000  # unflushed at most: after a kill they are read again from the log, 20,000 a second
 T = TypeVar("T")
 
@@ -64,9 +67,10 @@ T = TypeVar("T")
 class Collection:
     """Many threads may call; writers take turns, readers never wait for them longer than one small batch."""
 
-    def __init__(self, folder: Path, reserve_mb: int = RESERVE_MB) -> None:
+    def __init__(self, folder: Path, reserve_mb: int = RESERVE_MB, scan_mb: int = SCAN_MB) -> None:
         self.folder = folder
         self._reserve_mb = reserve_mb
+        self._scan_mb = scan_mb
         self.name = folder.name
         self.spec = read_spec(folder)
         self._writing = threading.RLock()
@@ -161,6 +165,8 @@ class Collection:
         if self._optimizing.locked() or time.monotonic() < self._next_try:
             return
         indexed = self._state["indexed"]
+        if not self._pays():
+            return
         if (quiet >= QUIET_SECONDS and pending >= PENDING_QUIET) or pending >= max(PENDING_BUSY, indexed):
             threading.Thread(target=self._optimize_in_background, name=f"optimize {self.name}", daemon=True).start()
 
@@ -289,10 +295,18 @@ class Collection:
 
     # Optimising
 
+    def _pays(self) -> bool:
+        """Whether there is something to index, and so much in all that looking at every vector would take longer than
+        a person notices. What was written twice counts twice: the engine keeps what was replaced until it optimises."""
+        written: int = self._state["written"]
+        vectors = (self._state["indexed"] + written) * self.spec.dimension * 4
+        return written > 0 and vectors > self._scan_mb << 20
+
     def optimize(self) -> None:
-        """Until every segment is indexed. One at a time: who comes second waits for the first, then does the rest."""
+        """Until every segment is indexed, if that pays. One at a time: who comes second waits for the first, then does
+        the rest."""
         with self._optimizing:
-            if self._ending or self._state["written"] == 0:
+            if self._ending or not self._pays():
                 return
             with self._writing:
                 self._shard.flush()
