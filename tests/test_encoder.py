@@ -363,3 +363,10 @@ def test_threads_encode_the_same_at_the_same_time(tiny_labse: Path, kind: str) -
 def test_the_tokenizers_of_encoder_and_load_tokenizer_agree(tiny_labse: Path) -> None:
     texts = random_texts(20, 30)
     assert load_tokenizer(str(tiny_labse)).count(texts) == load_encoder(str(tiny_labse)).tokenizer.count(texts)
+
+
+def test_few_numbers_of_rows_are_computed() -> None:
+    from labse_search.encoder.bert import rounded
+
+    assert all(rows <= rounded(rows) < rows + 64 for rows in range(1, 3000))
+    assert len({rounded(rows) for rows in range(1, 2049)}) < 50

@@ -61,22 +61,25 @@ class Bert:
                 pause()
             states = self._last(layer, states, batch) if layer.split else self._layer(layer, states, batch.groups)
         if self.pooling != "cls":
-            states = torch.cat([self._pool(states, group) for group in batch.groups])
-        return states.float()
+            return torch.cat([self._pool(states, group) for group in batch.groups])
+        return states[: sum(group.n for group in batch.groups)].float()
 
     def word_rows(self, ids: torch.Tensor) -> torch.Tensor:
         """(n,) ids → (n, hidden) float32, the word table's own rows."""
         return self._words(ids)
 
     def _look_up(self, batch: Packed) -> torch.Tensor:
+        """(tokens, hidden), and rows of nothing up to a round number of them."""
         rows = self._words(torch.from_numpy(batch.ids))
         rows += self._positions[torch.from_numpy(batch.positions() + self._first_position).to(self.device)]
-        return F.layer_norm(rows, (self.hidden,), *self._norm, self._eps).to(self.dtype)
+        rows = F.layer_norm(rows, (self.hidden,), *self._norm, self._eps).to(self.dtype)
+        return F.pad(rows, (0, 0, 0, rounded(len(rows)) - len(rows)))
 
     def _layer(self, layer: _Layer, states: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
         heads = self.heads
         projected = layer.query_key_value(states)  # (tokens, 3 hidden)
         context = torch.empty_like(states)
+        context[groups[-1].end :] = 0
         for group in groups:
             part = projected[group.start : group.end].view(group.n, group.length, 3, heads, -1)
             query, key, value = part.permute(2, 0, 3, 1, 4)  # each (n, heads, length, head)
@@ -87,7 +90,9 @@ class Bert:
     def _last(self, layer: _Layer, states: torch.Tensor, batch: Packed) -> torch.Tensor:
         heads = self.heads
         projected = layer.query_key_value(states)  # (tokens, 2 hidden): keys and values
-        first = states[torch.from_numpy(batch.firsts())]  # (texts, hidden)
+        texts = torch.from_numpy(batch.firsts())
+        beyond = rounded(len(texts)) - len(texts)
+        first = states[F.pad(texts, (0, beyond))]  # (texts, hidden), and the first one again up to a round number
         queries = layer.query(first)
         contexts = []
         text = 0
@@ -97,7 +102,7 @@ class Bert:
             query = queries[text : text + group.n].view(group.n, heads, 1, -1)
             contexts.append(F.scaled_dot_product_attention(query, key, value).reshape(group.n, self.hidden))
             text += group.n
-        return self._after(layer, torch.cat(contexts), first)
+        return self._after(layer, F.pad(torch.cat(contexts), (0, 0, 0, beyond)), first)
 
     def _after(self, layer: _Layer, context: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         shape = (self.hidden,)
@@ -107,6 +112,13 @@ class Bert:
     def _pool(self, states: torch.Tensor, group: Group) -> torch.Tensor:
         part = states[group.start : group.end].view(group.n, group.length, self.hidden).float()
         return part.mean(dim=1) if self.pooling == "mean" else part.amax(dim=1)
+
+
+def rounded(rows: int) -> int:
+    """The number of rows that is computed for so many. oneDNN makes machine code for every number that it has not seen
+    (5 ms for 256 × 1,024, as long as the multiplication itself) and keeps it; so few numbers should occur."""
+    step = 16 if rows <= 256 else 64
+    return -(-rows // step) * step
 
 
 class _Layer:
