@@ -117,9 +117,6 @@ def serve(settings: Settings, *, open_browser: bool) -> int:
 def _make_app(settings: Settings, library: Library, store: Store) -> FastAPI:
     load = functools.partial(load_encoder, precision=settings.precision)
     searchers = Searchers(store, settings.home, load)
-    # What the first question needs is loaded while the page's own code is still being imported.
-    threading.Thread(target=_warm_up, args=(settings, library, searchers), daemon=True, name="warm-up").start()
-
     from indexer.jobs import ensure_worker
     from labse_search.ui import create_app
     from labse_search.ui.context import AppContext
@@ -136,6 +133,9 @@ def _make_app(settings: Settings, library: Library, store: Store) -> FastAPI:
         examples=EXAMPLES,
     )
     app = create_app(context)
+    # What the first question needs is loaded while the page is being read. Not before: two imports at the same time
+    # take as long as one after the other, and the page would come last.
+    threading.Thread(target=_warm_up, args=(settings, library, searchers), daemon=True, name="warm-up").start()
     threading.Thread(target=_verify, args=(library, store), daemon=True, name="verify").start()
     ensure_worker(library, environ)  # jobs that a crash or a restart interrupted go on
     return app
