@@ -12,6 +12,8 @@ import io
 import logging
 import lzma
 import os
+import threading
+import tokenize
 import zipfile
 import zlib
 from array import array
@@ -22,6 +24,19 @@ import numpy as np
 import platformdirs
 
 log = logging.getLogger(__name__)
+_REPACKING = threading.Lock()  # several collections ask at once when the app starts
+# What zipfile, zlib and numpy raise for an archive that is damaged here or there.
+_BROKEN = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 _WORDS = {2: "H", 4: "I"}  # bytes of an unsigned number → its code in `array`
 
 
@@ -33,14 +48,14 @@ def load_identifier(cache: Path | None = None) -> Any:
     source = MODEL_DIR / MODEL_FILE
     folder = cache or Path(platformdirs.user_cache_dir("labse-search", appauthor=False))
     kept = folder / f"py3langid-{__version__}-{source.stat().st_size}.npz"
-    try:
-        return _read(kept)
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        log.warning("%s cannot be read (%s): packing it again", kept, error)
-    if _repack(source, kept):
-        return _read(kept)
+    with _REPACKING:
+        try:
+            return _read(kept)
+        except FileNotFoundError:
+            pass
+        except _BROKEN as error:
+            log.warning("%s cannot be read (%s): packing it again", kept, error)
+        _repack(source, kept)
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
@@ -66,8 +81,8 @@ def _numbers(values: np.ndarray) -> array[int]:
     return found
 
 
-def _repack(source: Path, kept: Path) -> bool:
-    """Whole or not at all; False where nothing can be written."""
+def _repack(source: Path, kept: Path) -> None:
+    """Whole or not at all; where nothing can be written, nothing is."""
     beside = kept.with_name(f"{kept.name}.{os.getpid()}")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +91,7 @@ def _repack(source: Path, kept: Path) -> bool:
                 for name in arrays.namelist():  # without dates: the same bytes on every machine
                     repacked.writestr(zipfile.ZipInfo(name), arrays.read(name), zipfile.ZIP_DEFLATED, compresslevel=1)
         beside.replace(kept)
-        return True
     except OSError as error:  # a read-only home costs half a second at every start, nothing else
         log.warning("%s cannot be written (%s)", kept, error)
         with contextlib.suppress(OSError):
             beside.unlink()
-        return False

@@ -17,6 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -176,9 +177,12 @@ def _index(
     store = open_store(settings.store, home=library.home, api_key=settings.api_key)
     limits = replace(DEFAULT_LIMITS, file_bytes=settings.max_file_mb << 20)
 
+    ahead = ThreadPoolExecutor(1, "ahead")
+
     def count() -> int:  # asked at the first file that is new: it loads the weights
-        if isinstance(encoder, LazyEncoder):  # torch is imported while the readers start
-            threading.Thread(target=encoder.expect, args=(job.bytes // BYTES_A_TOKEN,), daemon=True).start()
+        if isinstance(encoder, LazyEncoder):  # torch, if it pays, is imported while the readers start
+            tokens = library.ledger.new_bytes(job.id, job.collection) // BYTES_A_TOKEN
+            ahead.submit(encoder.expect, tokens)  # what is wrong with the model, its first batch meets again and tells
         return reader_processes(encoder)
 
     readers = ReaderPool(count, model=job.model, languages=encoder.languages, limits=limits)
@@ -188,6 +192,9 @@ def _index(
     finally:
         readers.close()
         store.close()
+        # Waited for: an interpreter that ends in the middle of torch's import ends with an abort. And who encodes heeds
+        # the questions' lock to the last.
+        ahead.shutdown()
         turns.close()
         if isinstance(encoder, EncoderPool):
             encoder.close()
@@ -195,7 +202,8 @@ def _index(
 
 def reader_processes(encoder: Encoder) -> int:
     """How many processes read: one a core if they are what takes the time, which a static model shows by encoding
-    faster than one reader segments (6,000 segments a second); else few, so that the encoder keeps the cores."""
+    faster than one reader segments (6,000 segments a second); else few, so that the encoder keeps the cores. A small
+    transformer is timed in numpy, as slow as torch is at it without a GPU."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     probe = ["A sentence of about the usual length, to see how long it takes to encode it."] * 64
     encoder.encode(probe)

@@ -49,7 +49,7 @@ from labse_search.errors import UserError
 from labse_search.finetune.keys import text_key
 from labse_search.mine.encode import encode_texts
 from labse_search.pretrain.vocabulary import train_vocabulary
-from labse_search.search.links import reach
+from labse_search.search.links import Passages
 from labse_search.similarity import normalize
 
 ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
@@ -364,8 +364,8 @@ def test_the_loss_of_reach_is_that_of_the_search() -> None:
         [TokenVectors(np.array(text), normalize(rows[:, 1:]), np.exp(rows[:, 0])) for text in rows_of(side)]
         for side in sides
     ]
-    forth = np.stack([reach(one, known[1]) for one in known[0]])
-    back = np.stack([reach(one, known[0]) for one in known[1]])
+    forth = np.stack([Passages(known[1]).reach(one) for one in known[0]])
+    back = np.stack([Passages(known[0]).reach(one) for one in known[1]])
     own = torch.arange(3)
     expected = sum(float(torch.nn.functional.cross_entropy(20 * torch.from_numpy(part), own)) for part in (forth, back))
     keys = np.arange(6).reshape(3, 2)

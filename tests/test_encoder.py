@@ -370,3 +370,23 @@ def test_few_numbers_of_rows_are_computed() -> None:
 
     assert all(rows <= rounded(rows) < rows + 64 for rows in range(1, 3000))
     assert len({rounded(rows) for rows in range(1, 2049)}) < 50
+
+
+def test_each_activation_of_a_dense_that_fits_is_computed() -> None:
+    from labse_search.encoder import packed as module
+    from labse_search.encoder.stack import DENSE_ACTIVATIONS
+
+    assert set(module._ACTIVATIONS) == set(DENSE_ACTIVATIONS)
+
+
+def test_a_lazy_encoder_makes_ready_for_much_only(tiny_labse: Path) -> None:
+    lazy = open_encoder(str(tiny_labse), precision="fp32")
+    assert isinstance(lazy, LazyEncoder)
+    lazy.expect(PATIENCE_TOKENS - 1)
+    assert "packed batches with torch" in lazy.describe()
+    lazy.expect(2)
+    assert "packed batches on cpu" in lazy.describe()
+    lazy = open_encoder(str(tiny_labse), precision="bf16")
+    assert isinstance(lazy, LazyEncoder)
+    lazy.expect(10**9)  # a model that is torch's from the start is only opened
+    assert lazy.describe().startswith("packed batches on cpu, bf16")

@@ -22,7 +22,7 @@ from labse_search.evaluate.rankers import Bm25Ranker, ModelRanker, SearchRanker
 from labse_search.evaluate.read import RetrievalSet
 from labse_search.evaluate.remember import Remembering
 from labse_search.evaluate.retrieval import COLUMNS, evaluate_retrieval
-from labse_search.search.links import REACH_WEIGHT, reach
+from labse_search.search.links import REACH_WEIGHT, Passages
 
 GAINS = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
 IDEAL = np.array([[2, 1, 1], [1, 0, 0], [1, 0, 0]])
@@ -100,8 +100,8 @@ def test_with_reach_it_ranks_as_the_search_does(tmp_path: Path, tiny_labse: Path
     ranker = SearchRanker(Remembering(encoder))
     scores = ranker.scores(queries, documents, ["de", "fr", "de"])
     cosines = ModelRanker(Remembering(encoder)).scores(queries, documents, ["de", "fr", "de"])
-    held = encoder.token_vectors(documents)
-    reached = np.stack([reach(asked, held) for asked in encoder.token_vectors(queries)])
+    held = Passages(encoder.token_vectors(documents))
+    reached = np.stack([held.reach(asked) for asked in encoder.token_vectors(queries)])
     np.testing.assert_allclose(scores, cosines + REACH_WEIGHT * reached, atol=1e-6)
     with pytest.raises(UserError, match="--reach"):
         SearchRanker(Remembering(load_encoder(str(tiny_labse))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,8 @@ from labse_search.encoder.folder import read_folder
 from labse_search.encoder.lanes import Lanes
 from labse_search.encoder.packed import PackedEncoder
 from labse_search.encoder.stack import LANE_TOKENS, encode_packed
+
+ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.skipif(Lanes(2).count == 1, reason="this torch counts threads for the whole process")
 
@@ -48,17 +52,41 @@ def test_a_lane_uses_one_thread_and_others_what_they_had(threads: int) -> None:
     assert torch.get_num_threads() == threads and in_a_new_thread() == threads
 
 
-def test_an_error_in_a_lane_is_raised_when_all_have_ended(threads: int) -> None:
+def test_after_an_error_what_has_not_begun_is_left_out(threads: int) -> None:
     done: list[int] = []
+    second, wrong = threading.Event(), threading.Event()
 
     def work(item: int) -> None:
-        if item == 1:
+        if item == 0:
+            second.wait(10)
+            threading.Timer(0.2, wrong.set).start()
             raise ValueError("one is wrong")
+        second.set()
+        wrong.wait(10)  # at work when the error comes
         done.append(item)
 
+    lanes = Lanes(2)
     with pytest.raises(ValueError, match="one is wrong"):
-        Lanes(2).each(work, range(5))
-    assert sorted(done) == [0, 2, 3, 4]
+        lanes.each(work, range(50))
+    assert 1 in done and len(done) < 40  # what had begun was waited for
+    lanes.each(done.append, [99])  # and the lanes go on
+    assert done[-1] == 99
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_encoding_soon() -> None:
+    code = """
+import os, signal, threading, time
+from labse_search.encoder.lanes import Lanes
+lanes = Lanes(2)
+threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    lanes.each(lambda item: time.sleep(0.1), range(3000))
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "stopped\n" and done.returncode == 0
 
 
 def test_lanes_get_equal_shares_and_all_texts_once(threads: int) -> None:
@@ -73,15 +101,16 @@ def test_lanes_get_equal_shares_and_all_texts_once(threads: int) -> None:
 
     vectors = encode_packed(ids, lengths, compute, dimension=2, tokens=1024, lanes=Lanes(2))
     np.testing.assert_allclose(vectors[:, 0] / vectors[:, 1], np.cumsum(lengths) - lengths, rtol=1e-5)
-    assert len(sizes) % 2 == 0 and max(sizes) < 1100 and sum(sizes) == lengths.sum()
+    assert len(sizes) % 2 == 0 and max(sizes) < 512 + 60 and sum(sizes) == lengths.sum()
     sizes.clear()
     few = lengths[: LANE_TOKENS // 60]
     encode_packed(ids[: few.sum()], few, compute, dimension=2, tokens=1024, lanes=Lanes(2))
     assert sizes == [few.sum()]
 
 
-def test_an_encoder_gives_the_same_vectors_with_and_without_lanes(tmp_path: Path, threads: int) -> None:
-    folder = read_folder(make_tiny_labse(tmp_path / "model", hidden=48, layers=3))
+@pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
+def test_an_encoder_gives_the_same_vectors_with_and_without_lanes(tmp_path: Path, threads: int, pooling: str) -> None:
+    folder = read_folder(make_tiny_labse(tmp_path / "model", hidden=48, layers=3, pooling=pooling))
     texts = [" ".join(["cat", "dog", "house", "night"][: 1 + n % 4] * (1 + n % 11)) for n in range(200)]
     one, many = (PackedEncoder("tiny", folder, precision="fp32", threads=n) for n in (1, threads))
     paused: list[str] = []

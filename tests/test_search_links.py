@@ -3,7 +3,7 @@
 import numpy as np
 
 from labse_search.encoder import TokenEncoder, TokenVectors, default_model, load_encoder
-from labse_search.search.links import links, reach
+from labse_search.search.links import Passages, links
 
 
 def tokens(*rows: tuple[float, ...]) -> TokenVectors:
@@ -18,7 +18,7 @@ NOTHING = TokenVectors(np.zeros(0, np.int64), np.zeros((0, 2), np.float32), np.z
 def test_reach_is_the_weighed_mean_of_the_best_cosines() -> None:
     question = tokens((3, 0), (0, 1))
     passage = tokens((1, 0), (-1, 0))
-    np.testing.assert_allclose(reach(question, [passage, tokens((0, 2)), NOTHING]), [0.75, 0.25, 0.0])
+    np.testing.assert_allclose(Passages([passage, tokens((0, 2)), NOTHING]).reach(question), [0.75, 0.25, 0.0])
 
 
 def test_reach_equals_a_slow_reference() -> None:
@@ -29,12 +29,12 @@ def test_reach_equals_a_slow_reference() -> None:
     for passage in passages:
         best = [max(float(d @ e) for e in passage.directions) for d in question.directions]
         slow.append(sum(b * w for b, w in zip(best, question.weights, strict=True)) / question.weights.sum())
-    np.testing.assert_allclose(reach(question, passages), slow, rtol=1e-5)
+    np.testing.assert_allclose(Passages(passages).reach(question), slow, rtol=1e-5)
 
 
 def test_nothing_reaches_nothing() -> None:
-    assert reach(NOTHING, [tokens((1, 0))]).tolist() == [0.0]
-    assert reach(tokens((1, 0)), []).tolist() == []
+    assert Passages([tokens((1, 0))]).reach(NOTHING).tolist() == [0.0]
+    assert Passages([]).reach(tokens((1, 0))).tolist() == []
     assert links("", NOTHING, [], "a", tokens((1, 0)), [(0, 1)]) == ()
 
 

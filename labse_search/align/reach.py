@@ -1,9 +1,9 @@
 """The part of the loss that keeps single words meaningful: late interaction on the word table.
 
-The search adds to a passage's cosine how much of the question's words it holds (`search.links.reach`), each word known
-by its row of the word table alone. Those rows are trained through the transformer, which needs them to add up and not
-to match one by one; this loss asks the latter of them as well: among the pairs of one batch's neighbours, a text's own
-translation must hold the most of its words, and the other way round.
+The search adds to a passage's cosine how much of the question's words it holds (`search.links.Passages`), each word
+known by its row of the word table alone. Those rows are trained through the transformer, which needs them to add up and
+not to match one by one; this loss asks the latter of them as well: among the pairs of one batch's neighbours, a text's
+own translation must hold the most of its words, and the other way round.
 
 Khattab and Zaharia 2020, equation 3, weighed as in `search.links`; softmax over the batch, no margin.
 """

@@ -38,7 +38,7 @@ class Encoder(Protocol):
     dimension: int
     fingerprint: str  # 64 hex digits over weights, modules, tokenizer and window: equal means interchangeable vectors
     languages: tuple[str, ...]  # ISO 639-1 codes the model was trained on; empty if it does not say
-    pause: Callable[[], None] | None  # called every few milliseconds of encoding; may block to let queries go first
+    pause: Callable[[], None] | None  # called every 100 ms of encoding or oftener; may block to let queries go first
 
     @property
     def tokenizer(self) -> Tokenizer: ...

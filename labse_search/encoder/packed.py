@@ -40,7 +40,8 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 class PackedEncoder:
     """A BERT-family model at the speed of the machine.
 
-    `pause`, if set, is called before every layer (10 to 80 ms apart): it may block to let something else go first.
+    `pause`, if set, is called before every layer (10 to 100 ms apart), in several threads at once where several batches
+    are encoded side by side: it may block to let something else go first.
     """
 
     def __init__(self, model: str, folder: ModelFolder, *, precision: str = "auto", threads: int | None = None) -> None:
@@ -75,6 +76,7 @@ class PackedEncoder:
 
     def encode_ids(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> Vectors:
         """The same of texts that are tokens already, one text's after the other's."""
+        set_threads(self.threads)  # of the thread that asks
         return encode_packed(
             ids, lengths, self._encode, dimension=self.dimension, tokens=self.tokens_at_once, lanes=self._lanes
         )

@@ -9,6 +9,7 @@ encoder uses all cores already (1.1 × measured with two); it is for machines wi
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
@@ -19,6 +20,7 @@ from types import TracebackType
 import numpy as np
 
 from labse_search.encoder import Tokenizer, load_encoder, load_tokenizer
+from labse_search.encoder.small import SmallEncoder
 from labse_search.errors import ModelUnavailable
 from labse_search.similarity import Vectors
 
@@ -101,6 +103,8 @@ def _serve(connection: Connection, model: str, precision: str, threads: int, num
     os.environ["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)] if devices else str(number)
     try:
         encoder = load_encoder(model, precision=precision, threads=threads)
+        if isinstance(encoder, SmallEncoder):
+            encoder.expect(sys.maxsize)  # one of several processes was started for a large job
     except ModelUnavailable as error:
         connection.send(str(error))
         return

@@ -156,7 +156,8 @@ def encode_packed(
     tokens: int,
     lanes: Lanes | None = None,
 ) -> Vectors:
-    """(texts, dimension) float32, length 1: what `compute` makes of batches of at most `tokens` tokens."""
+    """(texts, dimension) float32, length 1: what `compute` makes of batches of at most `tokens` tokens; in lanes, of
+    about half of that, so that a layer takes no longer on one core than it did on two."""
     vectors = np.empty((len(lengths), dimension), dtype=np.float32)
     starts = np.cumsum(lengths) - lengths
 
@@ -165,10 +166,8 @@ def encode_packed(
 
     total = int(lengths.sum())
     if lanes is not None and lanes.count > 1 and total >= LANE_TOKENS * lanes.count and len(lengths) > 1:
-        rounds = -(-total // (tokens * lanes.count))
-        share = -(-total // (rounds * lanes.count))  # as many batches as fill all lanes to the end
-        # The longest texts first: what is left over at the end is short.
-        lanes.each(fill, reversed(list(batches(lengths, share + int(lengths.max()) // 2))))
+        rounds = -(-total // (tokens // 2 * lanes.count))
+        lanes.each(fill, shares(lengths, rounds * lanes.count))  # as many as fill all lanes to the end
     else:
         for rows in batches(lengths, tokens):
             fill(rows)
@@ -184,6 +183,14 @@ def batches(lengths: NDArray[np.int64], tokens: int) -> Iterator[NDArray[np.int6
         n = max(1, int(np.searchsorted(ends, tokens, side="right")))
         yield order[start : start + n]
         start += n
+
+
+def shares(lengths: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
+    """Row numbers in order of length, in at most so many parts of about equally many tokens."""
+    order = np.argsort(lengths, kind="stable")
+    ends = np.cumsum(lengths[order])
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts)
+    return [part for part in np.split(order, cuts) if len(part)]
 
 
 def pack(ids: NDArray[np.int64], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Packed:

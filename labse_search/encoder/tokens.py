@@ -28,6 +28,7 @@ from labse_search.similarity import Vectors
 
 # Where BERT's pre-tokenizer ends a word: spaces, punctuation, and every Chinese character for itself.
 _BREAKS = r"\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff0f"
+_CONFIG = "tokenizer_config.json"
 _OPENED: weakref.WeakValueDictionary[tuple[object, ...], ModelTokenizer] = weakref.WeakValueDictionary()
 _OPENING = threading.Lock()
 TEXTS_AT_ONCE = 1024  # one call into the tokenizer: tens of milliseconds, and the interpreter is free meanwhile
@@ -35,10 +36,8 @@ TEXTS_AT_ONCE = 1024  # one call into the tokenizer: tens of milliseconds, and t
 
 def open_tokenizer(folder: ModelFolder) -> ModelTokenizer:
     """The folder's tokenizer; one for all who hold it: LaBSE's takes a second to read and 160 MB."""
-    files = [folder.first.folder / name for name in TOKENIZERS]
-    states = [
-        (file, status.st_size, status.st_mtime_ns) for file in files if file.is_file() for status in [file.stat()]
-    ]
+    files = [file for name in (*TOKENIZERS, _CONFIG) if (file := folder.first.folder / name).is_file()]
+    states = [(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     key = (*states, folder.window, folder.lowercase, folder.first.kind)
     with _OPENING:
         known = _OPENED.get(key)
@@ -149,7 +148,7 @@ def _open(folder: Path) -> tokenizers.Tokenizer:
         except Exception as error:  # the library raises bare Exception for every kind of damage
             raise ModelUnavailable(f"{path} cannot be read ({error}). Copy or download the model again.") from error
     if (path := folder / "vocab.txt").is_file():
-        lower = bool(read_json(folder / "tokenizer_config.json").get("do_lower_case", False))
+        lower = bool(read_json(folder / _CONFIG).get("do_lower_case", False))
         vocabulary = tokenizers.BertWordPieceTokenizer(str(path), lowercase=lower)
         return tokenizers.Tokenizer.from_str(vocabulary.to_str())
     raise ModelUnavailable(

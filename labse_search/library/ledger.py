@@ -278,6 +278,15 @@ class Ledger:
         marks = ",".join("?" * len(UNFINISHED))
         return self._jobs(f"WHERE state IN ({marks}) GROUP BY jobs.id ORDER BY created, id", UNFINISHED)
 
+    def new_bytes(self, job: str, collection: str) -> int:
+        """Of the job's files that nothing became of yet, the bytes of those from paths that were never read before."""
+        rows = self._read(
+            "SELECT COALESCE(SUM(size), 0) AS bytes FROM job_files WHERE job = ? AND outcome = '' "
+            "AND path NOT IN (SELECT path FROM names WHERE collection = ?)",
+            (job, collection),
+        )
+        return int(rows[0]["bytes"])
+
     def job_files(self, job: str, *, outcomes: Sequence[str] = (), limit: int = 1_000_000) -> list[JobFile]:
         where, values = "", []
         if outcomes:

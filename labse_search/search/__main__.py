@@ -120,7 +120,7 @@ def make_searcher(store: Store, encoder: Encoder, collection: str, home: Path) -
 
 
 def question_identifier(languages: tuple[str, ...]) -> Callable[[str], str]:
-    """Names the language of a question, loading what that takes (half a second) at the first one."""
+    """Names the language of a question, loading what that takes (a third of a second) at the first one."""
 
     @functools.cache
     def identifier() -> LanguageIdentifier:

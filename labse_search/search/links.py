@@ -66,11 +66,6 @@ class Passages:
         return scores
 
 
-def reach(question: TokenVectors, passages: Sequence[TokenVectors]) -> NDArray[np.float32]:
-    """(passages,) of one question, see `Passages`."""
-    return Passages(passages).reach(question)
-
-
 def links(
     question: str,
     asked: TokenVectors,
@@ -104,6 +99,8 @@ def _words(
 ) -> tuple[list[tuple[int, int]], Vectors, NDArray[np.float32]]:
     """The text's words, their directions (words, dimension) as the sum of their tokens, and their weights (words,)."""
     spans = [match.span() for match in _WORD.finditer(text) if not _UNSPACED.search(match.group())]
+    if len(offsets) != len(tokens.rows):
+        raise ValueError(f"{len(offsets)} offsets for {len(tokens.rows)} tokens")
     covered = {at: span for span in spans for at in range(*span)}
     found: dict[tuple[int, int], int] = {}  # word → its row
     kept: list[int] = []  # tokens that are part of a word
