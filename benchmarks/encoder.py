@@ -1,6 +1,7 @@
 """How fast the encoder is, against sentence-transformers, on a LaBSE-shaped model of random weights made on the spot.
 
     python -m benchmarks.encoder [--quick] [--json]
+    python -m benchmarks.encoder --in-turn 5                          # where the machine's speed drifts
     ONEDNN_MAX_CPU_ISA=AVX2 python -m benchmarks.encoder --quick      # as on an older processor
 
 Every variant runs in a process of its own: load time, peak memory, one query at a time, sentences, 120-token passages.
@@ -292,6 +293,30 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+# --- both in one process, in turn -------------------------------------------------------------------------------------
+
+
+def in_turn(model: Path, texts: dict[str, list[str]], rounds: int) -> dict[str, str]:
+    """How many times as fast ours is as the default: median, least and most of `rounds` pairs of measurements one after
+    the other, which drift with the machine together; with all cores free, and beside a process that keeps one busy."""
+    peer, _ = _open("st-fp32", model)
+    own, _ = _open("ours-auto", model)
+    found = {}
+    for beside in ("", " beside a busy process"):
+        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if beside else None
+        for kind in ("sentences", "passages"):
+            peer(texts[kind][:8]), own(texts[kind][:8])
+            ratios = sorted(
+                _seconds(lambda kind=kind: peer(texts[kind])) / _seconds(lambda kind=kind: own(texts[kind]))
+                for _ in range(rounds)
+            )
+            found[kind + beside] = f"{np.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        if busy is not None:
+            busy.kill()
+            busy.wait()
+    return found
+
+
 # --- queries while another process encodes in bulk -------------------------------------------------------------------
 
 
@@ -413,6 +438,9 @@ def main() -> int:
     parser.add_argument("--variants", default="", help=f"with commas, of {', '.join(LABSE_VARIANTS)}")
     parser.add_argument("--mini-only", action="store_true", help="labse-mini alone, without LaBSE's shape")
     parser.add_argument("--no-load", action="store_true", help="leave out queries under load")
+    parser.add_argument(
+        "--in-turn", type=int, default=0, metavar="N", help="only the ratios to the default, of N pairs taken in turn"
+    )
     for internal in ("--one", "--model", "--texts", "--vectors", "--bulk", "--turns"):
         parser.add_argument(internal, default="", help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=0, help="of every measurement; the median counts")
@@ -423,6 +451,9 @@ def main() -> int:
             work_in_bulk(Path(options.bulk), texts["sentences"], options.turns)
         row = measure(options.one, Path(options.model), texts, options.repeats, Path(options.vectors))
         print(json.dumps(row))
+        return 0
+    if options.in_turn:
+        print(json.dumps(both_in_turn(options.in_turn), indent=1))
         return 0
     repeats = options.repeats or (1 if options.quick else 3)
     sentences = options.sentences or (96 if options.quick else 192)
@@ -440,6 +471,14 @@ def main() -> int:
         print(f"\nquery beside another process that encodes in bulk: {found['query_under_load']}")
     print_table("labse-mini", found["labse_mini"])
     return 0
+
+
+def both_in_turn(rounds: int) -> dict[str, dict[str, str]]:
+    """The ratios with LaBSE's shape and with labse-mini."""
+    with tempfile.TemporaryDirectory() as scratch:
+        model = make_labse_shape(Path(scratch) / "model", vocabulary=60_000)
+        found = {"LaBSE shape": in_turn(model, make_texts(model, sentences=64, passages=32), rounds)}
+    return {**found, "labse-mini": in_turn(LABSE_MINI, mini_texts(2000), rounds)}
 
 
 def labse_shape(options: argparse.Namespace, sentences: int, variants: Sequence[str], repeats: int) -> dict[str, Any]:

@@ -74,6 +74,18 @@ def test_a_job_without_anything_new_reads_no_weights(tmp_path: Path, tiny_labse:
     assert loaded == ["True", "False"]
 
 
+def test_torch_is_made_ready_for_much_that_is_new_only(bench: Bench) -> None:
+    def new_bytes() -> int:
+        return bench.library.ledger.new_bytes(bench.add(), "notes")
+
+    first, second = bench.write("a.txt", "One."), bench.write("b.txt", "Two, too.")
+    assert new_bytes() == first.stat().st_size + second.stat().st_size
+    bench.index()
+    assert new_bytes() == 0  # of all these files something became, and the paths of others are known
+    third = bench.write("c.txt", "Three.")
+    assert new_bytes() == third.stat().st_size
+
+
 def test_a_second_run_changes_nothing(bench: Bench) -> None:
     bench.write("a.txt", "One.")
     bench.write("b.txt", "Two.")
