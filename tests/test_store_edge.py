@@ -572,7 +572,7 @@ def test_a_place_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
         EdgeStore.open(tmp_path / "store")
 
 
-def test_few_vectors_are_searched_without_an_index(folder: Path) -> None:
+def test_few_new_vectors_are_searched_without_an_index(folder: Path) -> None:
     def state() -> dict[str, object]:
         found: dict[str, object] = json.loads((folder / "collections" / NAME / "state.json").read_text("utf-8"))
         return found
@@ -587,6 +587,12 @@ def test_few_vectors_are_searched_without_an_index(folder: Path) -> None:
     store = open_store(folder)  # its process indexes any number
     store.optimize(NAME)
     assert (state()["shard"], state()["indexed"]) == ("shard-2", 300)
+    store.stop()
+    store = EdgeStore.open(folder, idle_seconds=60)  # a few more are no reason to copy and index all of them again
+    put(store, "e", 20)
+    store.optimize(NAME)
+    assert state()["shard"] == "shard-2"
+    assert [one.stored.document for one in nearest(store, "e", 7)][:1] == ["e"]
     assert [one.stored.segment.index for one in nearest(store, "d", 7)][:1] == [7]
 
 
