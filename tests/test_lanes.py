@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,24 @@ def test_after_an_error_what_has_not_begun_is_left_out(threads: int) -> None:
     assert 1 in done and len(done) < 40  # what had begun was waited for
     lanes.each(done.append, [99])  # and the lanes go on
     assert done[-1] == 99
+
+
+def test_ctrl_c_while_work_is_handed_out_leaves_out_the_rest(threads: int) -> None:
+    def interrupted() -> Iterator[int]:
+        yield from range(100)
+        raise KeyboardInterrupt
+
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        time.sleep(0.01)
+        done.append(item)
+
+    lanes = Lanes(2)
+    with pytest.raises(KeyboardInterrupt):
+        lanes.each(work, interrupted())
+    lanes.each(work, [100])  # comes behind all that is still waiting
+    assert done[-1] == 100 and len(done) < 50
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import torch
@@ -31,8 +31,10 @@ class Lanes:
         """`work` on every item, as lanes get free. After an error, or Ctrl-C, what has not begun is left out, what has
         is waited for, and the error is raised."""
         assert self._pool is not None, "one lane is none: work without"
-        begun = [self._pool.submit(work, item) for item in items]
+        begun: list[Future[None]] = []
         try:
+            for item in items:
+                begun.append(self._pool.submit(work, item))
             wait(begun, return_when=FIRST_EXCEPTION)
         finally:
             for one in begun:
