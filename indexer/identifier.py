@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
+
+from labse_search.settings import cache_folder
 
 log = logging.getLogger(__name__)
 _REPACKING = threading.Lock()  # several collections ask at once when the app starts
@@ -46,20 +47,26 @@ def load_identifier(cache: Path | None = None) -> Any:
     from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
 
     source = MODEL_DIR / MODEL_FILE
-    folder = cache or Path(platformdirs.user_cache_dir("labse-search", appauthor=False))
-    kept = folder / f"py3langid-{__version__}-{source.stat().st_size}.npz"
+    kept = (cache or cache_folder()) / f"py3langid-{__version__}-{source.stat().st_size}.npz"
     with _REPACKING:
-        try:
-            return _read(kept)
-        except FileNotFoundError:
-            pass
-        except _BROKEN as error:
-            log.warning("%s cannot be read (%s): packing it again", kept, error)
-        _repack(source, kept)
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        found = _read(kept)
+        if found is None and _repack(source, kept):
+            found = _read(kept)
+    return found or LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> Any | None:
+    """None where there is no archive, or a damaged one."""
+    try:
+        return _unpacked(path)
+    except FileNotFoundError:
+        return None
+    except _BROKEN as error:
+        log.warning("%s cannot be read (%s): packing it again", path, error)
+        return None
+
+
+def _unpacked(path: Path) -> Any:
     """As py3langid.modelio.load_model reads it, after its unpacking."""
     from py3langid.langid import LanguageIdentifier
 
@@ -81,8 +88,8 @@ def _numbers(values: np.ndarray) -> array[int]:
     return found
 
 
-def _repack(source: Path, kept: Path) -> None:
-    """Whole or not at all; where nothing can be written, nothing is."""
+def _repack(source: Path, kept: Path) -> bool:
+    """Whole or not at all; False where nothing can be written."""
     beside = kept.with_name(f"{kept.name}.{os.getpid()}")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +98,9 @@ def _repack(source: Path, kept: Path) -> None:
                 for name in arrays.namelist():  # without dates: the same bytes on every machine
                     repacked.writestr(zipfile.ZipInfo(name), arrays.read(name), zipfile.ZIP_DEFLATED, compresslevel=1)
         beside.replace(kept)
+        return True
     except OSError as error:  # a read-only home costs half a second at every start, nothing else
         log.warning("%s cannot be written (%s)", kept, error)
         with contextlib.suppress(OSError):
             beside.unlink()
+        return False

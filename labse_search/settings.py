@@ -71,3 +71,8 @@ def _parse(variable: str, text: str, default: object) -> object:
         except ValueError:
             raise UserError(f"{variable} is {text!r}, expected a whole number") from None
     return text
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept for the next start."""
+    return Path(platformdirs.user_cache_dir("labse-search", appauthor=False))

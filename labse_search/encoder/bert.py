@@ -171,9 +171,8 @@ class _Table:
 
     def __init__(self, weights: _Weights, name: str, device: str, dtype: torch.dtype) -> None:
         self._weights, self._name, self._device = weights, name, device
-        self._stored = weights(name).dtype
-        self._width = weights(name).shape[1]
         mapped = weights(name)
+        self._stored, self._width = mapped.dtype, mapped.shape[1]
         small = mapped.nbytes <= MAPPED_MB << 20
         self._all = mapped.to(device, dtype) if device != "cpu" else mapped if small else None
 

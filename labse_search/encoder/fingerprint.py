@@ -13,9 +13,8 @@ import logging
 import os
 from pathlib import Path
 
-import platformdirs
-
 from labse_search.encoder.folder import TOKENIZERS, WEIGHTS, ModelFolder
+from labse_search.settings import cache_folder
 
 REMEMBERED_BYTES = 8 * 2**20  # smaller files are hashed in a few hundredths of a second
 _ALSO = ("sentencepiece.bpe.model", "spiece.model", "merges.txt", "vocab.json")  # of tokenizers without tokenizer.json
@@ -23,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def default_cache() -> Path:
-    return Path(platformdirs.user_cache_dir("labse-search", appauthor=False)) / "digests.json"
+    return cache_folder() / "digests.json"
 
 
 def fingerprint(folder: ModelFolder, cache: Path | None = None) -> str:

@@ -16,6 +16,7 @@ from labse_search.errors import ModelUnavailable
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 TOKENIZERS = ("tokenizer.json", "vocab.txt")  # of those that we read ourselves; others are left to transformers
+TOKENIZER_CONFIG = "tokenizer_config.json"
 OWN_FILE = "labse.json"  # ours, beside modules.json: what sentence-transformers has no place for
 STATIC_WINDOW = 256  # a bag of words has no window of its own; longer texts blur, so it gets LaBSE's
 _WINDOW_FILES = tuple(
@@ -121,7 +122,7 @@ def _window(module: Module, windows: Mapping[str, Any]) -> int:
     positions = module.config.get("max_position_embeddings") or 512
     if module.config.get("model_type") in ("roberta", "xlm-roberta"):
         positions -= int(module.config.get("pad_token_id") or 0) + 1  # they number positions from there
-    tokenizer = read_json(module.folder / "tokenizer_config.json").get("model_max_length") or positions
+    tokenizer = read_json(module.folder / TOKENIZER_CONFIG).get("model_max_length") or positions
     return int(min(positions, tokenizer))
 
 

@@ -57,15 +57,16 @@ def fits_small(folder: ModelFolder) -> bool:
     """Is it a stack that this module computes, and small enough for it?"""
     if not fits(folder) or pooling(folder.modules[1].config) != "cls":
         return False
+    config = folder.first.config
+    hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
+    if int(config["num_hidden_layers"]) * (4 * hidden * hidden + 2 * hidden * inner) > SMALL_WEIGHTS:
+        return False
     dense = [module for module in folder.modules if module.kind == "Dense"]
     if any(activation(one) not in _ACTIVATIONS or not _file(one).is_file() for one in dense):
         return False
-    config = folder.first.config
-    hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
-    weights = int(config["num_hidden_layers"]) * (4 * hidden * hidden + 2 * hidden * inner)
     files = [MappedFile(_file(one)) for one in (folder.first, *dense)]
     types = {one.dtype for file in files for one in file.tensors.values() if not one.dtype.startswith("I")}
-    return weights <= SMALL_WEIGHTS and types <= set(_TYPES)  # numbers of positions are not read
+    return types <= set(_TYPES)  # numbers of positions are not read
 
 
 class SmallEncoder:

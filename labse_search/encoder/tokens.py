@@ -22,13 +22,12 @@ import tokenizers
 from numpy.typing import NDArray
 
 from labse_search.encoder import TokenVectors
-from labse_search.encoder.folder import TOKENIZERS, ModelFolder, read_json
+from labse_search.encoder.folder import TOKENIZER_CONFIG, TOKENIZERS, ModelFolder, read_json
 from labse_search.errors import ModelUnavailable
 from labse_search.similarity import Vectors
 
 # Where BERT's pre-tokenizer ends a word: spaces, punctuation, and every Chinese character for itself.
 _BREAKS = r"\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff0f"
-_CONFIG = "tokenizer_config.json"
 _OPENED: weakref.WeakValueDictionary[tuple[object, ...], ModelTokenizer] = weakref.WeakValueDictionary()
 _OPENING = threading.Lock()
 TEXTS_AT_ONCE = 1024  # one call into the tokenizer: tens of milliseconds, and the interpreter is free meanwhile
@@ -36,8 +35,8 @@ TEXTS_AT_ONCE = 1024  # one call into the tokenizer: tens of milliseconds, and t
 
 def open_tokenizer(folder: ModelFolder) -> ModelTokenizer:
     """The folder's tokenizer; one for all who hold it: LaBSE's takes a second to read and 160 MB."""
-    files = [file for name in (*TOKENIZERS, _CONFIG) if (file := folder.first.folder / name).is_file()]
-    states = [(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    files = [file for name in (*TOKENIZERS, TOKENIZER_CONFIG) if (file := folder.first.folder / name).is_file()]
+    states = [(file, status.st_size, status.st_mtime_ns) for file in files for status in [file.stat()]]
     key = (*states, folder.window, folder.lowercase, folder.first.kind)
     with _OPENING:
         known = _OPENED.get(key)
@@ -148,7 +147,7 @@ def _open(folder: Path) -> tokenizers.Tokenizer:
         except Exception as error:  # the library raises bare Exception for every kind of damage
             raise ModelUnavailable(f"{path} cannot be read ({error}). Copy or download the model again.") from error
     if (path := folder / "vocab.txt").is_file():
-        lower = bool(read_json(folder / _CONFIG).get("do_lower_case", False))
+        lower = bool(read_json(folder / TOKENIZER_CONFIG).get("do_lower_case", False))
         vocabulary = tokenizers.BertWordPieceTokenizer(str(path), lowercase=lower)
         return tokenizers.Tokenizer.from_str(vocabulary.to_str())
     raise ModelUnavailable(

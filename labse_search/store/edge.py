@@ -77,8 +77,8 @@ class EdgeStore:
         scan_mb: int | None = None,
     ) -> EdgeStore:
         """Connected to the folder's store process, started if none runs. StoreUnavailable if that cannot be. A process
-        started here ends after `idle_seconds` without clients, writes only while `reserve_mb` are free, and builds no
-        index for collections with less than `scan_mb` of vectors."""
+        started here ends after `idle_seconds` without clients, writes only while `reserve_mb` are free, and indexes new
+        vectors from `scan_mb` of them on."""
         folder = folder.expanduser().resolve()
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -394,7 +394,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="the store's folder")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS, help="end after so long without clients")
     parser.add_argument("--reserve-mb", type=int, default=RESERVE_MB, help="stop writing when less is free")
-    parser.add_argument("--scan-mb", type=int, default=SCAN_MB, help="no index for collections with fewer vectors")
+    parser.add_argument("--scan-mb", type=int, default=SCAN_MB, help="index new vectors when there are more")
     parser.add_argument("--optimize", action="store_true", help="optimise the one shard in FOLDER and end")
     args = parser.parse_args()
     if args.optimize:

@@ -162,11 +162,9 @@ class Collection:
             finally:
                 self._writing.release()
         pending = self._state["written"]
-        if self._optimizing.locked() or time.monotonic() < self._next_try:
+        if self._optimizing.locked() or time.monotonic() < self._next_try or not self._pays():
             return
         indexed = self._state["indexed"]
-        if not self._pays():
-            return
         if (quiet >= QUIET_SECONDS and pending >= PENDING_QUIET) or pending >= max(PENDING_BUSY, indexed):
             threading.Thread(target=self._optimize_in_background, name=f"optimize {self.name}", daemon=True).start()
 
@@ -299,7 +297,7 @@ class Collection:
         """Whether so much is not indexed that looking at every vector of it takes longer than a person notices. What
         was written twice counts twice: the engine keeps what was replaced until it optimises."""
         written: int = self._state["written"]
-        return written > 0 and written * self.spec.dimension * 4 > self._scan_mb << 20
+        return written * self.spec.dimension * 4 > self._scan_mb << 20
 
     def optimize(self) -> None:
         """Until every segment is indexed, if that pays. One at a time: who comes second waits for the first, then does
