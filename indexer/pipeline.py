@@ -1,8 +1,8 @@
 """One indexing job from its first file to its last: read ∥ segment ∥ encode ∥ store.
 
-Files are looked at and kept in one thread, read and segmented in child processes, encoded here, stored in another
-thread; short queues between them. A file's outcome is in the ledger as soon as its segments are durable, so a killed
-job goes on where it was, in the middle of a document too.
+Files are looked at and kept in one thread, read and segmented in child processes, encoded in threads (encoding.py),
+stored in another one; short queues between them. A file's outcome is in the ledger as soon as its segments are durable,
+so a killed job goes on where it was, in the middle of a document too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from indexer.documents import VERSION, document_row, point_name, recover, settle, stored_segments
+from indexer.encoding import Encoding, Stopped
 from indexer.segment import Split
 from labse_search.encoder import Encoder
 from labse_search.errors import CollectionDamaged, StoreUnavailable, Unreadable, UserError
@@ -29,9 +30,10 @@ from labse_search.similarity import Vectors
 from labse_search.store import Store
 
 AHEAD = 16  # files looked at before their turn: keeps the readers busy, bounds the memory
-FIRST_BATCH, LARGEST_BATCH = 64, 4096  # segments; grows while a batch takes less than BATCH_SECONDS
-BATCH_SECONDS = 0.5  # about how long a pause or a cancel has to wait
+HEED_SECONDS = 0.25  # about how long a pause or a cancel has to wait
+WRITES = 2  # batches that wait to be stored, beside those that are being encoded
 REPORT_SECONDS = 0.5
+RATES = 64  # reports over which the rate is a mean: half a minute, in which slow models end several batches
 STORE_TRIES = 4  # one, two, three seconds apart: the store's process restarts by itself, a server may be restarting
 LOOKS = 3  # at a file that changes under our hands
 # A file changed within the clock tick of our look would look unchanged for ever (git calls that "racily clean"; ticks
@@ -106,9 +108,8 @@ class Pipeline:
     _lost: set[str] = field(default_factory=set)  # held documents that lost a name: settled when they are let go
     _again: deque[JobFile] = field(default_factory=deque)  # what they were about to be was taken away meanwhile
     _tries: Counter[int] = field(default_factory=Counter)
-    _batch: int = FIRST_BATCH
     _stored: int = 0
-    _rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=24))
+    _rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RATES))
     _started: float = 0.0
     _bytes_before: int = 0
 
@@ -179,23 +180,26 @@ class Pipeline:
     def _run(self) -> None:
         files = deque(self.library.job_files(self._job, outcomes=("",)))
         looks: deque[Future[_Look]] = deque()
-        with ThreadPoolExecutor(1, "look") as looker, ThreadPoolExecutor(1, "write") as writer:
+        encoding = Encoding(self.encoder)
+        with ThreadPoolExecutor(1, "look") as looker, ThreadPoolExecutor(1, "write") as writer, encoding:
             try:
                 while files or looks:
                     self._heed()
                     while files and len(looks) < AHEAD:
                         looks.append(looker.submit(self._look, files.popleft()))
                     self._take(self._heeding(looks.popleft()), writer)
-                    self._encode_buffer(writer, at_least=self._batch)
+                    self._encode_buffer(encoding, writer, at_least=encoding.batch)
                     if not files and not looks:
-                        self._encode_buffer(writer, at_least=1)
+                        self._encode_buffer(encoding, writer, at_least=1)
                         self._settle_writes(0)
                         while self._again:
                             files.append(self._again.popleft())
             finally:
                 for look in looks:
                     look.cancel()
-                self._settle_writes(0)
+                encoding.stop()
+                while self._writes:
+                    self._writes.popleft().result()
 
     def _heed(self) -> None:
         wish = self.library.ledger.wished(self._job)
@@ -206,10 +210,11 @@ class Pipeline:
         """What the future brings, which may take minutes for a large file, unless the person asks for something."""
         while True:
             try:
-                return future.result(BATCH_SECONDS)
+                return future.result(HEED_SECONDS)
             except TimeoutError:
                 if future.done():
                     raise
+                self._tell()
                 self._heed()
 
     # ---- first look: what is it, and do we have it?
@@ -338,37 +343,35 @@ class Pipeline:
             return {}
         return {one.segment.index: one.segment.text for one in stored}
 
-    # ---- encode here, store in the other thread
+    # ---- encode and store, each in its own threads
 
-    def _encode_buffer(self, writer: ThreadPoolExecutor, *, at_least: int) -> None:
-        """Encode and store while so many segments wait, as many at a time as a batch takes."""
+    def _encode_buffer(self, encoding: Encoding, writer: ThreadPoolExecutor, *, at_least: int) -> None:
+        """Have so many waiting segments encoded and stored, as many at a time as a batch takes."""
         self._tell()
-        while len(self._buffer) >= max(1, min(at_least, self._batch)):
-            self._encode(writer)
+        while len(self._buffer) >= max(1, min(at_least, encoding.batch)):
+            while (oldest := encoding.oldest()) is not None:
+                self._heeding(oldest)
+            items = [self._buffer.popleft() for _ in range(min(encoding.batch, len(self._buffer)))]
+            vectors = encoding.give([one.segment.text for _, one in items])
+            self._writes.append(writer.submit(self._store, items, vectors))
+            self._settle_writes(self.encoder.abreast + WRITES)
             self._tell()
             self._heed()
 
-    def _encode(self, writer: ThreadPoolExecutor) -> None:
-        items = [self._buffer.popleft() for _ in range(min(self._batch, len(self._buffer)))]
-        started = time.monotonic()
-        vectors = self.encoder.encode([one.segment.text for _, one in items])
-        seconds = time.monotonic() - started
-        if seconds < BATCH_SECONDS / 2:
-            self._batch = min(2 * self._batch, LARGEST_BATCH)
-        elif seconds > 2 * BATCH_SECONDS:
-            self._batch = max(self._batch // 2, FIRST_BATCH // 8)
-        self._writes.append(writer.submit(self._store, items, vectors))
-        self._settle_writes(2)
-
     def _settle_writes(self, most: int) -> None:
-        """Wait until at most so many writes are under way; raises what a write raised."""
+        """Wait until at most so many writes are under way; raises what a write raised, or encoding before it."""
         while len(self._writes) > most:
-            self._writes.popleft().result()
+            self._heeding(self._writes[0])
+            self._writes.popleft()
 
-    def _store(self, items: Sequence[tuple[_Document, StoredSegment | None]], vectors: Vectors | None) -> None:
+    def _store(self, items: Sequence[tuple[_Document, StoredSegment | None]], encoded: Future[Vectors] | None) -> None:
         if self._broken:  # the write before this one failed, and will be told
             return
         self._broken = True
+        try:
+            vectors = encoded.result() if encoded is not None else None
+        except Stopped:
+            return
         documents = list(dict.fromkeys(document for document, _ in items))
         self._begin([document for document in documents if not document.begun])
         segments = [one for _, one in items if one is not None]

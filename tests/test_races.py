@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bench import MODEL, Bench
 from library_case import ROOT, Home, encoder
@@ -22,6 +23,7 @@ from library_case import ROOT, Home, encoder
 import labse_search.library.ledger as ledger_module
 from indexer.check import check
 from indexer.documents import recover, remove_documents
+from indexer.encoding import FIRST_BATCH
 from indexer.jobs import collection_lock, do_job, waiting, work
 from indexer.pipeline import Pipeline
 from indexer.segment import Split
@@ -187,9 +189,13 @@ def test_a_document_that_a_person_removes_while_it_comes_in_stays_out(bench: Ben
 
 
 class Slow:
-    """A reader that never answers."""
+    """A reader that never answers. `asked`: called when it is given a file."""
+
+    def __init__(self, asked: Callable[[], None]) -> None:
+        self._asked = asked
 
     def submit(self, path: Path, name: str) -> Future[tuple[Extraction, Split]]:
+        self._asked()
         return Future()
 
 
@@ -197,9 +203,84 @@ class Slow:
 def test_a_wish_is_heard_while_a_large_file_is_read(bench: Bench, wish: str) -> None:
     bench.write("a.txt", "Words.")
     job = bench.add()
-    threading.Timer(0.3, bench.library.ask, (job, wish)).start()
-    assert bench.pipeline(readers=Slow()).run(job).state == {"pause": "paused", "cancel": "cancelled"}[wish]
+    reader = Slow(lambda: bench.library.ask(job, wish))
+    assert bench.pipeline(readers=reader).run(job).state == {"pause": "paused", "cancel": "cancelled"}[wish]
     assert wish == "pause" or list(bench.library.originals.documents()) == []
+
+
+class Endless:
+    """Another encoder's twin that, after so many batches, takes for ever, but asks between its layers whether to go on.
+    `asked`: called when it begins to."""
+
+    def __init__(self, batches: int, asked: Callable[[], None]) -> None:
+        self._real, self._left, self._asked = encoder(), batches, asked
+        self.pause: Callable[[], None] | None = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def encode(self, texts: list[str]) -> Vectors:
+        self._left -= 1
+        if self._left >= 0:
+            return self._real.encode(texts)
+        self._asked()
+        while True:
+            assert self.pause is not None
+            self.pause()
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("wish", ["pause", "cancel"])
+@pytest.mark.parametrize("batches", [0, 1])
+def test_a_wish_is_heard_while_a_batch_is_encoded(bench: Bench, wish: str, batches: int) -> None:
+    bench.write("a.txt", "".join(f"Sentence number {n} stands here for its length alone.\n" for n in range(2000)))
+    bench.write("b.txt", "Words.")
+    job = bench.add()
+    model = Endless(batches, lambda: bench.library.ask(job, wish))
+    row = Pipeline(bench.library, bench.store, model, bench.readers, "notes").run(job)  # type: ignore[arg-type]
+    kept = batches * FIRST_BATCH if wish == "pause" else 0
+    assert (row.state, model.pause) == ({"pause": "paused", "cancel": "cancelled"}[wish], None)
+    assert bench.store.count("notes") == kept
+    if wish == "pause":
+        bench.library.ask(job, "")
+        assert bench.run(job).outcomes == {"added": 2}
+    else:
+        assert bench.index().outcomes == {"added": 2}
+    assert bench.is_sound()
+
+
+class Abreast:
+    """Another encoder's twin that is fastest with two batches at a time, and slow to begin."""
+
+    abreast = 2
+
+    def __init__(self) -> None:
+        self._real, self._now, self.most = encoder(), 0, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def encode(self, texts: list[str]) -> Vectors:
+        self._now += 1
+        self.most = max(self.most, self._now)
+        time.sleep(0.05 * (self._now % 2))  # those that come second are done first
+        vectors = self._real.encode(texts)
+        self._now -= 1
+        return vectors
+
+
+def test_two_batches_at_a_time_are_stored_as_one_after_the_other(bench: Bench) -> None:
+    bench.write("a.txt", "".join(f"Sentence number {n} stands here for its length alone.\n" for n in range(3000)))
+    model = Abreast()
+    pipeline = Pipeline(bench.library, bench.store, model, bench.readers, "notes")  # type: ignore[arg-type]
+    assert pipeline.run(bench.add()).outcomes == {"added": 1}
+    assert model.most == 2
+    found = list(bench.store.segments("notes"))
+    vectors = bench.store.vectors("notes", [one.point for one in found])
+    np.testing.assert_allclose(
+        [vectors[one.point] for one in found], encoder().encode([one.segment.text for one in found]), atol=1e-5
+    )
+    assert bench.is_sound()
 
 
 class Interrupting:

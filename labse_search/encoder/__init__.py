@@ -38,10 +38,15 @@ class Encoder(Protocol):
     dimension: int
     fingerprint: str  # 64 hex digits over weights, modules, tokenizer and window: equal means interchangeable vectors
     languages: tuple[str, ...]  # ISO 639-1 codes the model was trained on; empty if it does not say
-    pause: Callable[[], None] | None  # called every 100 ms of encoding or oftener; may block to let queries go first
+    # Called every 100 ms of encoding or oftener: may block to let queries go first, may raise to end the call.
+    pause: Callable[[], None] | None
 
     @property
     def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def abreast(self) -> int:
+        """How many calls of many texts to have under way at once: more than one where that is faster."""
 
     def describe(self) -> str:
         """How it computes, in one line: kernels, precision, threads."""

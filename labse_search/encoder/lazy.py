@@ -33,6 +33,10 @@ class LazyEncoder:
         self._loading = threading.Lock()
         self._loaded: Encoder | None = None
 
+    @property
+    def abreast(self) -> int:
+        return self._loaded.abreast if self._loaded else 1
+
     def describe(self) -> str:
         """How it computes, once it does."""
         return self._loaded.describe() if self._loaded else "not loaded yet"

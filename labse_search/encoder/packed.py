@@ -55,6 +55,8 @@ class PackedEncoder:
         self.pause: Callable[[], None] | None = None
         self.tokens_at_once = TOKENS_AT_ONCE[self.precision] if self.device == "cpu" else TOKENS_ON_GPU
         self._lanes = Lanes(self.threads) if self.device == "cpu" else None
+        # The second fills the lanes when the first one's last batches leave some free, and the gap between two calls.
+        self.abreast = 2 if self._lanes is None or self._lanes.count > 1 else 1
         self._bert = Bert(
             folder.first.folder,
             dict(folder.first.config),

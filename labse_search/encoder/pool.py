@@ -30,6 +30,8 @@ LOT = 512  # texts sent at a time: long enough to fill batches, short enough tha
 class EncoderPool:
     """An Encoder. ModelUnavailable if a process cannot open the model, RuntimeError if one dies at work."""
 
+    abreast = 2  # so that nobody waits for the last lots of a call
+
     def __init__(self, model: str, *, processes: int, precision: str = "auto") -> None:
         context = get_context("spawn")
         self.model = model

@@ -25,6 +25,8 @@ TOKENS_AT_ONCE = 2048  # padded tokens in one batch
 class ReferenceEncoder:
     """sentence-transformers in float32, or bfloat16 where asked for and on a GPU."""
 
+    abreast = 1
+
     def __init__(self, model: str, folder: ModelFolder, *, precision: str = "auto", threads: int | None = None) -> None:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging

@@ -86,6 +86,10 @@ class SmallEncoder:
         self._opening = threading.Lock()
         self._packed: PackedEncoder | None = None
 
+    @property
+    def abreast(self) -> int:
+        return 1 if self._packed is None else self._packed.abreast
+
     def describe(self) -> str:
         """How this encoder computes, in one line."""
         bulk = "packed batches with torch" if self._packed is None else self._packed.describe()

@@ -27,6 +27,7 @@ class StaticEncoder:
     """A StaticEmbedding folder. A text without any token ("" only) gets the vector of the unknown token."""
 
     precision = "fp32"
+    abreast = 1
 
     def __init__(self, model: str, folder: ModelFolder) -> None:
         self.model = model

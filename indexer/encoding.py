@@ -1,0 +1,82 @@
+"""Batches of a job on their way through the encoder, in threads of their own.
+
+So whoever runs the job can heed a wish meanwhile (a batch takes seconds where the model is large), and the next batch
+is at hand when cores get free at the end of one. What is wished ends a batch between two layers, not at its end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from labse_search.encoder import Encoder
+from labse_search.similarity import Vectors
+
+FIRST_BATCH, LARGEST_BATCH = 64, 4096  # segments
+# A batch should take so long: what a killed process has to do again, and how often the job tells how far it is.
+# Not less than the first number even so: with fewer segments the lanes of an encoder stand idle at every end.
+SHORT_SECONDS, LONG_SECONDS = 0.5, 5.0
+
+
+class Stopped(Exception):
+    """The batch was given up, since nobody wants it any more."""
+
+
+class Encoding:
+    """Encodes for one job, between `with` and its end. `batch`: how many segments to give it at a time."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.batch = FIRST_BATCH
+        self._encoder = encoder
+        self._before = encoder.pause
+        self._stopping = threading.Event()
+        self._threads: ThreadPoolExecutor | None = None
+        self._under_way: deque[Future[Vectors]] = deque()
+
+    def __enter__(self) -> Encoding:
+        self._threads = ThreadPoolExecutor(None, "encode")
+        self._encoder.pause = self._pause
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        assert self._threads is not None
+        self._threads.shutdown()
+        self._encoder.pause = self._before
+
+    def stop(self) -> None:
+        """What is being encoded ends soon, with Stopped."""
+        self._stopping.set()
+
+    def oldest(self) -> Future[Vectors] | None:
+        """What has to be done before another batch may be given, if anything has."""
+        while self._under_way and self._under_way[0].done():
+            self._under_way.popleft()
+        return self._under_way[0] if len(self._under_way) >= self._encoder.abreast else None
+
+    def give(self, texts: Sequence[str]) -> Future[Vectors]:
+        """Their vectors, (n, dimension), as soon as they are there."""
+        assert self._threads is not None
+        self._under_way.append(self._threads.submit(self._encode, texts))
+        return self._under_way[-1]
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        if self._stopping.is_set():
+            raise Stopped
+        started = time.monotonic()
+        vectors = self._encoder.encode(texts)
+        seconds = time.monotonic() - started
+        if seconds < SHORT_SECONDS and len(texts) >= self.batch:
+            self.batch = min(2 * self.batch, LARGEST_BATCH)
+        elif seconds > LONG_SECONDS:
+            self.batch = max(self.batch // 2, FIRST_BATCH)
+        return vectors
+
+    def _pause(self) -> None:
+        if self._stopping.is_set():
+            raise Stopped
+        if self._before is not None:
+            self._before()
