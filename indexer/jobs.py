@@ -34,6 +34,7 @@ IDLE_SECONDS = 20  # how long a worker waits for another job before it ends
 POLL_SECONDS = 0.5
 REST_SECONDS = 15.0  # after a job could not even be begun or ended: the ledger is locked, or its disk is full
 READER_SEGMENTS_PER_SECOND = 6000  # benchmarks.segmenting, one thread
+PROBE_SENTENCES = 64
 NICENESS = 10  # searching comes first
 BYTES_A_TOKEN = 6  # of files: text in any script, and what is around it
 SWITCH_SECONDS = 0.0005  # of the interpreter: encoding threads come back from torch every millisecond (10 % faster so)
@@ -158,6 +159,7 @@ def _do(library: Library, settings: Settings, job: JobRow, report: Callable[[Job
 def _index(
     library: Library, settings: Settings, job: JobRow, report: Callable[[JobRow], None], processes: int
 ) -> JobRow:
+    from indexer.encoding import Stopped
     from indexer.pipeline import Pipeline
     from indexer.read.limits import DEFAULT_LIMITS
     from indexer.worker import ReaderPool
@@ -182,8 +184,11 @@ def _index(
     def count() -> int:  # asked at the first file that is new: it loads the weights
         if isinstance(encoder, LazyEncoder):  # torch, if it pays, is imported while the readers start
             tokens = library.ledger.new_bytes(job.id, job.collection) // BYTES_A_TOKEN
-            ahead.submit(encoder.expect, tokens)  # what is wrong with the model, its first batch meets again and tells
-        return reader_processes(encoder)
+            ahead.submit(encoder.expect, tokens)
+        try:
+            return reader_processes(encoder)
+        except (UserError, Stopped):  # what is wrong with the model, its first batch meets again and tells
+            return 1
 
     readers = ReaderPool(count, model=job.model, languages=encoder.languages, limits=limits)
     try:
@@ -205,11 +210,14 @@ def reader_processes(encoder: Encoder) -> int:
     faster than one reader segments (6,000 segments a second); else few, so that the encoder keeps the cores. A small
     transformer is timed in numpy, as slow as torch is at it without a GPU."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    probe = ["A sentence of about the usual length, to see how long it takes to encode it."] * 64
-    encoder.encode(probe)
-    started = time.perf_counter()
-    encoder.encode(probe)
-    fast = len(probe) / (time.perf_counter() - started) > READER_SEGMENTS_PER_SECOND
+    probe = ["A sentence of about the usual length, to see how long it takes to encode it."] * PROBE_SENTENCES
+    fast = True
+    for part in (probe[: PROBE_SENTENCES // 16], probe):  # a model that is slow with four is not asked for all
+        if fast:
+            encoder.encode(part)
+            started = time.perf_counter()
+            encoder.encode(part)
+            fast = time.perf_counter() - started < PROBE_SENTENCES / READER_SEGMENTS_PER_SECOND
     return cores if fast else max(1, cores // 4)
 
 

@@ -64,6 +64,7 @@ _SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
 _ALSO_LATIN = {"", "sr", "ku", "tt", "kk"}
 _LATIN_UNLESS = {code for _, codes in _SCRIPTS.values() for code in codes} - _ALSO_LATIN
 _FIND_SCRIPT = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, (letters, _) in _SCRIPTS.items()))
+_NOT_LATIN = re.compile("[\u0370-\U0010ffff]+")  # where all of these lie: the rest is not asked for each of them
 _YIDDISH = re.compile("[\u05f0-\u05f2]|\u05d0[\u05b7\u05b8]|\u05d9\u05d9|\u05d5\u05d5")
 # Names of the same language in model cards, as py3langid calls it.
 _SAME = {"nb": "no", "iw": "he", "in": "id", "jw": "jv", "fil": "tl", "cmn": "zh", "sh": "sr", "prs": "fa"}
@@ -256,7 +257,7 @@ def _script(text: str) -> tuple[str, int]:
     if text.isascii():
         return "latin", letters
     counts: dict[str, int] = defaultdict(int)
-    for match in _FIND_SCRIPT.finditer(text):
+    for match in _FIND_SCRIPT.finditer("".join(_NOT_LATIN.findall(text))):
         counts[match.lastgroup or ""] += match.end() - match.start()
     if counts["kana"] * 10 > counts["han"]:
         counts["kana"] += counts.pop("han")

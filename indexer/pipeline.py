@@ -22,6 +22,7 @@ from indexer.documents import VERSION, document_row, point_name, recover, settle
 from indexer.encoding import Encoding, Stopped
 from indexer.segment import Split
 from labse_search.encoder import Encoder
+from labse_search.encoder.tokens import Tokenized
 from labse_search.errors import CollectionDamaged, StoreUnavailable, Unreadable, UserError
 from labse_search.library import DocumentRow, JobFile, JobRow, Library, Outcome, document_id
 from labse_search.library.records import JobState
@@ -77,12 +78,22 @@ class _Look:
 class _Document:
     """A document on its way into the store."""
 
+    tokenizer: str  # the identity of the one that its segments' ids are of
     looks: list[_Look]  # the file, and other files of this job with the same content
     row: DocumentRow
     extraction: Extraction
     names: list[str]  # those that its segments get in the store
     left: int  # segments that are not durable yet
     begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A segment that waits to be encoded and stored; without one, a document of which all are stored already."""
+
+    document: _Document
+    segment: StoredSegment | None = None
+    ids: bytes = b""
 
 
 @dataclass
@@ -99,7 +110,7 @@ class Pipeline:
     store_tries: int = STORE_TRIES
     _job: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _buffer: deque[tuple[_Document, StoredSegment]] = field(default_factory=deque)
+    _buffer: deque[_Item] = field(default_factory=deque)
     _active: dict[str, _Document] = field(default_factory=dict)
     _writes: deque[Future[None]] = field(default_factory=deque)
     _broken: bool = False  # a write failed: those behind it must not happen
@@ -322,14 +333,16 @@ class Pipeline:
         names = sorted({look.name, *self.library.ledger.names(self.collection, look.document)})
         there = self._already_stored(look.document, len(split.segments))
         waiting = [
-            one for one in stored_segments(row, names, split) if there.get(one.segment.index) != one.segment.text
+            (one, ids)
+            for one, ids in zip(stored_segments(row, names, split), split.ids, strict=True)
+            if there.get(one.segment.index) != one.segment.text
         ]
         # What a killed run left may have other names: without any here, the store is told again at the end.
-        document = _Document([look], row, extraction, [] if there else names, left=len(waiting))
+        document = _Document(split.tokenizer, [look], row, extraction, [] if there else names, left=len(waiting))
         self._active[look.document] = document
-        self._buffer.extend((document, one) for one in waiting)
+        self._buffer.extend(_Item(document, one, ids) for one, ids in waiting)
         if not waiting:
-            self._writes.append(writer.submit(self._store, [(document, None)], None))
+            self._writes.append(writer.submit(self._store, [_Item(document)], None))
 
     def _already_stored(self, document: str, segments: int) -> dict[int, str]:
         """Segments of a document that a killed run left in the store: index → text. Those that the document does not
@@ -352,7 +365,7 @@ class Pipeline:
             while (oldest := encoding.oldest()) is not None:
                 self._heeding(oldest)
             items = [self._buffer.popleft() for _ in range(min(encoding.batch, len(self._buffer)))]
-            vectors = encoding.give([one.segment.text for _, one in items])
+            vectors = encoding.give(_texts(items))
             self._writes.append(writer.submit(self._store, items, vectors))
             self._settle_writes(self.encoder.abreast + WRITES)
             self._tell()
@@ -364,7 +377,7 @@ class Pipeline:
             self._heeding(self._writes[0])
             self._writes.popleft()
 
-    def _store(self, items: Sequence[tuple[_Document, StoredSegment | None]], encoded: Future[Vectors] | None) -> None:
+    def _store(self, items: Sequence[_Item], encoded: Future[Vectors] | None) -> None:
         if self._broken:  # the write before this one failed, and will be told
             return
         self._broken = True
@@ -372,13 +385,13 @@ class Pipeline:
             vectors = encoded.result() if encoded is not None else None
         except Stopped:
             return
-        documents = list(dict.fromkeys(document for document, _ in items))
+        documents = list(dict.fromkeys(item.document for item in items))
         self._begin([document for document in documents if not document.begun])
-        segments = [one for _, one in items if one is not None]
+        segments = [item.segment for item in items if item.segment is not None]
         if vectors is not None:
             self._upsert(segments, vectors)
-        for document, one in items:
-            document.left -= one is not None
+        for item in items:
+            item.document.left -= item.segment is not None
         self._finish([document for document in documents if document.left == 0])
         self._stored += len(segments)
         self._broken = False
@@ -518,6 +531,13 @@ class Pipeline:
             current = next((document.row.title for document in self._active.values()), "")
         self.library.ledger.set_job(self._job, segments=self._stored, rate=rate, seconds_left=left, current=current)
         self.report(self.library.ledger.job(self._job))
+
+
+def _texts(items: Sequence[_Item]) -> Sequence[str]:
+    """The texts of segments, with their tokens where all are of one tokenizer."""
+    texts = [item.segment.segment.text for item in items if item.segment is not None]
+    tokenizers = {item.document.tokenizer for item in items}
+    return Tokenized(texts, [item.ids for item in items], tokenizers.pop()) if len(tokenizers) == 1 else texts
 
 
 def _reason(problem: OSError) -> tuple[str, str]:

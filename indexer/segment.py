@@ -31,10 +31,11 @@ from indexer.sentences import (
     sentences,
 )
 from labse_search.encoder import Tokenizer
+from labse_search.encoder.tokens import pack_ids
 from labse_search.records import UNIT_SEPARATOR, UNKNOWN_LANGUAGE, Extraction, Place, Segment
 
 VERSION = 1  # raise it when the same text gives other segments: stored ones then no longer fit
-BATCH = 4096  # segments counted in one call: bounds the memory of their tokens
+BATCH = 1024  # segments counted in one call: bounds the memory of their tokens
 SAMPLE = 64  # sentences counted to estimate the rest; the estimate only steers packing
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -52,6 +53,10 @@ class Split:
     # makes more tokens than the window.
     skipped: dict[str, int]
     language: str  # of most of the document, or "unknown"
+    # Each segment's tokens, as `encoder.tokens.pack_ids` packs them, and the identity of the tokenizer: so that nobody
+    # has to tokenize it again to encode it.
+    ids: tuple[bytes, ...] = ()
+    tokenizer: str = ""
 
 
 class Segmenter:
@@ -83,13 +88,20 @@ class Segmenter:
         text = extraction.text
         clean = _SURROGATE.sub(HOLE, text)
         units = self._sentences(extraction, clean)
-        groups, skipped = self._fit(clean, self._pack(clean, units))
+        found, skipped = self._fit(clean, self._pack(clean, units))
+        groups = [group for group, _ in found]
         segments = tuple(_segments(extraction, text, groups))
         skipped.update(_gaps(text, segments))
         separators = max(0, len(extraction.units) - 1) * len(UNIT_SEPARATOR)
         skipped.update(separator=separators, whitespace=-separators)
         language = majority((segment.language, len(segment.text)) for segment in segments)
-        return Split(segments, {reason: n for reason, n in skipped.items() if n}, language)
+        return Split(
+            segments,
+            {reason: n for reason, n in skipped.items() if n},
+            language,
+            tuple(ids for _, ids in found),
+            self._tokenizer.identity,
+        )
 
     def _sentences(self, extraction: Extraction, clean: str) -> list[list[Sentence]]:
         """The sentences of each unit, with offsets into the document."""
@@ -127,8 +139,8 @@ class Segmenter:
         sample = {*everything[:: max(1, len(everything) // SAMPLE)], *_first_of_each_language(everything)}
         tokens: Counter[str] = Counter()
         code_points: Counter[str] = Counter()
-        for sentence, count in zip(sample, self._count([text[s.start : s.end] for s in sample]), strict=True):
-            tokens[sentence.language] += count - self._special
+        for sentence, ids in zip(sample, self._tokenizer.ids([text[s.start : s.end] for s in sample]), strict=True):
+            tokens[sentence.language] += len(ids) - self._special
             code_points[sentence.language] += sentence.end - sentence.start
         return {language: tokens[language] / code_points[language] for language in code_points}
 
@@ -173,18 +185,19 @@ class Segmenter:
                 return
         groups.append((begin, end))
 
-    def _fit(self, text: str, pending: list[Group]) -> tuple[list[Group], Counter[str]]:
-        """The groups that were counted and found to fit, in order; the others divided until they do."""
-        fitting: list[Group] = []
+    def _fit(self, text: str, pending: list[Group]) -> tuple[list[tuple[Group, bytes]], Counter[str]]:
+        """The groups that were counted and found to fit, in order, with their tokens; the others divided until they
+        do."""
+        fitting: list[tuple[Group, bytes]] = []
         skipped: Counter[str] = Counter()
         while pending:
-            counts = self._count([text[group[0].start : group[-1].end] for group in pending])
             divided: list[Group] = []
-            for group, count in zip(pending, counts, strict=True):
+            for group, ids in zip(pending, self._ids(text, pending), strict=True):
+                count = len(ids)
                 if count <= self._special:
                     skipped["no_tokens"] += _visible(text[group[0].start : group[-1].end])
                 elif count <= self._limit and group[-1].end - group[0].start <= 2 * MAX_CODE_POINTS:
-                    fitting.append(group)
+                    fitting.append((group, pack_ids(ids)))
                 elif len(group) > 1:
                     divided += _halves(group)
                 elif group[0].end - group[0].start > 1:
@@ -192,7 +205,7 @@ class Segmenter:
                 else:
                     skipped["over_window"] += 1
             pending = divided
-        return sorted(fitting, key=lambda group: group[0].start), skipped
+        return sorted(fitting, key=lambda found: found[0][0].start), skipped
 
     def _cut(self, text: str, sentence: Sentence) -> Iterator[Group]:
         """One sentence cut into parts of about the target."""
@@ -204,11 +217,10 @@ class Segmenter:
         for a, b in cut(text, start, end, ideal):
             yield (sentence._replace(start=a, end=b, heading=False),)
 
-    def _count(self, texts: Sequence[str]) -> list[int]:
-        counts: list[int] = []
-        for at in range(0, len(texts), BATCH):
-            counts += self._tokenizer.count(texts[at : at + BATCH])
-        return counts
+    def _ids(self, text: str, groups: Sequence[Group]) -> Iterator[list[int]]:
+        for at in range(0, len(groups), BATCH):
+            part = groups[at : at + BATCH]
+            yield from self._tokenizer.ids([text[group[0].start : group[-1].end] for group in part])
 
 
 def _join_lines(

@@ -78,8 +78,8 @@ class WorkPool(Generic[T]):
     """Does one kind of work in child processes.
 
     `prepare(*arguments)` runs once in each child and returns the work; it must be importable there. `plain`: modules
-    whose classes may come back, beside those of the readers. `processes`: how many, or what says so when the first file
-    comes, where finding it out takes long.
+    whose classes may come back, beside those of the readers. `processes`: how many, or what says so, where it takes
+    long to find out: asked in a thread when the first file comes, while the first child is at work already.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class WorkPool(Generic[T]):
         self._processes = processes
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._counting: threading.Thread | None = None
 
     def submit(self, path: Path, name: str) -> Future[T]:
         """The work's answer for this file. Its exception is Unreadable, or UserError if no child can be prepared."""
@@ -108,22 +109,34 @@ class WorkPool(Generic[T]):
             if self._closing.is_set():
                 raise RuntimeError("the pool is closed")
             if not self._threads:
-                self._start()
+                self._start(self._processes if isinstance(self._processes, int) else 1)
+                if not isinstance(self._processes, int):
+                    self._counting = threading.Thread(target=self._start_more, args=(self._processes,))
+                    self._counting.start()
         future: Future[T] = Future()
         self._waiting.put((path, name, future))
         return future
 
-    def _start(self) -> None:
-        processes = self._processes if isinstance(self._processes, int) else self._processes()
-        # Daemons, so that an interpreter that ends in the middle of a file does not wait for it.
-        self._threads = [threading.Thread(target=self._serve, args=(n,), daemon=True) for n in range(processes)]
-        for thread in self._threads:
-            thread.start()
+    def _start(self, processes: int) -> None:
+        """Under the lock: so many threads in all."""
+        for number in range(len(self._threads), processes):
+            # A daemon, so that an interpreter that ends in the middle of a file does not wait for it.
+            self._threads.append(threading.Thread(target=self._serve, args=(number,), daemon=True))
+            self._threads[-1].start()
+
+    def _start_more(self, count: Callable[[], int]) -> None:
+        processes = count()
+        with self._starting:
+            if not self._closing.is_set():
+                self._start(processes)
 
     def close(self) -> None:
-        """End all children now. What waits is cancelled, what is being read ends with CancelledError."""
+        """End all children now. What waits is cancelled, what is being read ends with CancelledError. Waits for what
+        says how many processes there should be."""
         with self._starting:  # whoever is starting threads has done so, nobody does after us
             self._closing.set()
+        if self._counting is not None:
+            self._counting.join()
         for _ in self._threads:
             self._waiting.put(None)
         for child in list(self._children.values()):

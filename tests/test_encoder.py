@@ -369,7 +369,7 @@ def test_few_numbers_of_rows_are_computed() -> None:
     from labse_search.encoder.bert import rounded
 
     assert all(rows <= rounded(rows) < rows + 64 for rows in range(1, 3000))
-    assert len({rounded(rows) for rows in range(1, 2049)}) < 50
+    assert len({rounded(rows) for rows in range(1, 2049)}) < 60
 
 
 def test_each_activation_of_a_dense_that_fits_is_computed() -> None:

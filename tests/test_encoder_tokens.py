@@ -7,13 +7,14 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from static_mini import static_mini
 from tokenizers import Tokenizer
 
 from labse_search.encoder import load_encoder, load_tokenizer
 from labse_search.encoder.folder import read_folder
-from labse_search.encoder.tokens import ModelTokenizer, open_tokenizer
+from labse_search.encoder.tokens import ModelTokenizer, Tokenized, open_tokenizer, pack_ids
 
 STATIC = str(static_mini())
 
@@ -74,10 +75,10 @@ def test_marks_stay_with_their_letters_when_a_long_word_is_read_in_parts(tiny_la
 
 def test_lower_casing_of_sentence_transformers_is_kept(tiny_labse: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_labse, tmp_path / "model")
-    unknown = ModelTokenizer(read_folder(folder)).ids(["CAT"])
+    unknown = open_tokenizer(read_folder(folder)).ids(["CAT"])
     settings = json.loads((folder / "sentence_bert_config.json").read_text())
     (folder / "sentence_bert_config.json").write_text(json.dumps({**settings, "do_lower_case": True}))
-    lowered = ModelTokenizer(read_folder(folder))
+    lowered = open_tokenizer(read_folder(folder))
     assert lowered.ids(["CAT"]) == lowered.ids(["cat"]) != unknown
 
 
@@ -100,3 +101,34 @@ def test_a_tokenizer_is_read_once_for_all_who_hold_it(tiny_labse: Path, tmp_path
     assert open_tokenizer(read_folder(folder)).max_tokens == 16 != first.max_tokens
     os.utime(folder / "tokenizer.json", (1, 1))  # another file in its place
     assert open_tokenizer(read_folder(folder)) is not first
+
+
+def test_texts_whose_tokens_are_known_are_not_tokenized_again() -> None:
+    tokenizer = load_tokenizer(STATIC)
+    assert isinstance(tokenizer, ModelTokenizer)
+    texts = ["bread and butter", "", "snow"]
+    ids = [pack_ids(found) for found in tokenizer.ids(texts)]
+    others = ["none", "of", "these"]
+    known = Tokenized(others, ids, tokenizer.identity)
+    for found, expected in zip(tokenizer.flat_ids(known), tokenizer.flat_ids(texts), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for found, expected in zip(tokenizer.flat_ids(known[1:]), tokenizer.flat_ids(texts[1:]), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert (len(known), list(known), known[-1]) == (3, others, "these")
+    of_another = Tokenized(others, ids, "another model's")
+    for found, expected in zip(tokenizer.flat_ids(of_another), tokenizer.flat_ids(others), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_tokens_that_cannot_be_are_refused() -> None:
+    tokenizer = load_tokenizer(STATIC)
+    assert isinstance(tokenizer, ModelTokenizer)
+    for wrong in ([-1], [1 << 30]):
+        with pytest.raises(ValueError, match="does not know"):
+            tokenizer.flat_ids(Tokenized(["snow"], [pack_ids(wrong)], tokenizer.identity))
+    with pytest.raises(ValueError, match="text 1 has"):
+        tokenizer.flat_ids(
+            Tokenized(["a", "b"], [pack_ids([1]), pack_ids([1] * (tokenizer.max_tokens + 1))], tokenizer.identity)
+        )
+    with pytest.raises(ValueError, match="2 texts and the tokens of 1"):
+        Tokenized(["a", "b"], [b""], tokenizer.identity)

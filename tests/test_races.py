@@ -29,6 +29,7 @@ from indexer.pipeline import Pipeline
 from indexer.segment import Split
 from indexer.sources import clean, missing, walk
 from indexer.worker import ReaderPool
+from labse_search.encoder.tokens import Tokenized
 from labse_search.errors import StoreUnavailable, UserError
 from labse_search.library import Library, document_id
 from labse_search.records import Extraction, StoredSegment
@@ -256,11 +257,14 @@ class Abreast:
 
     def __init__(self) -> None:
         self._real, self._now, self.most = encoder(), 0, 0
+        self.tokenizers: set[str] = set()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._real, name)
 
     def encode(self, texts: list[str]) -> Vectors:
+        assert isinstance(texts, Tokenized)
+        self.tokenizers.add(texts.tokenizer)
         self._now += 1
         self.most = max(self.most, self._now)
         time.sleep(0.05 * (self._now % 2))  # those that come second are done first
@@ -275,10 +279,13 @@ def test_two_batches_at_a_time_are_stored_as_one_after_the_other(bench: Bench) -
     pipeline = Pipeline(bench.library, bench.store, model, bench.readers, "notes")  # type: ignore[arg-type]
     assert pipeline.run(bench.add()).outcomes == {"added": 1}
     assert model.most == 2
+    assert model.tokenizers == {encoder().tokenizer.identity}  # the readers' tokens serve the encoder
     found = list(bench.store.segments("notes"))
     vectors = bench.store.vectors("notes", [one.point for one in found])
     np.testing.assert_allclose(
-        [vectors[one.point] for one in found], encoder().encode([one.segment.text for one in found]), atol=1e-5
+        np.stack([vectors[one.point] for one in found]),
+        encoder().encode([one.segment.text for one in found]),
+        atol=1e-5,
     )
     assert bench.is_sound()
 

@@ -16,6 +16,7 @@ from tokenizing import TinyTokenizer
 from indexer.language import LanguageIdentifier
 from indexer.segment import Segmenter, Split
 from labse_search.encoder import Tokenizer, load_tokenizer
+from labse_search.encoder.tokens import pack_ids
 from labse_search.records import Extraction, Place, Segment, Unit
 
 LANGUAGES = ("en", "de", "fr", "ru", "uk", "ar", "he", "hi", "th", "km", "ja", "zh", "ko", "el")
@@ -59,7 +60,9 @@ def assert_sound(extraction: Extraction, split: Split, tokenizer: Tokenizer) -> 
         assert all(segment.text[at].isspace() for at in set(range(len(segment.text))) - set(covered))
         segment.text.encode()  # no half of a surrogate pair
     assert all(a.end <= b.start for a, b in pairwise(split.segments))
-    assert max(tokenizer.count(texts(split)) if split.segments else [0]) <= tokenizer.max_tokens
+    ids = tokenizer.ids(texts(split))
+    assert max(map(len, ids), default=0) <= tokenizer.max_tokens
+    assert split.ids == tuple(map(pack_ids, ids))
     inside = {at for s in split.segments for at in range(s.start, s.end)}
     lost = [c for at, c in enumerate(text) if at not in inside and not c.isspace() and not "\ud800" <= c <= "\udfff"]
     assert len(lost) == split.skipped.get("no_tokens", 0) + split.skipped.get("over_window", 0)
@@ -263,8 +266,8 @@ def test_what_the_model_has_no_token_for_is_counted() -> None:
     class Blind(TinyTokenizer):
         """Drops zero-width spaces, as normalising tokenizers do."""
 
-        def count(self, texts):  # type: ignore[no-untyped-def]
-            return super().count([text.replace("\u200b", "") for text in texts])
+        def ids(self, texts):  # type: ignore[no-untyped-def]
+            return super().ids([text.replace("\u200b", "") for text in texts])
 
     tokenizer = Blind.of_words(64)
     split = segmenter(tokenizer).split(document("\u200b \u200b\u200b", "bread\u200b"))
@@ -276,8 +279,9 @@ def test_joined_sentences_are_counted_not_added_up() -> None:
     class Jealous(TinyTokenizer):
         """Makes far more tokens of two sentences than of each alone."""
 
-        def count(self, texts):  # type: ignore[no-untyped-def]
-            return [n * 20 if text.count(".") > 1 else n for n, text in zip(super().count(texts), texts, strict=True)]
+        def ids(self, texts):  # type: ignore[no-untyped-def]
+            found = zip(super().ids(texts), texts, strict=True)
+            return [ids * 20 if text.count(".") > 1 else ids for ids, text in found]
 
     tokenizer = Jealous.of_words(32)
     split = segmenter(tokenizer).split(document("One is short. Two is short. Three is short. Four is short."))

@@ -14,7 +14,8 @@ class TinyTokenizer:
 
     def __init__(self, tokenizer: tokenizers.Tokenizer, max_tokens: int) -> None:
         self.max_tokens = max_tokens
-        self.calls = 0  # of count
+        self.identity = "tiny"
+        self.calls = 0  # of ids
         self._tokenizer = tokenizer
 
     @classmethod
@@ -30,8 +31,11 @@ class TinyTokenizer:
         return cls(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")), max_tokens)
 
     def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self.ids(texts)]
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
         self.calls += 1
-        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)

@@ -23,6 +23,10 @@ class Tokenizer(Protocol):
     """Counts tokens as the model will see them."""
 
     max_tokens: int  # the model's window, special tokens included
+    identity: str  # equal means that every text has the same tokens
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, special tokens included, never truncated."""
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special tokens included, never truncated."""

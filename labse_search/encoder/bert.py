@@ -117,7 +117,7 @@ class Bert:
 def rounded(rows: int) -> int:
     """The number of rows that is computed for so many. oneDNN makes machine code for every number that it has not seen
     (5 ms for 256 × 1,024, as long as the multiplication itself) and keeps it; so few numbers should occur."""
-    step = 16 if rows <= 256 else 64
+    step = 16 if rows <= 256 else 32 if rows <= 1024 else 64
     return -(-rows // step) * step
 
 

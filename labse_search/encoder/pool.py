@@ -67,11 +67,11 @@ class EncoderPool:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """(n, dimension) float32, length 1, in the order of the texts."""
-        lots = [list(texts[at : at + LOT]) for at in range(0, len(texts), LOT)]
+        lots = [texts[at : at + LOT] for at in range(0, len(texts), LOT)]
         parts = list(self._threads.map(self._encode_lot, lots))
         return np.concatenate(parts) if parts else np.zeros((0, self.dimension), np.float32)
 
-    def _encode_lot(self, texts: list[str]) -> Vectors:
+    def _encode_lot(self, texts: Sequence[str]) -> Vectors:
         if self.pause is not None:
             self.pause()
         connection = self._free.get()

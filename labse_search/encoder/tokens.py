@@ -7,15 +7,18 @@ as if it had a space every 80 characters. Text without such runs gets exactly th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
 import unicodedata
 import weakref
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import tokenizers
@@ -41,15 +44,44 @@ def open_tokenizer(folder: ModelFolder) -> ModelTokenizer:
     with _OPENING:
         known = _OPENED.get(key)
         if known is None:
-            known = _OPENED[key] = ModelTokenizer(folder)
+            identity = hashlib.sha256(repr(key).encode()).hexdigest()
+            known = _OPENED[key] = ModelTokenizer(folder, identity)
         return known
+
+
+class Tokenized(Sequence[str]):
+    """Texts whose tokens somebody has counted before: `flat_ids` of the same tokenizer takes these."""
+
+    def __init__(self, texts: Sequence[str], ids: Sequence[bytes], tokenizer: str) -> None:
+        """`ids`: of each text, as `pack_ids` makes them. `tokenizer`: the identity of the one they are of."""
+        if len(texts) != len(ids):
+            raise ValueError(f"{len(texts)} texts and the tokens of {len(ids)}")
+        self.texts, self.ids, self.tokenizer = texts, ids, tokenizer
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Tokenized: ...
+    def __getitem__(self, at: int | slice) -> str | Tokenized:
+        if isinstance(at, slice):
+            return Tokenized(self.texts[at], self.ids[at], self.tokenizer)
+        return self.texts[at]
+
+
+def pack_ids(ids: Iterable[int]) -> bytes:
+    """One text's token ids as they travel between processes: four bytes each, in the machine's own order."""
+    return array("i", ids).tobytes()
 
 
 class ModelTokenizer:
     """The tokenizer of one model folder. Many threads may use it."""
 
-    def __init__(self, folder: ModelFolder) -> None:
+    def __init__(self, folder: ModelFolder, identity: str) -> None:
         self.max_tokens = folder.window
+        self.identity = identity
         self.special = folder.first.kind != "StaticEmbedding"  # sentence-transformers adds none there
         self._tokenizer = _open(folder.first.folder)
         self._tokenizer.no_padding()
@@ -71,18 +103,21 @@ class ModelTokenizer:
 
     def flat_ids(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """All ids in one array, and the (n,) lengths; a text longer than the window is a ValueError."""
-        parts: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
-        lengths: list[int] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            for ids in self._ids(texts, start):
-                if len(ids) > self.max_tokens:
-                    raise ValueError(
-                        f"text {len(lengths)} has {len(ids)} tokens, the model reads {self.max_tokens}: cut it first "
-                        f"(it begins {texts[len(lengths)][:40]!r})"
-                    )
-                parts.append(np.array(ids, dtype=np.int64))
-                lengths.append(len(ids))
-        return np.concatenate(parts), np.array(lengths, dtype=np.int64)
+        if isinstance(texts, Tokenized) and texts.tokenizer == self.identity:
+            packed = texts.ids
+        else:
+            packed = [pack_ids(ids) for ids in self.ids(texts)]
+        flat = np.frombuffer(b"".join(packed), dtype=np.intc)
+        lengths = np.array([len(ids) // flat.itemsize for ids in packed], dtype=np.int64)
+        if len(lengths) and lengths.max() > self.max_tokens:
+            text = int(np.argmax(lengths > self.max_tokens))
+            raise ValueError(
+                f"text {text} has {lengths[text]} tokens, the model reads {self.max_tokens}: cut it first "
+                f"(it begins {texts[text][:40]!r})"
+            )
+        if len(flat) and (flat.min() < 0 or flat.max() >= self._tokenizer.get_vocab_size()):
+            raise ValueError("there are tokens that the tokenizer does not know")
+        return flat.astype(np.int64), lengths
 
     def _ids(self, texts: Sequence[str], start: int) -> list[list[int]]:
         part = [self._spaced(text)[0] for text in texts[start : start + TEXTS_AT_ONCE]]

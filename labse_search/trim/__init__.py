@@ -22,7 +22,7 @@ import numpy as np
 from labse_search.encoder import load_encoder
 from labse_search.encoder.folder import OWN_FILE, ModelFolder, read_folder, read_json
 from labse_search.encoder.mapped import BYTES, MappedFile, write_tensors
-from labse_search.encoder.tokens import ModelTokenizer
+from labse_search.encoder.tokens import open_tokenizer
 from labse_search.errors import UserError
 from labse_search.trim.scripts import scripts_of
 
@@ -102,7 +102,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _used(folder: ModelFolder, lines: Sequence[str]) -> set[int]:
-    return {token for ids in ModelTokenizer(folder).ids(lines) for token in ids}
+    return {token for ids in open_tokenizer(folder).ids(lines) for token in ids}
 
 
 def _choose(
@@ -228,7 +228,7 @@ def _measure(
     before: ModelFolder, after: ModelFolder, kept: Sequence[int], lines: Sequence[str]
 ) -> tuple[float, float, float]:
     """Of the held-out lines: share of token occurrences kept, of lines cut into the same tokens, mean cosine."""
-    old, new = ModelTokenizer(before).ids(lines), ModelTokenizer(after).ids(lines)
+    old, new = open_tokenizer(before).ids(lines), open_tokenizer(after).ids(lines)
     stays = set(kept)
     tokens = [token for ids in old for token in ids]
     same = [[kept[token] for token in ids] == other for ids, other in zip(new, old, strict=True)]
