@@ -3,6 +3,9 @@
 Takes real sentences in 20 languages from ../shared/data, writes them as text files, and measures: the bare encoder on
 the same segments, the first `python -m indexer` run, an unchanged second run, peak memory of the processes, and the
 latency of single queries idle and while a large job runs.
+
+`--in-turn 3`: only the first run and the bare encoder, three times in turn, and their ratio: on a machine whose speed
+wanders by a fifth from one minute to the next, one run of each says little.
 """
 
 from __future__ import annotations
@@ -32,12 +35,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sentences", type=int, default=50_000)
     parser.add_argument("--model", default="")
+    parser.add_argument("--in-turn", type=int, default=0, metavar="TIMES")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         corpus = write_corpus(Path(folder) / "corpus", arguments.sentences)
         figures: dict[str, object] = {}
-        for found in measure(corpus, Path(folder), arguments.model):
+        if arguments.in_turn:
+            steps = in_turn(corpus, Path(folder), arguments.model, arguments.in_turn)
+        else:
+            steps = measure(corpus, Path(folder), arguments.model)
+        for found in steps:
             figures |= found
             if not arguments.json:  # as they come: with a large model the whole takes minutes
                 for name, value in found.items():
@@ -69,11 +77,28 @@ def write_corpus(folder: Path, sentences: int) -> Path:
     return folder
 
 
+def in_turn(corpus: Path, folder: Path, model: str, times: int) -> Iterator[dict[str, object]]:
+    """A first run and the bare encoder, so many times; what they did each time, and the ratio in the end."""
+    ratios = []
+    for turn in range(times):
+        home = folder / f"home-{turn}"
+        job = float(timed(indexing(corpus, home, model))["segments/s in the job"])
+        bare = bare_encoder(home, model)
+        ratios.append(job / bare)
+        yield {f"turn {turn + 1}: job / bare encoder, segments/s": f"{job:.1f} / {bare:.1f}"}
+    least, median, most = np.percentile(ratios, [0, 50, 100])
+    yield {"first run / bare encoder, median (least to most)": f"{median:.2f} ({least:.2f} to {most:.2f})"}
+
+
+def indexing(corpus: Path, home: Path, model: str) -> list[str]:
+    command = [sys.executable, "-m", "indexer", str(corpus), "--store", str(home), "--json"]
+    return [*command, "--model", model] if model else command
+
+
 def measure(corpus: Path, folder: Path, model: str) -> Iterator[dict[str, object]]:
     """The figures, each as soon as it is known."""
     home = folder / "home"
-    command = [sys.executable, "-m", "indexer", str(corpus), "--store", str(home), "--json"]
-    command += ["--model", model] if model else []
+    command = indexing(corpus, home, model)
     first = timed(command)
     yield {f"first run: {name}": value for name, value in first.items()}
     again = timed(command)
@@ -93,7 +118,7 @@ def timed(command: list[str]) -> dict[str, float]:
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.2):
+        while not done.wait(0.5):
             peak = max(peak, tree_memory(process.pid))
 
     watcher = threading.Thread(target=watch)
@@ -108,7 +133,7 @@ def timed(command: list[str]) -> dict[str, float]:
         "seconds, whole process": round(seconds, 2),
         "seconds in the job": round(job, 2),
         "segments": summary["segments"],
-        "segments/s in the job": round(summary["segments"] / max(job, 1e-9)),
+        "segments/s in the job": round(summary["segments"] / max(job, 1e-9), 1),
         "peak memory MB (indexer and readers)": round(peak / 1e6),
     }
 

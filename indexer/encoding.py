@@ -52,9 +52,9 @@ class Encoding:
         self._stopping.set()
 
     def oldest(self) -> Future[Vectors] | None:
-        """What has to be done before another batch may be given, if anything has."""
+        """What has to be done before another batch may be given, if anything has. Raises what went wrong so far."""
         while self._under_way and self._under_way[0].done():
-            self._under_way.popleft()
+            self._under_way.popleft().result()
         return self._under_way[0] if len(self._under_way) >= self._encoder.abreast else None
 
     def give(self, texts: Sequence[str]) -> Future[Vectors]:

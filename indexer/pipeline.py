@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -219,14 +219,17 @@ class Pipeline:
 
     def _heeding(self, future: Future[T]) -> T:
         """What the future brings, which may take minutes for a large file, unless the person asks for something."""
-        while True:
-            try:
-                return future.result(HEED_SECONDS)
-            except TimeoutError:
-                if future.done():
-                    raise
-                self._tell()
-                self._heed()
+        while not self._look_in(future):
+            pass
+        return future.result()
+
+    def _look_in(self, future: Future[T]) -> bool:
+        """Is it done? Waits a moment; meanwhile the person may ask for something."""
+        wait([future], HEED_SECONDS)
+        if not future.done():
+            self._tell()
+            self._heed()
+        return future.done()
 
     # ---- first look: what is it, and do we have it?
 
@@ -363,7 +366,7 @@ class Pipeline:
         self._tell()
         while len(self._buffer) >= max(1, min(at_least, encoding.batch)):
             while (oldest := encoding.oldest()) is not None:
-                self._heeding(oldest)
+                self._look_in(oldest)
             items = [self._buffer.popleft() for _ in range(min(encoding.batch, len(self._buffer)))]
             vectors = encoding.give(_texts(items))
             self._writes.append(writer.submit(self._store, items, vectors))
