@@ -4,8 +4,8 @@ Takes real sentences in 20 languages from ../shared/data, writes them as text fi
 the same segments, the first `python -m indexer` run, an unchanged second run, peak memory of the processes, and the
 latency of single queries idle and while a large job runs.
 
-`--in-turn 3`: only the first run and the bare encoder, three times in turn, and their ratio: on a machine whose speed
-wanders by a fifth from one minute to the next, one run of each says little.
+`--in-turn 3`: only the first run and the bare encoder, three times in turn, their ratio, and the processor seconds of
+both: on a machine whose speed wanders by a fifth from one minute to the next, one run of each says little.
 """
 
 from __future__ import annotations
@@ -82,10 +82,13 @@ def in_turn(corpus: Path, folder: Path, model: str, times: int) -> Iterator[dict
     ratios = []
     for turn in range(times):
         home = folder / f"home-{turn}"
-        job = float(timed(indexing(corpus, home, model))["segments/s in the job"])
-        bare = bare_encoder(home, model)
-        ratios.append(job / bare)
-        yield {f"turn {turn + 1}: job / bare encoder, segments/s": f"{job:.1f} / {bare:.1f}"}
+        job = timed(indexing(corpus, home, model))
+        bare, processor = bare_encoder(home, model)
+        rate = job["segments/s in the job"]
+        ratios.append(rate / bare)
+        yield {f"turn {turn + 1}: job / bare encoder, segments/s": f"{rate:.1f} / {bare:.1f}"}
+        ours = job["processor seconds (indexer and readers)"]
+        yield {f"turn {turn + 1}: processor seconds of both": f"{ours:.1f} / {processor:.1f}"}
     least, median, most = np.percentile(ratios, [0, 50, 100])
     yield {"first run / bare encoder, median (least to most)": f"{median:.2f} ({least:.2f} to {most:.2f})"}
 
@@ -103,14 +106,16 @@ def measure(corpus: Path, folder: Path, model: str) -> Iterator[dict[str, object
     yield {f"first run: {name}": value for name, value in first.items()}
     again = timed(command)
     yield {f"unchanged run: {name}": value for name, value in again.items()}
-    rate = bare_encoder(home, model)
+    rate, _ = bare_encoder(home, model)
     yield {"bare encoder, same segments, segments/s": round(rate, 1)}
     yield {"first run / bare encoder": round(float(first["segments/s in the job"]) / rate, 2)}
     yield latency(corpus, home, model, folder)
 
 
 def timed(command: list[str]) -> dict[str, float]:
-    """One run of the indexer: seconds of the whole process and of the job, and peak memory of it and its children."""
+    """One run of the indexer: seconds of the whole process and of the job, of processors, and peak memory of it and its
+    children; the store's process, which goes on, is not among them."""
+    before = os.times()
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     peak = 0
@@ -129,7 +134,10 @@ def timed(command: list[str]) -> dict[str, float]:
     watcher.join()
     summary = json.loads(output)
     job = float(summary["seconds"])
+    after = os.times()
+    processor = after.children_user - before.children_user + after.children_system - before.children_system
     return {
+        "processor seconds (indexer and readers)": round(processor, 1),
         "seconds, whole process": round(seconds, 2),
         "seconds in the job": round(job, 2),
         "segments": summary["segments"],
@@ -154,7 +162,8 @@ def tree_memory(pid: int) -> int:
     return total
 
 
-def bare_encoder(home: Path, model: str) -> float:
+def bare_encoder(home: Path, model: str) -> tuple[float, float]:
+    """Segments a second, and the processor seconds that all took."""
     from labse_search.encoder import default_model, load_encoder
     from labse_search.store import open_store
 
@@ -163,10 +172,10 @@ def bare_encoder(home: Path, model: str) -> float:
     store.close()
     encoder = load_encoder(model or default_model())
     encoder.encode(texts[:256])
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     for at in range(0, len(texts), 2048):
         encoder.encode(texts[at : at + 2048])
-    return len(texts) / (time.perf_counter() - started)
+    return len(texts) / (time.perf_counter() - started), time.process_time() - processor
 
 
 def latency(corpus: Path, home: Path, model: str, folder: Path) -> dict[str, object]:
