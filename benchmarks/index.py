@@ -94,17 +94,17 @@ def in_turn(corpus: Path, folder: Path, model: str, times: int) -> Iterator[dict
 
 
 def indexing(corpus: Path, home: Path, model: str) -> list[str]:
-    command = [sys.executable, "-m", "indexer", str(corpus), "--store", str(home), "--json"]
-    return [*command, "--model", model] if model else command
+    """The indexer's arguments."""
+    return [str(corpus), "--store", str(home), "--json", *(["--model", model] if model else [])]
 
 
 def measure(corpus: Path, folder: Path, model: str) -> Iterator[dict[str, object]]:
     """The figures, each as soon as it is known."""
     home = folder / "home"
-    command = indexing(corpus, home, model)
-    first = timed(command)
+    arguments = indexing(corpus, home, model)
+    first = timed(arguments)
     yield {f"first run: {name}": value for name, value in first.items()}
-    again = timed(command)
+    again = timed(arguments)
     yield {f"unchanged run: {name}": value for name, value in again.items()}
     rate, _ = bare_encoder(home, model)
     yield {"bare encoder, same segments, segments/s": round(rate, 1)}
@@ -112,12 +112,12 @@ def measure(corpus: Path, folder: Path, model: str) -> Iterator[dict[str, object
     yield latency(corpus, home, model, folder)
 
 
-def timed(command: list[str]) -> dict[str, float]:
+def timed(arguments: list[str]) -> dict[str, float]:
     """One run of the indexer: seconds of the whole process and of the job, of processors, and peak memory of it and its
     children; the store's process, which goes on, is not among them."""
     before = os.times()
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "indexer", *arguments], cwd=ROOT, stdout=subprocess.PIPE)
     peak = 0
     done = threading.Event()
 
@@ -188,8 +188,7 @@ def latency(corpus: Path, home: Path, model: str, folder: Path) -> dict[str, obj
     searcher = open_searcher(replace(Settings.from_env(os.environ), home=home, store=""))
     idle = query_times(searcher, seconds=5)
     command = [sys.executable, "-c", "import os; os.nice(10); from indexer.__main__ import main; main()"]
-    command += [str(corpus), "--store", str(home), "--collection", "other", "--json"]
-    command += ["--model", model] if model else []
+    command += [*indexing(corpus, home, model), "--collection", "other"]
     job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     time.sleep(2.0)
     loaded = query_times(searcher, seconds=15, while_running=job)

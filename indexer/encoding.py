@@ -33,17 +33,15 @@ class Encoding:
         self._encoder = encoder
         self._before = encoder.pause
         self._stopping = threading.Event()
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads = ThreadPoolExecutor(None, "encode")  # none is started before there is a batch
         self._under_way: deque[Future[Vectors]] = deque()
 
     def __enter__(self) -> Encoding:
-        self._threads = ThreadPoolExecutor(None, "encode")
         self._encoder.pause = self._pause
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        assert self._threads is not None
         self._threads.shutdown()
         self._encoder.pause = self._before
 
@@ -59,7 +57,6 @@ class Encoding:
 
     def give(self, texts: Sequence[str]) -> Future[Vectors]:
         """Their vectors, (n, dimension), as soon as they are there."""
-        assert self._threads is not None
         self._under_way.append(self._threads.submit(self._encode, texts))
         return self._under_way[-1]
 

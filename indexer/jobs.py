@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -211,14 +211,18 @@ def reader_processes(encoder: Encoder) -> int:
     transformer is timed in numpy, as slow as torch is at it without a GPU."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     probe = ["A sentence of about the usual length, to see how long it takes to encode it."] * PROBE_SENTENCES
-    fast = True
-    for part in (probe[: PROBE_SENTENCES // 16], probe):  # a model that is slow with four is not asked for all
-        if fast:
-            encoder.encode(part)
-            started = time.perf_counter()
-            encoder.encode(part)
-            fast = time.perf_counter() - started < PROBE_SENTENCES / READER_SEGMENTS_PER_SECOND
+    limit = PROBE_SENTENCES / READER_SEGMENTS_PER_SECOND
+    # A model that is slow with four sentences is not asked for all.
+    fast = all(_second_time(encoder, part) < limit for part in (probe[: PROBE_SENTENCES // 16], probe))
     return cores if fast else max(1, cores // 4)
+
+
+def _second_time(encoder: Encoder, texts: Sequence[str]) -> float:
+    """Seconds for the texts, once the encoder has seen them."""
+    encoder.encode(texts)
+    started = time.perf_counter()
+    encoder.encode(texts)
+    return time.perf_counter() - started
 
 
 def main() -> int:

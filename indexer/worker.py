@@ -109,8 +109,10 @@ class WorkPool(Generic[T]):
             if self._closing.is_set():
                 raise RuntimeError("the pool is closed")
             if not self._threads:
-                self._start(self._processes if isinstance(self._processes, int) else 1)
-                if not isinstance(self._processes, int):
+                if isinstance(self._processes, int):
+                    self._start(self._processes)
+                else:
+                    self._start(1)
                     self._counting = threading.Thread(target=self._start_more, args=(self._processes,))
                     self._counting.start()
         future: Future[T] = Future()

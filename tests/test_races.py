@@ -209,16 +209,28 @@ def test_a_wish_is_heard_while_a_large_file_is_read(bench: Bench, wish: str) -> 
     assert wish == "pause" or list(bench.library.originals.documents()) == []
 
 
-class Endless:
-    """Another encoder's twin that, after so many batches, takes for ever, but asks between its layers whether to go on.
-    `asked`: called when it begins to."""
+def sentences(count: int) -> str:
+    return "".join(f"Sentence number {n} stands here for its length alone.\n" for n in range(count))
 
-    def __init__(self, batches: int, asked: Callable[[], None]) -> None:
-        self._real, self._left, self._asked = encoder(), batches, asked
-        self.pause: Callable[[], None] | None = None
+
+class Twin:
+    """Of another encoder, of which only `encode` is not the same."""
+
+    def __init__(self) -> None:
+        self._real = encoder()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._real, name)
+
+
+class Endless(Twin):
+    """After so many batches it takes for ever, but asks between its layers whether to go on. `asked`: called when it
+    begins to."""
+
+    def __init__(self, batches: int, asked: Callable[[], None]) -> None:
+        super().__init__()
+        self._left, self._asked = batches, asked
+        self.pause: Callable[[], None] | None = None
 
     def encode(self, texts: list[str]) -> Vectors:
         self._left -= 1
@@ -234,7 +246,7 @@ class Endless:
 @pytest.mark.parametrize("wish", ["pause", "cancel"])
 @pytest.mark.parametrize("batches", [0, 1])
 def test_a_wish_is_heard_while_a_batch_is_encoded(bench: Bench, wish: str, batches: int) -> None:
-    bench.write("a.txt", "".join(f"Sentence number {n} stands here for its length alone.\n" for n in range(2000)))
+    bench.write("a.txt", sentences(2000))
     bench.write("b.txt", "Words.")
     job = bench.add()
     model = Endless(batches, lambda: bench.library.ask(job, wish))
@@ -250,17 +262,15 @@ def test_a_wish_is_heard_while_a_batch_is_encoded(bench: Bench, wish: str, batch
     assert bench.is_sound()
 
 
-class Abreast:
-    """Another encoder's twin that is fastest with two batches at a time, and slow to begin."""
+class Abreast(Twin):
+    """It is fastest with two batches at a time, and slow to begin."""
 
     abreast = 2
 
     def __init__(self) -> None:
-        self._real, self._now, self.most = encoder(), 0, 0
+        super().__init__()
+        self._now, self.most = 0, 0
         self.tokenizers: set[str] = set()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._real, name)
 
     def encode(self, texts: list[str]) -> Vectors:
         assert isinstance(texts, Tokenized)
@@ -274,7 +284,7 @@ class Abreast:
 
 
 def test_two_batches_at_a_time_are_stored_as_one_after_the_other(bench: Bench) -> None:
-    bench.write("a.txt", "".join(f"Sentence number {n} stands here for its length alone.\n" for n in range(3000)))
+    bench.write("a.txt", sentences(3000))
     model = Abreast()
     pipeline = Pipeline(bench.library, bench.store, model, bench.readers, "notes")  # type: ignore[arg-type]
     assert pipeline.run(bench.add()).outcomes == {"added": 1}
@@ -290,14 +300,12 @@ def test_two_batches_at_a_time_are_stored_as_one_after_the_other(bench: Bench) -
     assert bench.is_sound()
 
 
-class Interrupting:
-    """Another encoder's twin that Ctrl-C strikes after a few batches."""
+class Interrupting(Twin):
+    """Ctrl-C strikes it after a few batches."""
 
     def __init__(self, batches: int) -> None:
-        self._real, self._left = encoder(), batches
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._real, name)
+        super().__init__()
+        self._left = batches
 
     def encode(self, texts: list[str]) -> Vectors:
         self._left -= 1
@@ -307,7 +315,7 @@ class Interrupting:
 
 
 def test_ctrl_c_in_the_middle_of_a_document_leaves_no_half_of_it(bench: Bench) -> None:
-    bench.write("a.txt", "".join(f"Sentence number {n} stands here for its length alone.\n" for n in range(5000)))
+    bench.write("a.txt", sentences(5000))
     job = bench.add()
     pipeline = Pipeline(bench.library, bench.store, Interrupting(2), bench.readers, "notes")  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
