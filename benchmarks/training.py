@@ -1,7 +1,7 @@
 """What each part of the training recipe is worth, and what a step costs beside sentence-transformers' own cached loss.
 
 python -m benchmarks.training ablations [FOLDER]   same data, steps and start; one thing changed at a time
-python -m benchmarks.training throughput           pairs a second, fp32 and bfloat16, runs alternating
+python -m benchmarks.training throughput           pairs a second of labse-mini, ways of a step alternating
 
 Both print rows for benchmarks/results/training.md. Every figure is of small models on a CPU: directions, not levels.
 """
@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,72 +127,60 @@ def write_data(folder: Path) -> None:
         (folder / f"{part}.tsv").write_text("".join(rows), encoding="utf-8")
 
 
-def throughput(batch: int = 512, mini_batch: int = 32, rounds: int = 5) -> None:
-    """One process, one thread a core; medians over alternating rounds, so that a busy machine slows both alike."""
-    from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
+def throughput(batch: int = 256, mini_batch: int = 32, rounds: int = 5) -> None:
+    """A step of labse-mini in one process; medians over alternating rounds, so that a busy machine slows all alike."""
+    from sentence_transformers.sentence_transformer.losses import (
+        CachedMultipleNegativesRankingLoss,
+        MultipleNegativesRankingLoss,
+    )
 
     from labse_search.finetune.keys import text_key
-    from labse_search.finetune.loss import CachedAdditiveMarginRankingLoss
+    from labse_search.finetune.loss import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
+    from labse_search.finetune.model import open_model, set_trainable
     from labse_search.finetune.pairs import read_pairs
-    from labse_search.pretrain.stacking import new_encoder
 
     pairs = [p for p in read_pairs(str(SHARED / "data" / "train" / "tico19.tsv.xz")) if p.target_language == "fr"]
     texts = [[pair.source for pair in pairs[:batch]], [pair.target for pair in pairs[:batch]]]
     labels = torch.tensor([[text_key(one), text_key(other)] for one, other in zip(*texts, strict=True)])
-    model = small_labse(new_encoder, [text for column in texts for text in column])
-    theirs = CachedMultipleNegativesRankingLoss(
-        model,
-        scale=100,
-        mini_batch_size=mini_batch,
-        directions=("query_to_doc", "doc_to_query"),
-        partition_mode="per_direction",
-    )
-    ours = CachedAdditiveMarginRankingLoss(model, mini_batch_size=mini_batch, gather=False)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    model = open_model("", device="cpu").float().train()
+    model.max_seq_length = 128
+    set_trainable(model, "auto")
+    theirs: dict[str, Any] = {
+        "scale": 20,
+        "directions": ("query_to_doc", "doc_to_query"),
+        "partition_mode": "per_direction",
+    }
+    ours: dict[str, Any] = {"scale": 20, "margin": 0.1, "gather": False, "mini_batch_size": mini_batch}
+    losses = {
+        "sentence-transformers' GradCache": CachedMultipleNegativesRankingLoss(
+            model, mini_batch_size=mini_batch, **theirs
+        ),
+        "our GradCache": CachedAdditiveMarginRankingLoss(model, **ours),
+        "sentence-transformers', all at once": MultipleNegativesRankingLoss(model, **theirs),
+        "ours, texts of like length together": AdditiveMarginRankingLoss(model, **ours),
+    }
+    optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=1e-5)
 
-    def step(loss: torch.nn.Module, precision: str) -> float:
+    def step(loss: torch.nn.Module) -> float:
         features = [model.preprocess(column) for column in copy.deepcopy(texts)]
         began = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
-            value = loss(features, labels)
-            value.backward()
+        loss(features, labels).backward()
         optimizer.step()
         optimizer.zero_grad()
         return batch / (time.perf_counter() - began)
 
-    print(f"| GradCache, batch {batch}, mini-batch {mini_batch} | sentence-transformers' | ours | ratio |")
-    print("|---|---|---|---|")
-    for precision in ("fp32", "bf16"):
-        speeds: dict[str, list[float]] = {"theirs": [], "ours": []}
-        for turn in range(rounds + 1):
-            for name, loss in (("theirs", theirs), ("ours", ours)):
-                speed = step(loss, precision)
-                if turn:  # the first is for warming up
-                    speeds[name].append(speed)
-        middle = {name: statistics.median(values) for name, values in speeds.items()}
-        print(
-            f"| {precision}, pairs a second | {middle['theirs']:.1f} | {middle['ours']:.1f} "
-            f"| {middle['ours'] / middle['theirs']:.2f} |",
-            flush=True,
-        )
-
-
-def small_labse(new_encoder: Callable[..., Any], texts: list[str]) -> Any:
-    """The LaBSE stack over 2 layers × 128, with real words: a step takes seconds."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
-
-    from labse_search.pretrain.vocabulary import train_vocabulary
-
-    torch.manual_seed(0)
-    folder = Path(tempfile.mkdtemp())
-    tokenizer = train_vocabulary(iter(texts), size=4000, pieces="wordpiece", window=128)
-    encoder = new_encoder(vocabulary=len(tokenizer), hidden=128, heads=2, layers=2, window=128, pad=0)
-    encoder.base_model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    modules = [Transformer(str(folder), max_seq_length=128), Pooling(128, pooling_mode="cls")]
-    modules += [Dense(128, 128, activation_function=torch.nn.Tanh()), Normalize()]
-    return SentenceTransformer(modules=modules, device="cpu").train()
+    speeds: dict[str, list[float]] = {name: [] for name in losses}
+    for turn in range(rounds + 1):
+        for name, loss in losses.items():
+            speed = step(loss)
+            if turn:  # the first is for warming up
+                speeds[name].append(speed)
+    print(f"| labse-mini, fp32, {batch} pairs, mini-batches of {mini_batch} | pairs a second | ratio |")
+    print("|---|---|---|")
+    middle = {name: statistics.median(values) for name, values in speeds.items()}
+    base = next(iter(middle.values()))
+    for name, value in middle.items():
+        print(f"| {name} | {value:.1f} | {value / base:.2f} |")
 
 
 if __name__ == "__main__":

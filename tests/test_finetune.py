@@ -29,6 +29,7 @@ from labse_search.finetune.config import Scores
 from labse_search.finetune.gate import Measured, decide, encode_shared, read_regression
 from labse_search.finetune.launch import wanted_processes
 from labse_search.finetune.model import add_adapters, interpolate, merge_adapters, open_model, set_trainable, state_of
+from labse_search.finetune.recipe import caches
 
 ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
 GERMAN = "katze hund haus wasser meer fluss stadt brücke markt brot salz wind regen sonne nacht tag".split()
@@ -134,6 +135,7 @@ def test_stopped_and_gone_on_with_is_the_same_as_not_stopped(tiny_labse: Path, d
         output=str(tmp_path / "whole"),
         global_batch_size=100,
         mini_batch_size=30,
+        grad_cache="always",
         max_steps=15,
         learning_rate=2e-2,
         pooling="mean",
@@ -219,6 +221,17 @@ def test_pooling_can_be_changed_and_is_saved(config: FinetuneConfig, tiny_labse:
     result = finetune(replace(mean, regression=(), anchor_weight=0.01, hard_negatives=0))
     assert result.accepted
     assert SentenceTransformer(str(result.path), device="cpu")[1].pooling_mode == "mean"
+
+
+def test_forward_passes_are_made_twice_only_for_want_of_memory(config: FinetuneConfig, tiny_labse: Path) -> None:
+    assert caches("auto", 51, 100) and not caches("auto", 50, 100)
+    assert caches("always", 1, 100) and not caches("never", 1000, 100)
+    plain = replace(config, model=str(tiny_labse), mini_batch_size=10, learning_rate=0.0, dry_run=True)
+    for setting, says in (("auto", "= 50 pairs;"), ("always", "= 50 pairs (GradCache, 10 texts at once);")):
+        said: list[str] = []
+        finetune(replace(plain, grad_cache=setting), say=said.append)  # type: ignore[arg-type]
+        assert any(says in line for line in said), said
+        assert any(line.endswith("learning rate 0.0001") for line in said), said
 
 
 def test_a_dominant_embedding_table_is_frozen(tiny_labse: Path) -> None:

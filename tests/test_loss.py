@@ -170,6 +170,25 @@ def test_the_cached_twin_is_the_plain_loss(tiny_model: Path) -> None:
         assert float((values[1][1][name] - gradient).abs().max()) < 1e-9, name
 
 
+def test_texts_of_like_length_together_are_the_plain_loss(tiny_model: Path) -> None:
+    columns = texts(0, 1)
+    model = build(tiny_model, Case(torch.float64, False, 1))
+    widths: list[int] = []
+    model[0].register_forward_pre_hook(lambda _, inputs: widths.append(inputs[0]["input_ids"].shape[1]))
+    found = []
+    for together in (0, 3):
+        model.zero_grad()
+        widths.clear()
+        kind = AdditiveMarginRankingLoss(model, scale=1.0, margin=0.3, mini_batch_size=together)
+        loss = kind(features(model, columns), keys(columns))
+        loss.backward()
+        found.append((loss.detach(), {n: p.grad for n, p in model.named_parameters() if p.grad is not None}))
+    assert len(widths) == 6 and len(set(widths)) > 1  # three columns of three texts and one, the short ones narrow
+    assert relative(found[1][0], found[0][0]) < 1e-10
+    for name, gradient in found[0][1].items():
+        assert float((found[1][1][name] - gradient).abs().max()) < 1e-9, name
+
+
 @pytest.mark.parametrize("cached", [False, True])
 def test_the_anchor_adds_the_distance_to_the_base(tiny_model: Path, cached: bool) -> None:
     case, columns = Case(torch.float64, cached, 0), texts(0, 0)

@@ -39,11 +39,15 @@ class FinetuneConfig:
     anchor_weight: float = flag(0.0, "weight of 1 - cosine to the untouched model's vectors")
 
     global_batch_size: int = flag(0, "pairs of one step over all processes; 0: as large as the data sensibly allows")
-    mini_batch_size: int = flag(32, "GradCache: texts in memory at once, of each process; 0: no GradCache")
+    mini_batch_size: int = flag(32, "texts, of like length, in one forward pass; 0: all of a process at once")
+    grad_cache: Literal["auto", "always", "never"] = flag(
+        "auto",
+        "compute every forward pass twice and so hold one in memory; auto: if half of what is free is too little",
+    )
     accumulation: int = flag(1, "batches of one optimizer step; adds no negatives")
     epochs: float = flag(3.0, "passes over the training pairs")
     max_steps: int = flag(-1, "stop after so many steps; -1: as many as the epochs have")
-    learning_rate: float = flag(0.0, "peak; 0: 2e-5, with LoRA 1e-4, for static models 2e-3")
+    learning_rate: float = flag(0.0, "peak; 0: 2e-5, with LoRA or few layers (labse-mini) 1e-4, for static models 2e-3")
     warmup: float = flag(0.1, "share of the steps in which the learning rate rises; it falls linearly after")
     weight_decay: float = flag(0.0, "AdamW's")
     clip: float = flag(1.0, "largest norm of the gradient; 0: none")

@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 import torch.distributed._functional_collectives as collectives
 import torch.nn.functional as F
-from sentence_transformers.base.losses.gradcache import _get_batch_size
+from sentence_transformers.base.losses.gradcache import _create_minibatch, _get_batch_size
 from sentence_transformers.base.losses.merged_forward import embed_columns
 from sentence_transformers.sentence_transformer.losses import (
     CachedMultipleNegativesRankingLoss,
@@ -43,7 +43,8 @@ class AdditiveMarginRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[m
 
     `labels` carry the text keys, (rows, columns) int64 (see `keys.text_key`); rows that share a source or a target
     text are then never negatives of each other. Without labels nothing is masked. `reduction`: "sum" of both
-    directions is the paper's, "mean" its half.
+    directions is the paper's, "mean" its half. `mini_batch_size`: so many texts of like length share a forward pass,
+    which leaves little padding; 0: all do.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class AdditiveMarginRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[m
         gather: bool = True,
         anchor: Anchor | None = None,
         anchor_weight: float = 0.0,
+        mini_batch_size: int = 0,
     ) -> None:
         super().__init__(
             model,
@@ -68,12 +70,15 @@ class AdditiveMarginRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[m
         self.reduction = reduction
         self.anchor = anchor
         self.anchor_weight = anchor_weight
+        self.mini_batch_size = mini_batch_size
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         features = list(sentence_features)
         anchors = self.anchor([dict(column) for column in features]) if self.anchor else None
-        # Parallel texts have one width, so all columns share one forward pass.
-        embeddings = embed_columns(self.model, features, separate_first=False)
+        if self.mini_batch_size:
+            embeddings = [self._embed_by_length(column) for column in features]
+        else:
+            embeddings = embed_columns(self.model, features, separate_first=False)
         loss = self.compute_loss_from_embeddings(embeddings, labels)
         return loss + self.anchor_weight * drift(embeddings, anchors) if anchors else loss
 
@@ -83,6 +88,12 @@ class AdditiveMarginRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[m
             batch = gather_batch(columns, labels, gather=self.gather_across_devices)
             loss = block_loss(batch, 0, batch.rows, self.scale, self.margin) / batch.rows
         return loss if self.reduction == "sum" else loss / 2
+
+    def _embed_by_length(self, column: dict[str, Any]) -> Tensor:
+        column, order = by_length(column)
+        begins = range(0, len(order), self.mini_batch_size)
+        parts = [_create_minibatch(column, begin, begin + self.mini_batch_size) for begin in begins]
+        return torch.cat([self.model(part)["sentence_embedding"] for part in parts])[order]
 
     def get_config_dict(self) -> dict[str, Any]:
         return {**super().get_config_dict(), "margin": float(self.margin), "reduction": self.reduction}

@@ -16,6 +16,7 @@ from labse_search.errors import ModelUnavailable, UserError
 from labse_search.finetune.loss import Anchor, Features
 
 SHIPPED = Path(__file__).resolve().parent.parent / "models" / "labse-mini"
+SMALL_LAYERS = 10_000_000  # weights beside the word table; labse-mini has 1.7 million, LaBSE 86
 MAX_TRAINING_TOKENS = 128  # pairs are sentences; a window of 256 costs memory for padding (notes of LaBSE: 64 … 128)
 ADAPTED = ["query", "key", "value", "dense"]  # LoRA on attention and feed-forward of BERT-like encoders
 
@@ -61,11 +62,17 @@ def set_trainable(model: Any, freeze: Literal["auto", "embeddings", "none"]) -> 
             raise UserError("--freeze embeddings: a static model is nothing but embeddings. Use --freeze none.")
         return False
     words = model[0].auto_model.get_input_embeddings()
-    share = words.weight.numel() / sum(parameter.numel() for parameter in model.parameters())
+    share = 1 - layer_weights(model) / sum(parameter.numel() for parameter in model.parameters())
     frozen = freeze == "embeddings" or (freeze == "auto" and share > 0.5)  # LaBSE: 385 of 471 million
     if frozen:
         words.weight.requires_grad_(False)
     return frozen
+
+
+def layer_weights(model: Any) -> int:
+    """How many weights a transformer has beside its table of words."""
+    words = model[0].auto_model.get_input_embeddings().weight
+    return sum(int(parameter.numel()) for parameter in model.parameters() if parameter is not words)
 
 
 def add_adapters(model: Any, rank: int) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from sentence_transformers.util import disable_datasets_caching
 from transformers import PrinterCallback
@@ -28,10 +29,12 @@ from labse_search.finetune.keys import text_key
 from labse_search.finetune.loss import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
 from labse_search.finetune.model import (
     MAX_TRAINING_TOKENS,
+    SMALL_LAYERS,
     add_adapters,
     frozen_twin,
     interpolate,
     is_static,
+    layer_weights,
     merge_adapters,
     open_model,
     set_pooling,
@@ -50,6 +53,7 @@ from labse_search.finetune.trainer import (
     ProgressCallback,
     Say,
     StopCallback,
+    free_memory,
     join_processes,
     training_arguments,
 )
@@ -184,26 +188,32 @@ def make_plan(config: FinetuneConfig, data: Data, model: Any, processes: int) ->
         raise UserError(f"{len(data.training)} training pairs do not fill one global batch of {batch}. {hint}.")
     rows = batch // processes
     columns = 2 + config.hard_negatives
-    cached = not static and 0 < config.mini_batch_size < rows
     steps = config.max_steps if config.max_steps > 0 else _steps(config, data, batch)
     set_trainable(model, config.freeze)
     pool = batch if config.gather else rows
+
+    def memory(mini_batch: int) -> int:
+        tokens = min(config.max_length or MAX_TRAINING_TOKENS, MAX_TRAINING_TOKENS)
+        return training_memory(
+            model, batch=rows, mini_batch=mini_batch, columns=columns, world_batch=batch, tokens=tokens
+        )
+
+    cached = not static and 0 < config.mini_batch_size < rows and caches(config.grad_cache, memory(0), free_memory())
+    cached = broadcast_object_list([cached])[0]  # the processes see different memory, and must do the same
     return Plan(
         processes,
         batch,
         pool * (1 + config.hard_negatives) - 1,
         steps,
-        config.learning_rate or default_learning_rate(config, static),
+        config.learning_rate or default_learning_rate(config, model),
         cached,
-        training_memory(
-            model,
-            batch=rows,
-            mini_batch=config.mini_batch_size if cached else 0,
-            columns=columns,
-            world_batch=batch,
-            tokens=min(config.max_length or MAX_TRAINING_TOKENS, MAX_TRAINING_TOKENS),
-        ),
+        memory(config.mini_batch_size if cached else 0),
     )
+
+
+def caches(setting: str, needed: int, free: int) -> bool:
+    """Whether to use GradCache when the activations of a whole batch need so many bytes and so many are free."""
+    return setting == "always" or (setting == "auto" and needed > free / 2)
 
 
 def default_batch(pairs: int, processes: int, static: bool) -> int:
@@ -214,10 +224,11 @@ def default_batch(pairs: int, processes: int, static: bool) -> int:
     return max(processes, power // processes * processes)
 
 
-def default_learning_rate(config: FinetuneConfig, static: bool) -> float:
-    if static:
-        return 2e-3  # two values tried on TICO-19, under other scale and margin too
-    return 1e-4 if config.lora_rank else 2e-5
+def default_learning_rate(config: FinetuneConfig, model: Any) -> float:
+    """Values tried on TICO-19, see benchmarks/results/training.md; large transformers: BERT's own."""
+    if is_static(model):
+        return 2e-3
+    return 1e-4 if config.lora_rank or layer_weights(model) < SMALL_LAYERS else 2e-5
 
 
 def plan_lines(config: FinetuneConfig, plan: Plan, data: Data) -> list[str]:
@@ -309,9 +320,8 @@ def make_loss(config: FinetuneConfig, plan: Plan, model: Any, anchor: Any) -> An
         "anchor": anchor,
         "anchor_weight": config.anchor_weight,
     }
-    if plan.cached:
-        return CachedAdditiveMarginRankingLoss(model, mini_batch_size=config.mini_batch_size, **options)
-    return AdditiveMarginRankingLoss(model, **options)
+    loss = CachedAdditiveMarginRankingLoss if plan.cached else AdditiveMarginRankingLoss
+    return loss(model, mini_batch_size=0 if is_static(model) else config.mini_batch_size, **options)
 
 
 def training_columns(pairs: Sequence[TrainingPair], hard_negatives: int) -> dict[str, list[str]]:

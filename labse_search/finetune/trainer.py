@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
 import torch
 import torch.distributed as dist
 from accelerate import PartialState
@@ -229,6 +230,13 @@ def resolve_precision(precision: str) -> str:
 def on_cpu() -> bool:
     """Whether to train on the CPU: there is no GPU, or accelerate was told not to use it."""
     return not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true"
+
+
+def free_memory() -> int:
+    """Bytes that one process of the run may take: a GPU is its own, the machine's memory it shares with the others."""
+    if not on_cpu():
+        return int(torch.cuda.mem_get_info()[0])
+    return int(psutil.virtual_memory().available) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def join_processes() -> PartialState:

@@ -56,7 +56,7 @@ YIELD_SECONDS = 0.0003  # between two batches the interpreter goes to whoever wa
 REST_SECONDS = 2.0  # without a write, then the shard is flushed and its count recorded
 QUIET_SECONDS = 15.0  # without a write, then it is optimised if that pays
 RETRY_SECONDS = 3600.0  # after optimising in the background failed, usually for want of disk space
-PENDING_QUIET, PENDING_BUSY = 5_000, 50_000  # unindexed points that make optimising pay: at rest, while writing
+PENDING_BUSY = 50_000  # unindexed points that make optimising pay while more are written
 # Of vectors that are not indexed, as float32: to look at all of them takes 2.5 ms longer than the graph of 30,000 × 256
 # does, and saves five seconds of a processor at the end of a job; the answer is exact.
 SCAN_MB = 32
@@ -165,7 +165,7 @@ class Collection:
         if self._optimizing.locked() or time.monotonic() < self._next_try or not self._pays():
             return
         indexed = self._state["indexed"]
-        if (quiet >= QUIET_SECONDS and pending >= PENDING_QUIET) or pending >= max(PENDING_BUSY, indexed):
+        if quiet >= QUIET_SECONDS or pending >= max(PENDING_BUSY, indexed):
             threading.Thread(target=self._optimize_in_background, name=f"optimize {self.name}", daemon=True).start()
 
     # Writing
