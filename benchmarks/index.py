@@ -4,8 +4,10 @@ Takes real sentences in 20 languages from ../shared/data, writes them as text fi
 the same segments, the first `python -m indexer` run, an unchanged second run, peak memory of the processes, and the
 latency of single queries idle and while a large job runs.
 
-`--in-turn 3`: only the first run and the bare encoder, three times in turn, their ratio, and the processor seconds of
-both: on a machine whose speed wanders by a fifth from one minute to the next, one run of each says little.
+`--in-turn 4`: only the first run and the bare encoder, each in a process of its own, both at once but by turns of four
+seconds, in which the other is stopped: on a machine whose speed wanders by a fifth from one minute to the next, one
+after the other says little. What is compared is the seconds that each was let run: the whole indexer, its imports and
+loading included, and the encoder once it is loaded and warm.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ import argparse
 import json
 import lzma
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +38,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sentences", type=int, default=50_000)
     parser.add_argument("--model", default="")
-    parser.add_argument("--in-turn", type=int, default=0, metavar="TIMES")
+    parser.add_argument("--in-turn", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)  # what --in-turn starts
     arguments = parser.parse_args()
+    if arguments.bare:
+        bare_encoder(arguments.bare, arguments.model, say_and_wait)
+        return
     with tempfile.TemporaryDirectory() as folder:
         corpus = write_corpus(Path(folder) / "corpus", arguments.sentences)
         figures: dict[str, object] = {}
@@ -77,20 +84,68 @@ def write_corpus(folder: Path, sentences: int) -> Path:
     return folder
 
 
-def in_turn(corpus: Path, folder: Path, model: str, times: int) -> Iterator[dict[str, object]]:
-    """A first run and the bare encoder, so many times; what they did each time, and the ratio in the end."""
-    ratios = []
-    for turn in range(times):
-        home = folder / f"home-{turn}"
-        job = timed(indexing(corpus, home, model))
-        bare, processor = bare_encoder(home, model)
-        rate = job["segments/s in the job"]
-        ratios.append(rate / bare)
-        yield {f"turn {turn + 1}: job / bare encoder, segments/s": f"{rate:.1f} / {bare:.1f}"}
-        ours = job["processor seconds (indexer and readers)"]
-        yield {f"turn {turn + 1}: processor seconds of both": f"{ours:.1f} / {processor:.1f}"}
-    least, median, most = np.percentile(ratios, [0, 50, 100])
-    yield {"first run / bare encoder, median (least to most)": f"{median:.2f} ({least:.2f} to {most:.2f})"}
+def in_turn(corpus: Path, folder: Path, model: str, seconds: float) -> Iterator[dict[str, object]]:
+    """The indexer into an empty home against the bare encoder on the same segments, by turns of so many seconds."""
+    known = folder / "known"
+    first = timed(indexing(corpus, known, model))  # for its segments
+    segments = first["segments"]
+    yield {f"a first run alone: {name}": value for name, value in first.items()}
+    bare = Turns([sys.executable, "-m", "benchmarks.index", "--bare", str(known), "--model", model])
+    bare.until_ready()
+    job = Turns([sys.executable, "-m", "indexer", *indexing(corpus, folder / "home", model)])
+    while not (job.ended and bare.ended):
+        job.go_on(seconds)
+        bare.go_on(seconds)
+    job.check()
+    bare.check()
+    rates = [segments / one.seconds for one in (job, bare)]
+    yield {"in turn: job / bare encoder, segments/s": f"{rates[0]:.1f} / {rates[1]:.1f}"}
+    yield {"in turn: processor seconds of both": f"{job.processor:.1f} / {bare.processor - bare.before:.1f}"}
+    yield {"in turn: job / bare encoder": round(rates[0] / rates[1], 3)}
+
+
+class Turns:
+    """A process, with its children, that runs only while it is let run, and how long that was."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.seconds = self.processor = self.before = 0.0
+        self.ended = False
+        self._status = 0
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+        self._signal(signal.SIGSTOP)
+
+    def until_ready(self) -> None:
+        """Let it prepare itself, which does not count: it says a line, its processor seconds, and waits for one."""
+        assert self._process.stdin and self._process.stdout
+        self._signal(signal.SIGCONT)
+        self.before = float(self._process.stdout.readline())
+        self._signal(signal.SIGSTOP)
+        self._process.stdin.write(b"go\n")
+        self._process.stdin.close()
+
+    def go_on(self, seconds: float) -> None:
+        if self.ended:
+            return
+        self._signal(signal.SIGCONT)
+        started = time.perf_counter()
+        while not self.ended and time.perf_counter() - started < seconds:
+            time.sleep(0.01)
+            pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+            if pid:
+                self.ended, self._status = True, status
+                self.processor = usage.ru_utime + usage.ru_stime  # of the children it waited for, too
+        self.seconds += time.perf_counter() - started
+        if not self.ended:
+            self._signal(signal.SIGSTOP)
+
+    def check(self) -> None:
+        if self._status:
+            sys.exit(f"{self._process.args} ended with status {os.waitstatus_to_exitcode(self._status)}")
+
+    def _signal(self, number: int) -> None:
+        os.killpg(self._process.pid, number)
 
 
 def indexing(corpus: Path, home: Path, model: str) -> list[str]:
@@ -106,7 +161,7 @@ def measure(corpus: Path, folder: Path, model: str) -> Iterator[dict[str, object
     yield {f"first run: {name}": value for name, value in first.items()}
     again = timed(arguments)
     yield {f"unchanged run: {name}": value for name, value in again.items()}
-    rate, _ = bare_encoder(home, model)
+    rate = bare_encoder(home, model)
     yield {"bare encoder, same segments, segments/s": round(rate, 1)}
     yield {"first run / bare encoder": round(float(first["segments/s in the job"]) / rate, 2)}
     yield latency(corpus, home, model, folder)
@@ -162,8 +217,8 @@ def tree_memory(pid: int) -> int:
     return total
 
 
-def bare_encoder(home: Path, model: str) -> tuple[float, float]:
-    """Segments a second, and the processor seconds that all took."""
+def bare_encoder(home: Path, model: str, wait: Callable[[], None] = lambda: None) -> float:
+    """Segments a second, of those that are in `home`. `wait` is called when all is loaded and warm."""
     from labse_search.encoder import default_model, load_encoder
     from labse_search.store import open_store
 
@@ -172,10 +227,16 @@ def bare_encoder(home: Path, model: str) -> tuple[float, float]:
     store.close()
     encoder = load_encoder(model or default_model())
     encoder.encode(texts[:256])
-    started, processor = time.perf_counter(), time.process_time()
+    wait()
+    started = time.perf_counter()
     for at in range(0, len(texts), 2048):
         encoder.encode(texts[at : at + 2048])
-    return len(texts) / (time.perf_counter() - started), time.process_time() - processor
+    return len(texts) / (time.perf_counter() - started)
+
+
+def say_and_wait() -> None:
+    print(time.process_time(), flush=True)
+    sys.stdin.readline()
 
 
 def latency(corpus: Path, home: Path, model: str, folder: Path) -> dict[str, object]:
