@@ -13,6 +13,7 @@ loading included, and the encoder once it is loaded and warm.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import lzma
 import os
@@ -111,9 +112,7 @@ class Turns:
         self.seconds = self.processor = self.before = 0.0
         self.ended = False
         self._status = 0
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._signal(signal.SIGSTOP)
 
     def until_ready(self) -> None:
@@ -145,7 +144,10 @@ class Turns:
             sys.exit(f"{self._process.args} ended with status {os.waitstatus_to_exitcode(self._status)}")
 
     def _signal(self, number: int) -> None:
-        os.killpg(self._process.pid, number)
+        process = psutil.Process(self._process.pid)
+        for one in (process, *process.children(recursive=True)):  # the store's process, too: it has its own group
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
 
 
 def indexing(corpus: Path, home: Path, model: str) -> list[str]:

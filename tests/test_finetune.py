@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -30,6 +31,7 @@ from labse_search.finetune.gate import Measured, decide, encode_shared, read_reg
 from labse_search.finetune.launch import wanted_processes
 from labse_search.finetune.model import add_adapters, interpolate, merge_adapters, open_model, set_trainable, state_of
 from labse_search.finetune.recipe import caches
+from labse_search.finetune.trainer import free_memory, room_in_group
 
 ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
 GERMAN = "katze hund haus wasser meer fluss stadt brücke markt brot salz wind regen sonne nacht tag".split()
@@ -232,6 +234,30 @@ def test_forward_passes_are_made_twice_only_for_want_of_memory(config: FinetuneC
         finetune(replace(plain, grad_cache=setting), say=said.append)  # type: ignore[arg-type]
         assert any(says in line for line in said), said
         assert any(line.endswith("learning rate 0.0001") for line in said), said
+
+
+def test_a_containers_limit_counts(tmp_path: Path) -> None:
+    group, old = tmp_path / "group", tmp_path / "memory"
+    assert room_in_group(group, tmp_path) == math.inf  # not Linux
+    group.write_text("0::/user.slice/app\n")
+    assert room_in_group(group, tmp_path) == math.inf  # no limit anywhere
+    own = tmp_path / "user.slice" / "app"
+    own.mkdir(parents=True)
+    (own / "memory.current").write_text("30\n")
+    for limit, room in (("max\n", math.inf), ("100\n", 70)):
+        (own / "memory.max").write_text(limit)
+        assert room_in_group(group, tmp_path) == room
+    group.write_text("4:memory:/docker/1\n3:cpu,cpuacct:/docker/1\n")
+    old.mkdir()
+    (old / "memory.limit_in_bytes").write_text("50\n")
+    (old / "memory.usage_in_bytes").write_text("20\n")
+    assert room_in_group(group, tmp_path) == 30  # a container sees its own group where the root would be
+    mine = old / "docker" / "1"
+    mine.mkdir(parents=True)
+    (mine / "memory.limit_in_bytes").write_text("25\n")
+    (mine / "memory.usage_in_bytes").write_text("20\n")
+    assert room_in_group(group, tmp_path) == 5
+    assert 0 < free_memory() < 2**50
 
 
 def test_a_dominant_embedding_table_is_frozen(tiny_labse: Path) -> None:

@@ -236,7 +236,27 @@ def free_memory() -> int:
     """Bytes that one process of the run may take: a GPU is its own, the machine's memory it shares with the others."""
     if not on_cpu():
         return int(torch.cuda.mem_get_info()[0])
-    return int(psutil.virtual_memory().available) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    free = min(psutil.virtual_memory().available, room_in_group())
+    return int(free) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def room_in_group(group: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
+    """Bytes that this process's control group may still take, infinity without a limit. A container's limit stands
+    only there (cgroup v2, man 7 cgroups; v1 has it in a folder `memory`)."""
+    try:
+        lines = group.read_text(encoding="utf-8").splitlines()
+    except OSError:  # no Linux
+        return math.inf
+    paths = {kind: path.lstrip("/") for _, kind, path in (line.split(":", 2) for line in lines)}
+    own = root / paths.get("", "")
+    old = next((one for one in (root / "memory" / paths.get("memory", ""), root / "memory") if one.is_dir()), root)
+    for limit, used in (
+        (own / "memory.max", own / "memory.current"),
+        (old / "memory.limit_in_bytes", old / "memory.usage_in_bytes"),
+    ):
+        if limit.is_file() and (text := limit.read_text(encoding="utf-8").strip()) != "max":
+            return int(text) - int(used.read_text(encoding="utf-8"))
+    return math.inf
 
 
 def join_processes() -> PartialState:
