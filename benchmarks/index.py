@@ -13,7 +13,6 @@ loading included, and the encoder once it is loaded and warm.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import lzma
 import os
@@ -24,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -91,14 +91,14 @@ def in_turn(corpus: Path, folder: Path, model: str, seconds: float) -> Iterator[
     first = timed(indexing(corpus, known, model))  # for its segments
     segments = first["segments"]
     yield {f"a first run alone: {name}": value for name, value in first.items()}
-    bare = Turns([sys.executable, "-m", "benchmarks.index", "--bare", str(known), "--model", model])
-    bare.until_ready()
-    job = Turns([sys.executable, "-m", "indexer", *indexing(corpus, folder / "home", model)])
-    while not (job.ended and bare.ended):
-        job.go_on(seconds)
-        bare.go_on(seconds)
-    job.check()
-    bare.check()
+    with (
+        closing(Turns([sys.executable, "-m", "benchmarks.index", "--bare", str(known), "--model", model])) as bare,
+        closing(Turns([sys.executable, "-m", "indexer", *indexing(corpus, folder / "home", model)])) as job,
+    ):
+        bare.until_ready()
+        while not (job.ended and bare.ended):
+            job.go_on(seconds)
+            bare.go_on(seconds)
     rates = [segments / one.seconds for one in (job, bare)]
     yield {"in turn: job / bare encoder, segments/s": f"{rates[0]:.1f} / {rates[1]:.1f}"}
     yield {"in turn: processor seconds of both": f"{job.processor:.1f} / {bare.processor - bare.before:.1f}"}
@@ -111,7 +111,6 @@ class Turns:
     def __init__(self, command: list[str]) -> None:
         self.seconds = self.processor = self.before = 0.0
         self.ended = False
-        self._status = 0
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._signal(signal.SIGSTOP)
 
@@ -133,21 +132,31 @@ class Turns:
             time.sleep(0.01)
             pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
             if pid:
-                self.ended, self._status = True, status
-                self.processor = usage.ru_utime + usage.ru_stime  # of the children it waited for, too
+                self.ended = True
+                self.processor = usage.ru_utime + usage.ru_stime  # and of the readers; the store lives on
+                if status:
+                    sys.exit(f"{self._process.args} ended with status {os.waitstatus_to_exitcode(status)}")
         self.seconds += time.perf_counter() - started
         if not self.ended:
             self._signal(signal.SIGSTOP)
 
-    def check(self) -> None:
-        if self._status:
-            sys.exit(f"{self._process.args} ended with status {os.waitstatus_to_exitcode(self._status)}")
+    def close(self) -> None:
+        """Nothing stays behind, stopped for ever."""
+        if not self.ended:
+            self._signal(signal.SIGSTOP)
+            self._signal(signal.SIGKILL)
+            self._process.wait()
 
     def _signal(self, number: int) -> None:
-        process = psutil.Process(self._process.pid)
-        for one in (process, *process.children(recursive=True)):  # the store's process, too: it has its own group
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.send_signal(number)
+        """To it and all below it: the readers and the store have groups of their own. It first: a stopped process
+        starts no other."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._process.pid)
+            below = process.children(recursive=True) if number == signal.SIGKILL else []
+            process.send_signal(number)
+            for one in below or process.children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    one.send_signal(number)
 
 
 def indexing(corpus: Path, home: Path, model: str) -> list[str]:

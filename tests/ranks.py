@@ -77,7 +77,8 @@ def make_loss(model: Any, case: Case) -> Any:
     # The gradient is proportional to the scale, and so is the rounding of its float32 sums; 1 keeps it below 1e-6.
     if case.cached:
         return CachedAdditiveMarginRankingLoss(model, mini_batch_size=3, scale=1.0, margin=0.3)
-    return AdditiveMarginRankingLoss(model, scale=1.0, margin=0.3)
+    together = 3 if case.negatives else 0  # texts of like length, in several forward passes before the one backward
+    return AdditiveMarginRankingLoss(model, scale=1.0, margin=0.3, mini_batch_size=together)
 
 
 def features(model: Any, columns: list[list[str]]) -> list[dict[str, Any]]:

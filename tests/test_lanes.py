@@ -134,6 +134,7 @@ def test_an_encoder_gives_the_same_vectors_with_and_without_lanes(
     folder = read_folder(make_tiny_labse(tmp_path / "model", hidden=48, layers=3, pooling=pooling))
     texts = [" ".join(["cat", "dog", "house", "night"][: 1 + n % 4] * (1 + n % 11)) for n in range(200)]
     one, many = (PackedEncoder("tiny", folder, precision="fp32", threads=n) for n in (1, lanes))
+    assert many._lanes is not None and many._lanes.count == lanes
     paused: list[str] = []
     many.pause = lambda: paused.append(threading.current_thread().name)
     np.testing.assert_allclose(many.encode(texts), one.encode(texts), atol=1e-6)

@@ -189,8 +189,8 @@ def test_texts_of_like_length_together_are_the_plain_loss(tiny_model: Path) -> N
         assert float((found[1][1][name] - gradient).abs().max()) < 1e-9, name
 
 
-@pytest.mark.parametrize("cached", [False, True])
-def test_the_anchor_adds_the_distance_to_the_base(tiny_model: Path, cached: bool) -> None:
+@pytest.mark.parametrize(("cached", "together"), [(False, 0), (False, 3), (True, 3)])
+def test_the_anchor_adds_the_distance_to_the_base(tiny_model: Path, cached: bool, together: int) -> None:
     case, columns = Case(torch.float64, cached, 0), texts(0, 0)
     model, base = build(tiny_model, case), build(tiny_model, case).eval()
     with torch.no_grad():
@@ -203,7 +203,9 @@ def test_the_anchor_adds_the_distance_to_the_base(tiny_model: Path, cached: bool
 
     kind = CachedAdditiveMarginRankingLoss if cached else AdditiveMarginRankingLoss
     without = kind(model)(features(model, columns), keys(columns))
-    loss = kind(model, anchor=anchor, anchor_weight=2.0)(features(model, columns), keys(columns))
+    loss = kind(model, anchor=anchor, anchor_weight=2.0, mini_batch_size=together)(
+        features(model, columns), keys(columns)
+    )
     with torch.no_grad():
         now = [model(column)["sentence_embedding"] for column in features(model, columns)]
         then = [base(column)["sentence_embedding"] for column in features(model, columns)]

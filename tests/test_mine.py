@@ -221,12 +221,23 @@ def test_without_gold_the_threshold_is_what_chance_hardly_reaches() -> None:
     source, target, gold = planted(pairs=150, noise=450)
     neighbours = find_neighbours(source, target, 4)
     scored = margins(neighbours, "ratio")
-    threshold = chance_threshold(one_sided_scores(neighbours, scored), 0.001)
+    mined = retrieve(neighbours, scored, "max")
+    threshold = chance_threshold(mined.scores, one_sided_scores(neighbours, scored), 0.01)
     assert threshold is not None
-    kept = retrieve(neighbours, scored, "max").above(threshold)
+    kept = mined.above(threshold)
     correct = len(set(zip(kept.source.tolist(), kept.target.tolist(), strict=True)) & gold)
     assert correct / len(kept) > 0.9 and correct / len(gold) > 0.8
-    assert chance_threshold(np.zeros(3), 0.001) is None
+    assert chance_threshold(mined.scores, np.zeros(3), 0.01) is None
+
+
+def test_the_threshold_falls_where_most_have_a_translation() -> None:
+    pairs, noise = np.linspace(1.2, 2.0, 1000), np.linspace(0.9, 1.1, 500)
+    alike = np.full(10, 1.7)  # prefer a near-identical sentence's translation, and score as high as translations do
+    assert chance_threshold(pairs, np.concatenate([alike, noise]), 0.01) == pytest.approx(1.2)
+    few = np.concatenate([pairs[::10], noise])
+    assert 1.09 < chance_threshold(few, noise, 0.01) <= 1.2
+    assert chance_threshold(few, np.concatenate([alike, noise]), 0.01) > 1.7
+    assert chance_threshold(noise, noise, 0.01) == float("inf")
 
 
 def test_one_sided_candidates_by_hand() -> None:

@@ -39,7 +39,7 @@ class FinetuneConfig:
     anchor_weight: float = flag(0.0, "weight of 1 - cosine to the untouched model's vectors")
 
     global_batch_size: int = flag(0, "pairs of one step over all processes; 0: as large as the data sensibly allows")
-    mini_batch_size: int = flag(32, "texts, of like length, in one forward pass; 0: all of a process at once")
+    mini_batch_size: int = flag(32, "texts, of like length, in one forward pass; 0: all, without GradCache")
     grad_cache: Literal["auto", "always", "never"] = flag(
         "auto",
         "compute every forward pass twice and so hold one in memory; auto: if half of what is free is too little",

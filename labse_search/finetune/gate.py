@@ -133,6 +133,19 @@ def decide(base: Measured, mixes: Mapping[float, Measured], config: FinetuneConf
     return Verdict(0.0, "; ".join(reasons), paired_bootstrap(base.domain.hits, tried.domain.hits, seed=config.seed))
 
 
+def check_room(base: Measured, config: FinetuneConfig) -> None:
+    """UserError where not even a model without a mistake could be accepted: hours of training would be for nothing."""
+    hits = base.domain.hits
+    best = paired_bootstrap(hits, np.ones_like(hits), seed=config.seed)
+    if best.is_gain if config.accept == "strict" else best.difference > 0:
+        return
+    raise UserError(
+        f"the base already finds the partners of {np.count_nonzero(hits == 1):,} of the {len(hits):,} pairs to measure "
+        "on: no training could show a sure gain on them. Pairs that were mined are pairs that the model finds; measure "
+        "on pairs that people translated, and on many: --dev FILE."
+    )
+
+
 def objection(base: Measured, mix: Measured, gain: Interval, config: FinetuneConfig) -> str:
     """Why this mix may not replace the base; empty if it may."""
     if mix.spread > max(COLLAPSE_COSINE, base.spread + COLLAPSE_RISE):

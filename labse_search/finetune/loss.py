@@ -74,10 +74,17 @@ class AdditiveMarginRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[m
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         features = list(sentence_features)
-        anchors = self.anchor([dict(column) for column in features]) if self.anchor else None
+        anchors = None
         if self.mini_batch_size:
-            embeddings = [self._embed_by_length(column) for column in features]
+            cut = [in_parts(column, self.mini_batch_size) for column in features]
+            if anchor := self.anchor:
+                anchors = [torch.cat([anchor([dict(part)])[0] for part in parts])[order] for parts, order in cut]
+            embeddings = [
+                torch.cat([self.model(part)["sentence_embedding"] for part in parts])[order] for parts, order in cut
+            ]
         else:
+            anchors = self.anchor([dict(column) for column in features]) if self.anchor else None
+            # Parallel texts have one width, so all columns share one forward pass.
             embeddings = embed_columns(self.model, features, separate_first=False)
         loss = self.compute_loss_from_embeddings(embeddings, labels)
         return loss + self.anchor_weight * drift(embeddings, anchors) if anchors else loss
@@ -88,12 +95,6 @@ class AdditiveMarginRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[m
             batch = gather_batch(columns, labels, gather=self.gather_across_devices)
             loss = block_loss(batch, 0, batch.rows, self.scale, self.margin) / batch.rows
         return loss if self.reduction == "sum" else loss / 2
-
-    def _embed_by_length(self, column: dict[str, Any]) -> Tensor:
-        column, order = by_length(column)
-        begins = range(0, len(order), self.mini_batch_size)
-        parts = [_create_minibatch(column, begin, begin + self.mini_batch_size) for begin in begins]
-        return torch.cat([self.model(part)["sentence_embedding"] for part in parts])[order]
 
     def get_config_dict(self) -> dict[str, Any]:
         return {**super().get_config_dict(), "margin": float(self.margin), "reduction": self.reduction}
@@ -263,6 +264,13 @@ def by_length(column: dict[str, Any]) -> tuple[dict[str, Any], Tensor]:
         for key, value in column.items()
     }
     return sorted_column, torch.argsort(order)
+
+
+def in_parts(column: dict[str, Any], size: int) -> tuple[list[dict[str, Any]], Tensor]:
+    """The column in parts of `size` rows, from short to long, each as wide as its longest; and the index that puts the
+    rows back."""
+    column, order = by_length(column)
+    return [_create_minibatch(column, begin, begin + size) for begin in range(0, len(order), size)], order
 
 
 def _biases(batch: GlobalBatch, own: Tensor, lowered: float | Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from labse_search.errors import ModelUnavailable, UserError
 from labse_search.finetune.loss import Anchor, Features
 
 SHIPPED = Path(__file__).resolve().parent.parent / "models" / "labse-mini"
-SMALL_LAYERS = 10_000_000  # weights beside the word table; labse-mini has 1.7 million, LaBSE 86
+FEW_WEIGHTS = 10_000_000  # of layers; labse-mini has 1.7 million, LaBSE 86, and between them nothing was tried
 MAX_TRAINING_TOKENS = 128  # pairs are sentences; a window of 256 costs memory for padding (notes of LaBSE: 64 … 128)
 ADAPTED = ["query", "key", "value", "dense"]  # LoRA on attention and feed-forward of BERT-like encoders
 
@@ -62,7 +62,7 @@ def set_trainable(model: Any, freeze: Literal["auto", "embeddings", "none"]) -> 
             raise UserError("--freeze embeddings: a static model is nothing but embeddings. Use --freeze none.")
         return False
     words = model[0].auto_model.get_input_embeddings()
-    share = 1 - layer_weights(model) / sum(parameter.numel() for parameter in model.parameters())
+    share = words.weight.numel() / sum(parameter.numel() for parameter in model.parameters())
     frozen = freeze == "embeddings" or (freeze == "auto" and share > 0.5)  # LaBSE: 385 of 471 million
     if frozen:
         words.weight.requires_grad_(False)

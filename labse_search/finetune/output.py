@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 
 # Settings that a resumed run may have otherwise than the interrupted one.
-MAY_CHANGE = frozenset("resume overwrite dry_run report_to eval_steps save_steps save_limit alphas accept".split())
+MAY_CHANGE = frozenset(
+    "resume overwrite dry_run report_to eval_steps save_steps save_limit alphas accept grad_cache".split()
+)
 
 
 @dataclass(frozen=True)

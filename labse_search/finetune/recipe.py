@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import gather_object
 from datasets import Dataset
 from sentence_transformers.util import disable_datasets_caching
 from transformers import PrinterCallback
@@ -24,12 +24,12 @@ from labse_search.errors import UserError
 from labse_search.finetune import output
 from labse_search.finetune.clean import clean_pairs, split_dev, without_texts_of, wrong_by_langid, wrong_script
 from labse_search.finetune.config import FinetuneConfig, FinetuneResult
-from labse_search.finetune.gate import Measured, Verdict, decide, measure, read_regression
+from labse_search.finetune.gate import Measured, Verdict, check_room, decide, measure, read_regression
 from labse_search.finetune.keys import text_key
 from labse_search.finetune.loss import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
 from labse_search.finetune.model import (
+    FEW_WEIGHTS,
     MAX_TRAINING_TOKENS,
-    SMALL_LAYERS,
     add_adapters,
     frozen_twin,
     interpolate,
@@ -107,6 +107,7 @@ def run(config: FinetuneConfig, say: Say | None = None) -> FinetuneResult:
 
     base = measure(model, data.dev, data.regression)
     tell(f"base: dev {output.percent(base.domain)}" + _regression_text(base))
+    check_room(base, config)
     base_state = state_of(model)
     began = time.monotonic()
     trained = train(config, plan, data, model, work, tell)
@@ -174,8 +175,12 @@ def read_data(config: FinetuneConfig) -> Data:
 
 
 def make_plan(config: FinetuneConfig, data: Data, model: Any, processes: int) -> Plan:
-    """UserError when the data does not fill one batch, or a batch does not divide among the processes."""
+    """UserError when the data does not fill one batch, a batch does not divide, or sizes contradict each other."""
     static = is_static(model)
+    if config.mini_batch_size < 0:
+        raise UserError(f"--mini-batch-size {config.mini_batch_size}: expected 0, for all at once, or more.")
+    if config.grad_cache == "always" and not config.mini_batch_size:
+        raise UserError("--grad-cache always needs a --mini-batch-size, of what is in memory at once.")
     batch = config.global_batch_size or default_batch(len(data.training), processes, static)
     if batch % processes:
         raise UserError(
@@ -193,13 +198,12 @@ def make_plan(config: FinetuneConfig, data: Data, model: Any, processes: int) ->
     pool = batch if config.gather else rows
 
     def memory(mini_batch: int) -> int:
-        tokens = min(config.max_length or MAX_TRAINING_TOKENS, MAX_TRAINING_TOKENS)
         return training_memory(
-            model, batch=rows, mini_batch=mini_batch, columns=columns, world_batch=batch, tokens=tokens
+            model, batch=rows, mini_batch=mini_batch, columns=columns, world_batch=batch, tokens=window(config, model)
         )
 
     cached = not static and 0 < config.mini_batch_size < rows and caches(config.grad_cache, memory(0), free_memory())
-    cached = broadcast_object_list([cached])[0]  # the processes see different memory, and must do the same
+    cached = any(gather_object([cached]))  # the processes see different memory, and must do the same
     return Plan(
         processes,
         batch,
@@ -209,6 +213,12 @@ def make_plan(config: FinetuneConfig, data: Data, model: Any, processes: int) ->
         cached,
         memory(config.mini_batch_size if cached else 0),
     )
+
+
+def window(config: FinetuneConfig, model: Any) -> int:
+    """Tokens of a text while training; static models have no window."""
+    longest = config.max_length or MAX_TRAINING_TOKENS
+    return longest if is_static(model) else min(model.max_seq_length or longest, longest)
 
 
 def caches(setting: str, needed: int, free: int) -> bool:
@@ -225,10 +235,12 @@ def default_batch(pairs: int, processes: int, static: bool) -> int:
 
 
 def default_learning_rate(config: FinetuneConfig, model: Any) -> float:
-    """Values tried on TICO-19, see benchmarks/results/training.md; large transformers: BERT's own."""
     if is_static(model):
-        return 2e-3
-    return 1e-4 if config.lora_rank or layer_weights(model) < SMALL_LAYERS else 2e-5
+        return 2e-3  # two values tried on TICO-19, under other scale and margin too
+    if config.lora_rank:
+        return 1e-4
+    # The first: three values tried with labse-mini (benchmarks/results/training.md); the second: what BERTs take.
+    return 1e-4 if layer_weights(model) < FEW_WEIGHTS else 2e-5
 
 
 def plan_lines(config: FinetuneConfig, plan: Plan, data: Data) -> list[str]:
@@ -255,14 +267,14 @@ class Trained:
 def train(config: FinetuneConfig, plan: Plan, data: Data, model: Any, work: Path, tell: Say) -> Trained:
     """Train `model` in place; adapters are merged when it returns."""
     static = is_static(model)
-    window = None if static else model.max_seq_length
+    own_window = None if static else model.max_seq_length
     anchor = frozen_twin(model) if config.anchor_weight else None
     set_pooling(model, config.pooling)
     set_trainable(model, config.freeze)
     if config.lora_rank:
         add_adapters(model, config.lora_rank)
-    if window:
-        model.max_seq_length = min(window, config.max_length or MAX_TRAINING_TOKENS)
+    if own_window:
+        model.max_seq_length = window(config, model)
     checkpoints = work / "checkpoints"
     sampling = plan_sampling(
         [pair.language for pair in data.training],
@@ -302,8 +314,8 @@ def train(config: FinetuneConfig, plan: Plan, data: Data, model: Any, work: Path
         trainer.train(resume_from_checkpoint=checkpoint)
     if config.lora_rank and not stop.stopped:
         merge_adapters(model)
-    if window:
-        model.max_seq_length = window
+    if own_window:
+        model.max_seq_length = own_window
     if finite.broken_at is not None:
         return Trained(stop.stopped, f"the loss was no number at step {finite.broken_at}; lower --learning-rate")
     if any(not bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):

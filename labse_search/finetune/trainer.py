@@ -241,22 +241,32 @@ def free_memory() -> int:
 
 
 def room_in_group(group: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
-    """Bytes that this process's control group may still take, infinity without a limit. A container's limit stands
-    only there (cgroup v2, man 7 cgroups; v1 has it in a folder `memory`)."""
+    """Bytes that this process's control groups may still take, infinity without a limit. A container's limit stands
+    only there (man 7 cgroups); what it holds of files can be taken back."""
     try:
         lines = group.read_text(encoding="utf-8").splitlines()
     except OSError:  # no Linux
         return math.inf
-    paths = {kind: path.lstrip("/") for _, kind, path in (line.split(":", 2) for line in lines)}
-    own = root / paths.get("", "")
-    old = next((one for one in (root / "memory" / paths.get("memory", ""), root / "memory") if one.is_dir()), root)
-    for limit, used in (
-        (own / "memory.max", own / "memory.current"),
-        (old / "memory.limit_in_bytes", old / "memory.usage_in_bytes"),
-    ):
-        if limit.is_file() and (text := limit.read_text(encoding="utf-8").strip()) != "max":
-            return int(text) - int(used.read_text(encoding="utf-8"))
-    return math.inf
+    rooms = [math.inf]
+    for line in lines:
+        _, kinds, path = line.split(":", 2)
+        if not kinds:  # version 2
+            base, limit, used, files = root, "memory.max", "memory.current", "inactive_file"
+        elif "memory" in kinds.split(","):
+            base, limit, used, files = (
+                root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
+            )  # fmt: skip
+        else:
+            continue
+        own = base / path.lstrip("/")  # seen from inside a container there is only `base`
+        for folder in (own, *own.parents):
+            if (folder / limit).is_file() and (most := (folder / limit).read_text(encoding="utf-8").strip()) != "max":
+                parts = dict(part.split() for part in (folder / "memory.stat").read_text(encoding="utf-8").splitlines())
+                held = int((folder / used).read_text(encoding="utf-8")) - int(parts.get(files, 0))
+                rooms.append(int(most) - held)
+            if folder == base:
+                break
+    return max(0, min(rooms))
 
 
 def join_processes() -> PartialState:

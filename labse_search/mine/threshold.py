@@ -42,12 +42,20 @@ class Tuned:
     quality: Quality  # on the very pairs it was tuned on
 
 
-def chance_threshold(one_sided: NDArray[Any], share: float) -> float | None:
-    """The score that only `share` of the one-sided candidates (see margin.one_sided_scores) reach; None if there are
-    too few of them to say."""
+def chance_threshold(mined: NDArray[Any], one_sided: NDArray[Any], share: float) -> float | None:
+    """The lowest score at which no more one-sided candidates (see margin.one_sided_scores) reach it than `share` of the
+    `mined` pairs that do; infinity if there is none; None if too few are one-sided to say.
+
+    What is one-sided stands for what is wrong among the mined, as decoys do for false finds (Elias and Gygi 2007): so
+    the threshold falls where most sentences have a translation, and rises where few have one.
+    """
     if len(one_sided) < FEWEST_ONE_SIDED:
         return None
-    return float(np.quantile(one_sided, 1 - share))
+    scores = np.unique(mined)  # ascending
+    reach = len(mined) - np.searchsorted(np.sort(mined), scores)
+    by_chance = len(one_sided) - np.searchsorted(np.sort(one_sided), scores)
+    good = np.flatnonzero(by_chance <= share * reach)
+    return float(scores[good[0]]) if len(good) else float("inf")
 
 
 def quality(is_gold: NDArray[np.bool_], gold: int) -> Quality:
