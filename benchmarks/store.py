@@ -132,6 +132,8 @@ class Asker(threading.Thread):
     def finish(self) -> dict[str, float]:
         self._over.set()
         self.join()
+        if not self.taken:  # what went on took less than the first question's wait
+            return {"questions": 0}
         return {**percentiles(self.taken), "questions": len(self.taken)}
 
 
