@@ -100,14 +100,14 @@ def run(config: FinetuneConfig, say: Say | None = None) -> FinetuneResult:
     work = folder.with_name(folder.name + ".partial")
     if config.resume != "none":
         output.check_same_run(work, config)
+    base = measure(model, data.dev, data.regression)
+    tell(f"base: dev {output.percent(base.domain)}" + _regression_text(base))
+    check_room(base, config)  # before there is a folder, with whose settings other ones would be refused
     state.wait_for_everyone()
     if state.is_main_process:
         output.prepare(work, config, keep=config.resume != "none")
     state.wait_for_everyone()
 
-    base = measure(model, data.dev, data.regression)
-    tell(f"base: dev {output.percent(base.domain)}" + _regression_text(base))
-    check_room(base, config)
     base_state = state_of(model)
     began = time.monotonic()
     trained = train(config, plan, data, model, work, tell)
