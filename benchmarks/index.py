@@ -144,7 +144,9 @@ class Turns:
         """Nothing stays behind, stopped for ever."""
         if not self.ended:
             self._signal(signal.SIGSTOP)
-            self._signal(signal.SIGKILL)
+            for one in psutil.Process(self._process.pid).children(recursive=True):
+                one.kill()
+            self._process.kill()
             self._process.wait()
 
     def _signal(self, number: int) -> None:
@@ -152,9 +154,8 @@ class Turns:
         starts no other."""
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(self._process.pid)
-            below = process.children(recursive=True) if number == signal.SIGKILL else []
             process.send_signal(number)
-            for one in below or process.children(recursive=True):
+            for one in process.children(recursive=True):
                 with suppress(psutil.NoSuchProcess):
                     one.send_signal(number)
 

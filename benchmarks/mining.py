@@ -92,7 +92,8 @@ def hidden(gold: list[Pair], pairs: list[Pair], noise: int, rng: random.Random) 
 
 
 def thresholds(data: Path, margin: Margin) -> None:
-    """How good each way to choose a threshold without gold pairs is, where few, some and all have a translation."""
+    """How good each way to choose a threshold without gold pairs is, where few, some and all have a translation. For
+    cosines, too, which the command leaves to the fixed one: the table says why."""
     encoder = load_encoder(LABSE_MINI.name)
     print("| corpora | tuned | a hundredth of the pairs | fixed |\n|---|---|---|---|")
     shares = []

@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 import torch.distributed._functional_collectives as collectives
 import torch.nn.functional as F
-from sentence_transformers.base.losses.gradcache import _create_minibatch, _get_batch_size
+from sentence_transformers.base.losses.gradcache import _create_minibatch
 from sentence_transformers.base.losses.merged_forward import embed_columns
 from sentence_transformers.sentence_transformer.losses import (
     CachedMultipleNegativesRankingLoss,
@@ -77,8 +77,8 @@ class AdditiveMarginRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[m
         anchors = None
         if self.mini_batch_size:
             cut = [in_parts(column, self.mini_batch_size) for column in features]
-            if anchor := self.anchor:
-                anchors = [torch.cat([anchor([dict(part)])[0] for part in parts])[order] for parts, order in cut]
+            if self.anchor:
+                anchors = [anchored(self.anchor, parts)[order] for parts, order in cut]
             embeddings = [
                 torch.cat([self.model(part)["sentence_embedding"] for part in parts])[order] for parts, order in cut
             ]
@@ -137,9 +137,8 @@ class CachedAdditiveMarginRankingLoss(CachedMultipleNegativesRankingLoss):  # ty
         features, self._orders = zip(*(by_length(column) for column in sentence_features), strict=True)
         self._anchors = None
         if self.anchor:
-            self._anchors = [
-                torch.cat(parts) for parts in zip(*self._anchor_blocks(list(features)), strict=True)
-            ]  # in the order of length, as the embeddings are
+            # In the order of length, as the embeddings are.
+            self._anchors = [anchored(self.anchor, in_parts(column, self.mini_batch_size)[0]) for column in features]
         return self.forward_cached(features, labels)
 
     def calculate_loss(
@@ -171,18 +170,6 @@ class CachedAdditiveMarginRankingLoss(CachedMultipleNegativesRankingLoss):  # ty
                     pull.backward()
                 total = total + pull.detach()
         return total
-
-    def _anchor_blocks(self, features: Features) -> list[list[Tensor]]:
-        """The base model's vectors, a mini-batch at a time: blocks of columns."""
-        assert self.anchor
-        rows = _get_batch_size(features[0])
-        blocks = []
-        for begin in range(0, rows, self.mini_batch_size):
-            cut = slice(begin, begin + self.mini_batch_size)
-            blocks.append(
-                self.anchor([{k: v[cut] if torch.is_tensor(v) else v for k, v in c.items()} for c in features])
-            )
-        return blocks
 
     def get_config_dict(self) -> dict[str, Any]:
         return {**super().get_config_dict(), "margin": self.margin, "reduction": self.reduction}
@@ -271,6 +258,11 @@ def in_parts(column: dict[str, Any], size: int) -> tuple[list[dict[str, Any]], T
     rows back."""
     column, order = by_length(column)
     return [_create_minibatch(column, begin, begin + size) for begin in range(0, len(order), size)], order
+
+
+def anchored(anchor: Anchor, parts: Sequence[dict[str, Any]]) -> Tensor:
+    """The base model's vectors of a column's parts, one part after the other."""
+    return torch.cat([anchor([dict(part)])[0] for part in parts])
 
 
 def _biases(batch: GlobalBatch, own: Tensor, lowered: float | Tensor) -> tuple[Tensor, Tensor]:
