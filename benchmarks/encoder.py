@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from labse_search.encoder.hub import LABSE_MINI
-from labse_search.encoder.mapped import write_tensors
+from labse_search.encoder.safetensors import write_tensors
 
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY, HIDDEN, LAYERS, HEADS, INNER = 501_153, 768, 12, 12, 3072  # LaBSE
@@ -253,7 +253,7 @@ def matmul_peak(dtype: Any) -> float:
     """FLOP/s of a prepacked multiplication of 2,048 × 768 × 3,072, best of many."""
     import torch
 
-    from labse_search.encoder.linear import prepare
+    from labse_search.encoder.kernels import prepare
 
     layer = prepare(torch.randn(INNER, HIDDEN), torch.zeros(INNER), dtype)
     rows = torch.randn(2048, HIDDEN).to(dtype)
@@ -323,14 +323,14 @@ def in_turn(model: Path, texts: dict[str, list[str]], rounds: int) -> dict[str, 
 def under_load(model: Path, texts: dict[str, list[str]], folder: Path) -> dict[str, float]:
     """p50 and p95 of a query in milliseconds: alone, beside bulk work, and beside bulk work that takes turns."""
     from labse_search.encoder import load_encoder
-    from labse_search.encoder.turns import Turns
+    from labse_search.encoder.priority import QueryPriority
 
     encoder = load_encoder(str(model))
-    turns = Turns(folder / "turns")
+    priority = QueryPriority(folder / "queries")
     encoder.encode(texts["queries"][:5])
 
     def query(text: str) -> None:
-        with turns.query():
+        with priority.query():
             encoder.encode([text])
 
     measured: dict[str, float] = {}
@@ -352,22 +352,21 @@ def under_load(model: Path, texts: dict[str, list[str]], folder: Path) -> dict[s
             bulk.wait()
         for share in (50, 95):
             measured[f"{name}_ms_p{share}"] = round(float(np.percentile(waits, share)) * 1e3, 1)
-    turns.close()
+    priority.close()
     return measured
 
 
 def work_in_bulk(model: Path, texts: list[str], turns: str) -> None:
     """Encode until killed."""
     from labse_search.encoder import load_encoder
-    from labse_search.encoder.turns import Turns
+    from labse_search.encoder.priority import QueryPriority
 
     encoder = load_encoder(str(model))
-    if turns:
-        encoder.pause = Turns(Path(turns)).pause
+    wait_for_queries = QueryPriority(Path(turns)).wait_for_queries if turns else None
     encoder.encode(texts[:64])
     print("at work", flush=True)
     while True:
-        encoder.encode(texts)
+        encoder.encode(texts, check_cancelled=wait_for_queries)
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------

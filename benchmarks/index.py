@@ -222,7 +222,7 @@ def tree_memory(pid: int) -> int:
     total = 0
     for process in processes:
         try:
-            if "edge_process" not in " ".join(process.cmdline()):  # the store is counted in benchmarks.store
+            if "store.edge.process" not in " ".join(process.cmdline()):  # the store is counted in benchmarks.store
                 total += process.memory_info().rss
         except psutil.NoSuchProcess:
             continue

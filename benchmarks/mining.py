@@ -22,14 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
+from labse_search.corpora.lines import read_lines
 from labse_search.encoder import load_encoder
 from labse_search.encoder.hub import LABSE_MINI
+from labse_search.encoder.texts import encode_texts
+from labse_search.files import written_aside
 from labse_search.mine.__main__ import CHANCE, FALLBACK_THRESHOLDS
-from labse_search.mine.corpus import read_lines, written_aside
-from labse_search.mine.encode import encode_texts
-from labse_search.mine.margin import MARGINS, Margin, margins, one_sided_scores, retrieve
+from labse_search.mine.margin import MARGINS, Margin, margins, retrieve
 from labse_search.mine.neighbours import find_neighbours
-from labse_search.mine.threshold import chance_threshold, quality, tune_threshold
+from labse_search.mine.threshold import quality, threshold_of, tune_threshold
 from labse_search.similarity import Vectors, normalize
 
 # Not MASSIVE or Tatoeba: they say the same thing in many ways, and every paraphrase would be a pair counted as wrong.
@@ -98,13 +99,14 @@ def thresholds(data: Path, margin: Margin) -> None:
     print("| corpora | tuned | a hundredth of the pairs | fixed |\n|---|---|---|---|")
     shares = []
     for name, english, other, gold in corpora(data):
-        neighbours = find_neighbours(encode_texts(encoder, other), encode_texts(encoder, english), 4)
+        sides = encode_texts(encoder, other), encode_texts(encoder, english)
+        neighbours = find_neighbours(*sides, 4)
         scored = margins(neighbours, margin)
         mined = retrieve(neighbours, scored, "max")
         found = zip(mined.source.tolist(), mined.target.tolist(), strict=True)
         is_gold = np.array([(english[target], other[source]) in gold for source, target in found])
         fixed = FALLBACK_THRESHOLDS[margin]
-        chance = chance_threshold(mined.scores, one_sided_scores(neighbours, scored), CHANCE.get(margin, 0.01))
+        chance = threshold_of(mined, neighbours, scored, sides, CHANCE.get(margin, 0.01))
         tuned = tune_threshold(mined.scores, is_gold, len(gold)).threshold
         cuts = (tuned, fixed if chance is None else chance, fixed)
         of_cut = [quality(is_gold[mined.scores >= cut], len(gold)) for cut in cuts]

@@ -25,9 +25,9 @@ from pathlib import Path
 import py3langid
 import sentencex
 
-from indexer.language import LanguageIdentifier
 from indexer.segment import Segmenter
 from labse_search.encoder import Tokenizer, default_model, load_tokenizer
+from labse_search.languages.identify import LanguageIdentifier
 from labse_search.records import Extraction, Unit
 
 ROOT = Path(__file__).resolve().parent.parent

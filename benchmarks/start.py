@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from labse_search.store.edge import EdgeStore
+from labse_search.store.edge.client import EdgeStore
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "Where can I buy bread at night?"
@@ -62,7 +62,7 @@ def start(environ: dict[str, str], home: Path) -> dict[str, float]:
     """One start of the app, and its end."""
     EdgeStore(home / "store").stop()
     began = time.perf_counter()
-    command = [sys.executable, "app.py", "--no-browser", "--port", str(PORT)]
+    command = [sys.executable, "app.py", "--no-browser", "--no-token", "--port", str(PORT)]
     app = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL)
     try:
         until_page(app)

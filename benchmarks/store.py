@@ -25,9 +25,10 @@ import numpy as np
 
 from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
 from labse_search.similarity import Vectors, normalize
-from labse_search.store import NO_FILTER, Store, wire
-from labse_search.store.edge import EdgeStore
-from labse_search.store.engine import OVERSAMPLING
+from labse_search.store import NO_FILTER, Store
+from labse_search.store.edge import wire
+from labse_search.store.edge.client import EdgeStore
+from labse_search.store.edge.engine import OVERSAMPLING
 
 NAME = "benchmark"
 FINGERPRINT = "b" * 64
@@ -242,7 +243,7 @@ def measure_local_client(data: Data, report: Callable[[str, Any], None]) -> None
 
     from qdrant_client import QdrantClient
 
-    from labse_search.store.server import ServerStore
+    from labse_search.store.qdrant_server import ServerStore
 
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -69,7 +69,7 @@ def ablations(folder: Path) -> None:
 
 
 def one_run(folder: Path, output: Path, model: str, changes: dict[str, Any]) -> dict[str, Any]:
-    """The scores of the tuned model itself, whatever the gate says of it."""
+    """The scores of the tuned model itself, whatever the acceptance test says of it."""
     from labse_search.finetune import FinetuneConfig, finetune
 
     common: dict[str, Any] = {
@@ -134,15 +134,16 @@ def throughput(batch: int = 256, mini_batch: int = 32, rounds: int = 5) -> None:
         MultipleNegativesRankingLoss,
     )
 
-    from labse_search.finetune.keys import text_key
-    from labse_search.finetune.loss import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
-    from labse_search.finetune.model import open_model, set_trainable
-    from labse_search.finetune.pairs import read_pairs
+    from labse_search.corpora.pairs import read_pairs
+    from labse_search.corpora.text_keys import text_key
+    from labse_search.finetune.model import set_trainable
+    from labse_search.training.losses import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
+    from labse_search.training.models import model_folder, open_model
 
     pairs = [p for p in read_pairs(str(SHARED / "data" / "train" / "tico19.tsv.xz")) if p.target_language == "fr"]
     texts = [[pair.source for pair in pairs[:batch]], [pair.target for pair in pairs[:batch]]]
     labels = torch.tensor([[text_key(one), text_key(other)] for one, other in zip(*texts, strict=True)])
-    model = open_model("", device="cpu").float().train()
+    model = open_model(model_folder(""), device="cpu").float().train()
     model.max_seq_length = 128
     set_trainable(model, "auto")
     theirs: dict[str, Any] = {

@@ -1,51 +1,60 @@
-"""Does the store hold what the ledger says, and are the originals whole? And what to do where they do not.
+"""Does the store hold what the ledger says, and are the originals whole? repair.py mends what is found here.
 
 The store's engine keeps no checksums: a truncated file opens with half its points and says nothing. So counts are
-compared at every start, and every text with its digest on request.
+compared at every start, and every text with its digest on request. Nothing is changed by looking.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from indexer.documents import remove_documents, restore_documents, settle, unfinished
-from indexer.jobs import collection_lock
-from labse_search.errors import CollectionMissing, StoreUnavailable, UserError
-from labse_search.library import DocumentRow, Library, Source, document_id, segments_digest
+from indexer.documents import unfinished, wrong_documents
+from indexer.worker import waiting
+from labse_search.errors import CollectionDamaged, CollectionForeign, CollectionMissing, StoreUnavailable
+from labse_search.home import home_id
+from labse_search.library import DocumentRow, Library, document_id, segments_digest
 from labse_search.records import Filter
 from labse_search.similarity import Vectors
-from labse_search.store import Store
+from labse_search.store import Store, words_outdated
 
 LENGTH_TOLERANCE = 1e-3  # float32 of 768 values stays within 1e-6; bf16 encoders are made unit afterwards
+LEFT_SECONDS = 3600.0  # after which nobody is still looking at what the files that they dropped would do
 
 # What can be wrong, and what a person reads.
 PROBLEMS = {
     "ledger_damaged": "The ledger is damaged.",
     "ledger_empty": "The ledger knows no collection, the store does.",
+    "ledger_replaced": "The ledger's files were replaced or deleted while it was open: additions may be missing.",
+    "store_silent": "The store does not answer, or only with an error. Nothing can be said until it does.",
+    "collection_foreign": "Another home has this collection on the server now. Here it is only read.",
     "collection_missing": "The store has lost this collection.",
-    "collection_damaged": "The store cannot open this collection.",
+    "collection_damaged": "The store cannot read this collection.",
     "segments_missing": "The store lacks passages of this document.",
     "segments_changed": "The store holds other text than was read from this document.",
     "vectors_damaged": "The store holds broken vectors of this document.",
     "segments_unknown": "The store holds passages of a document that the ledger does not know.",
+    "segments_removed": "The store still holds passages of a document that was removed.",
+    "words_outdated": "The words of this collection were folded by another version: some are not found.",
+    "generation_damaged": "A generation that does not answer lacks or has passages that it should not.",
     "names_changed": "The store knows this document under other names than the ledger.",
     "document_unfinished": "This document is half way in, and its job does not go on. Press Retry, or repair.",
+    "job_waiting": "This job waits, and nobody does it. Open the app, or repair.",
+    "original_unknown": "An original is kept that the ledger does not know: its addition was lost.",
+    "uploads_left": "A file that was uploaded is in no job any more: it was never indexed. Add it again.",
     "original_missing": "The original is gone. Search works; add the file again to be able to rebuild.",
     "original_damaged": "The original no longer has the content it was kept for. Add the file again.",
 }
-_COLLECTION_LOST = ("collection_missing", "collection_damaged")
-_READ_AGAIN = ("segments_missing", "segments_changed", "vectors_damaged")
-ORIGINAL_LOST = ("original_missing", "original_damaged")
-_EXTENSIONS = {"text": "txt"}  # where a kind is not the extension that its reader goes by
 
 
 @dataclass(frozen=True)
 class Problem:
+    """Something that is not as it should be, and what it is about."""
+
     code: str  # a key of PROBLEMS
     collection: str
     document: str = ""
@@ -62,97 +71,108 @@ def check(library: Library, store: Store, collection: str, *, full: bool = False
     try:
         return _check_collection(library, store, collection, full=full)
     except CollectionMissing:
-        return [Problem("collection_missing", collection)] if library.documents(collection) else []
-    except StoreUnavailable as error:  # some damage shows only when the engine reads what is damaged
+        known = library.ledger.documents.all(collection, ("stored", "storing"))
+        return [Problem("collection_missing", collection)] if known else []
+    except CollectionForeign as error:
+        return [Problem("collection_foreign", collection, detail=str(error))]
+    except CollectionDamaged as error:  # some damage shows only when the engine reads what is damaged
         return [Problem("collection_damaged", collection, detail=str(error))]
+    except StoreUnavailable as error:
+        return [Problem("store_silent", collection, detail=str(error))]
 
 
-def check_ledger(library: Library, store: Store) -> list[Problem]:
-    """What is wrong with the ledger as a whole: damaged pages, or nothing in it though the store holds collections."""
+def advice(problems: Sequence[Problem]) -> str:
+    """What to do about them, in a sentence or two."""
+    codes = {problem.code for problem in problems}
+    sentences = [PROBLEMS[code] for code in ("store_silent", "collection_foreign") if code in codes]
+    if "segments_unknown" in codes:
+        sentences.append(
+            "The store holds documents that this home does not know; they stay unless you say otherwise: "
+            "python -m labse_search.library check --discard-unknown"
+        )
+    if codes - {"store_silent", "collection_foreign", "segments_unknown"}:
+        sentences.append(
+            "Press Repair in the Collection tab, or run: python -m labse_search.library check --repair (it rebuilds "
+            "from the originals and deletes nothing)"
+        )
+    return " ".join(sentences)
+
+
+def check_home(library: Library, store: Store) -> list[Problem]:
+    """What is wrong with the home as a whole: its ledger, its jobs, what was uploaded."""
     damage = library.ledger.damage()
     if damage:
         return [Problem("ledger_damaged", "", detail="; ".join(damage[:3]))]
-    if not library.ledger.collections() and store.collections():
-        return [Problem("ledger_empty", "", detail=", ".join(store.collections()))]
-    return []
+    problems = [Problem("ledger_replaced", "", detail=when) for when in library.ledger.replacements()]
+    if not library.ledger.collections.all():
+        try:
+            known = own_collections(library, store)
+        except StoreUnavailable as error:
+            return [*problems, Problem("store_silent", "", detail=str(error))]
+        if known:
+            problems.append(Problem("ledger_empty", "", detail=", ".join(known)))
+    problems += [Problem("job_waiting", job.collection, name=job.id) for job in waiting(library)]
+    problems += [Problem("original_unknown", "", document) for document in unknown_originals(library)]
+    problems += [Problem("uploads_left", "", name=path.name) for path in uploads_left(library)]
+    return problems
 
 
-def repair(
-    library: Library,
-    store: Store,
-    collection: str,
-    problems: Sequence[Problem],
-    *,
-    log: Callable[[str], None] = lambda line: None,
-) -> str | None:
-    """Take out what is wrong in the store and make a job that reads those documents again from their originals.
-    Returns the job's id; None if nothing has to be read. What cannot be rebuilt stays as it is. UserError while a job
-    of this collection is at work."""
-    lock = library.lock(collection_lock(collection))
-    if lock is None:
-        raise UserError(
-            f"Documents are being added to {collection!r}. Repair it when that is done, or pause the job first."
-        )
-    try:
-        return _repair(library, store, collection, problems, log)
-    finally:
-        lock.release()
+def own_collections(library: Library, store: Store) -> list[str]:
+    """The store's collections that are this home's, or nobody's."""
+    found = []
+    for collection in store.collections():
+        try:
+            owner = store.info(collection).owner
+        except CollectionDamaged:  # the embedded store's, which is this home's own
+            owner = ""
+        except CollectionForeign:
+            continue
+        if owner in ("", home_id(library.home)):
+            found.append(collection)
+    return found
 
 
-def _repair(
-    library: Library, store: Store, collection: str, problems: Sequence[Problem], log: Callable[[str], None]
-) -> str | None:
-    by_code = {code: [problem.document for problem in problems if problem.code == code] for code in PROBLEMS}
-    for document in [document for code in ORIGINAL_LOST for document in by_code[code]]:
-        if _bring_back_original(library, collection, document):
-            log(f"{_name(library, collection, document)}: the original was kept again from where it came from")
-    for document in by_code["names_changed"]:
-        settle(library, store, collection, document)
-    for document in by_code["document_unfinished"]:
-        remove_documents(library, store, collection, [document])
-    whole = any(by_code[code] for code in _COLLECTION_LOST)
-    rows = library.documents(collection)
-    wrong = {document for code in _READ_AGAIN for document in by_code[code]} | {*by_code["document_unfinished"]}
-    if whole:
-        wrong |= {row.document for row in rows}
-    lost = [document for document in sorted(wrong) if not _has_original(library, collection, document)]
-    for document in lost:
-        log(f"{_name(library, collection, document)}: the original is gone, it has to be added again")
-    library.ledger.read_again(collection, lost)
-    again = sorted(wrong - {*lost})
-    if whole:
-        log(f"making the collection {collection} anew")
-        store.drop(collection)
-    elif again:
-        store.delete(collection, Filter(documents=tuple(again)))
-    sources = _unknown_sources(library, store, collection, by_code["segments_unknown"])
-    model = library.ledger.collections()[collection][0]
-    if not again and not sources:
-        return None
-    with library.ledger.transaction():  # a worker must not see the job before the documents are marked
-        if not sources:
-            job = restore_documents(library, collection, model, again)
-        else:
-            known = [one for document in again for one in _sources(library, collection, document)]
-            job = library.add_index_job(collection, model, [*known, *sources])
-        for document in again:
-            library.ledger.set_state(collection, document, "storing", job=job)
-    return job
+def unknown_originals(library: Library) -> list[str]:
+    """Documents whose originals are kept and whom no collection knows. None while a job is not over, which keeps
+    originals before it says so."""
+    if library.ledger.jobs.unfinished():
+        return []
+    known = library.ledger.documents.everywhere()
+    return [document for document in library.originals.documents() if document not in known]
+
+
+def uploads_left(library: Library) -> Iterator[Path]:
+    """Uploaded files that no job will look at, and that nobody is about to start a job with."""
+    folder, limit = library.home / "uploads", time.time() - LEFT_SECONDS
+    expected = {file.source.path for job in library.ledger.jobs.unfinished() for file in library.job_files(job.id)}
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if path.is_file() and not path.is_symlink() and str(path) not in expected and path.stat().st_mtime < limit:
+            yield path
 
 
 def _check_collection(library: Library, store: Store, collection: str, *, full: bool) -> list[Problem]:
     rows = library.documents(collection)
+    info = store.info(collection)
+    if info.owner not in ("", home_id(library.home)):
+        return [Problem("collection_foreign", collection)]
     counts = store.facet(collection, "document")
-    known = {row.document for row in library.ledger.documents(collection, ("stored", "storing", "removing"))}
+    known = {row.document for row in library.ledger.documents.all(collection, ("stored", "storing", "removing"))}
+    removed = {row.document for row in library.removed_documents(collection)}
     problems = [
-        Problem("segments_unknown", collection, document, detail=f"{count}")
+        Problem("segments_removed" if document in removed else "segments_unknown", collection, document, "", f"{count}")
         for document, count in counts.items()
         if document not in known and store.count(collection, Filter(documents=(document,)))
     ]
     for row in rows:
         problems += _check_document(library, store, row, counts.get(row.document, 0), full=full)
+    for one in library.ledger.generations.all(collection):
+        wrong = wrong_documents(library, store, one) if one.state == "ready" else []
+        detail = f"generation {one.number}"
+        problems += [Problem("generation_damaged", collection, document, "", detail) for document in wrong]
+    if words_outdated(info):
+        problems.append(Problem("words_outdated", collection))
     problems += [
-        Problem("document_unfinished", collection, document, _name(library, collection, document))
+        Problem("document_unfinished", collection, document, name_of(library, collection, document))
         for document in unfinished(library, collection)
     ]
     return problems
@@ -180,7 +200,7 @@ def _check_document(library: Library, store: Store, row: DocumentRow, count: int
         problems.append(("original_missing", ""))
     elif original.stat().st_size != row.bytes or full and document_id(original) != row.document:
         problems.append(("original_damaged", ""))
-    if problems and library.ledger.document(row.collection, row.document) != row:
+    if problems and library.ledger.documents.get(row.collection, row.document) != row:
         return []  # a job or a person changed it while we looked
     name = row.names[0] if row.names else row.document
     return [Problem(code, row.collection, row.document, name, detail) for code, detail in problems]
@@ -191,91 +211,6 @@ def _is_unit(vector: Vectors) -> bool:
     return bool(abs(float(np.linalg.norm(vector.astype(np.float64))) - 1) < LENGTH_TOLERANCE)
 
 
-def _name(library: Library, collection: str, document: str) -> str:
-    return ", ".join(library.ledger.names(collection, document)) or document
-
-
-def _has_original(library: Library, collection: str, document: str) -> bool:
-    """Whether the original is there and whole; brought back from where it came from if it can be."""
-    original = library.originals.path(document)
-    return (original.exists() and document_id(original) == document) or _bring_back_original(
-        library, collection, document
-    )
-
-
-def _bring_back_original(library: Library, collection: str, document: str) -> bool:
-    """Keep the original again, from the file it was once read from."""
-    for name in library.ledger.names(collection, document):
-        known = library.ledger.name(collection, name)
-        path = Path(known[1]) if known is not None and known[1] else None
-        if path is not None and path.is_file() and document_id(path) == document:
-            library.originals.path(document).unlink(missing_ok=True)
-            return library.originals.keep(path, document)
-    return False
-
-
-def _sources(library: Library, collection: str, document: str, names: Sequence[str] = ()) -> list[Source]:
-    original = library.originals.path(document)
-    size = original.stat().st_size
-    return [Source(str(original), name, size) for name in names or library.ledger.names(collection, document)]
-
-
-def _unknown_sources(library: Library, store: Store, collection: str, documents: Sequence[str]) -> list[Source]:
-    """Passages nobody knows: those of documents whose originals are kept are added again, the others taken out."""
-    sources: list[Source] = []
-    for document in documents:
-        where = Filter(documents=(document,))
-        first = next(iter(store.segments(collection, where)), None)
-        row = library.ledger.document(collection, document)
-        if row is None and first is not None and library.originals.path(document).exists():
-            sources += _sources(library, collection, document, first.names)
-        else:
-            store.delete(collection, where)
-    return sources
-
-
-def rebuild_ledger(library: Library, store: Store, *, log: Callable[[str], None] = lambda line: None) -> list[str]:
-    """Fill an empty ledger again: the store knows the documents and their names, the library has the originals.
-    Returns the jobs that read them once more, one a collection. Originals that no collection holds (of removed
-    documents, or of what the store lost too) are added below "recovered": nothing that was kept goes unseen."""
-    jobs = []
-    seen: set[str] = set()
-    collections = store.collections()
-    for collection in collections:
-        try:
-            spec = store.info(collection).spec
-            names: dict[str, set[str]] = {}
-            for stored in store.segments(collection):
-                names.setdefault(stored.document, set()).update(stored.names)
-        except StoreUnavailable as error:
-            log(f"{collection}: {error}")
-            continue
-        library.ledger.set_collection(collection, model=spec.model, fingerprint=spec.fingerprint, store=store.location)
-        seen |= {*names}
-        sources = []
-        for document, known in sorted(names.items()):
-            if library.originals.path(document).exists():
-                sources += _sources(library, collection, document, sorted(known))
-            else:
-                log(f"{', '.join(sorted(known))}: the original is gone, it has to be added again")
-        if collection == collections[-1]:
-            sources += _recovered(library, seen, log)
-        if sources:
-            jobs.append(library.add_index_job(collection, spec.model, sources))
-    return jobs
-
-
-def _recovered(library: Library, seen: set[str], log: Callable[[str], None]) -> list[Source]:
-    sources = []
-    for document in library.originals.documents():
-        if document not in seen:
-            try:
-                extraction = library.originals.text(document)
-                extension = _EXTENSIONS.get(extraction.kind, extraction.kind)
-                name = f"recovered/{document[:8]} {(extraction.title or '').replace('/', ' ')}".rstrip()
-                sources += _sources(library, "", document, [f"{name}.{extension}"])
-            except (OSError, EOFError, zlib.error, KeyError, ValueError):  # never read, or damaged too
-                sources += _sources(library, "", document, [f"recovered/{document[:8]}"])
-    if sources:
-        log(f'{len(sources)} originals were in no collection: they are added below "recovered"')
-    return sources
+def name_of(library: Library, collection: str, document: str) -> str:
+    """The document's names, or its id where it has none."""
+    return ", ".join(library.ledger.names.of(collection, document)) or document

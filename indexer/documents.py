@@ -11,41 +11,56 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from indexer.job import Inspection
 from indexer.segment import VERSION as SEGMENTATION
 from indexer.segment import Split
 from indexer.sources import folders
-from labse_search.errors import UserError
+from labse_search.errors import CollectionMissing, UserError
 from labse_search.library import DocumentRow, Library, Source, segments_digest
-from labse_search.records import Extraction, Filter, StoredSegment
+from labse_search.library.generations import Generation
+from labse_search.library.records import FileStamp
+from labse_search.map.file import forget_map
+from labse_search.naming import generation_name
+from labse_search.records import FACTS, Extraction, Filter, Note, StoredSegment
 from labse_search.store import Store
 
 # Documents that were cut into segments another way are read again.
 VERSION = int(SEGMENTATION)
 
 
-def document_row(
-    collection: str, document: str, name: str, extraction: Extraction, split: Split, *, size: int
-) -> DocumentRow:
+def document_row(collection: str, file: Inspection, extraction: Extraction, split: Split) -> DocumentRow:
     """The ledger's row for a document that is about to be stored."""
     languages = Counter(segment.language for segment in split.segments)
     return DocumentRow(
         collection=collection,
-        document=document,
-        names=(name,),
-        kind=kind_of(name, extraction),
-        title=(extraction.title or name.rpartition("/")[2]).encode("utf-8", "replace").decode(),
-        bytes=size,
+        document=file.document,
+        names=(file.name,),
+        kind=kind_of(file.name, extraction),
+        title=(extraction.title or file.name.rpartition("/")[2]).encode("utf-8", "replace").decode(),
+        bytes=file.size,
         characters=len(extraction.text),
         embedded=sum(segment.end - segment.start for segment in split.segments),
         skipped=split.skipped,
         segments=len(split.segments),
         languages=dict(languages.most_common()),
         encoding=extraction.encoding or "",
-        notes=extraction.notes,
+        notes=(*extraction.notes, *_unreadable(split), *_facts(extraction)),
         digest=segments_digest(split.segments),
         state="storing",
         added=time.time(),
     )
+
+
+def _unreadable(split: Split) -> list[Note]:
+    """How many passages the model cannot read, if any."""
+    count = sum(segment.unreadable for segment in split.segments)
+    return [Note("unreadable", f"{count} of {len(split.segments)} passages")] if count else []
+
+
+def _facts(extraction: Extraction) -> list[Note]:
+    """What there is to know of a file beside what was lost (`records.FACTS`)."""
+    holds = ", ".join(f"{count} {what}" for what, count in extraction.holds.items())
+    return [Note(code, detail) for code, detail in zip(FACTS, (extraction.reader, holds), strict=True) if detail]
 
 
 def kind_of(name: str, extraction: Extraction) -> str:
@@ -55,6 +70,7 @@ def kind_of(name: str, extraction: Extraction) -> str:
 
 
 def stored_segments(row: DocumentRow, names: Sequence[str], split: Split) -> list[StoredSegment]:
+    """The segments of a document as the store takes them."""
     return [
         StoredSegment(
             document=row.document,
@@ -68,17 +84,15 @@ def stored_segments(row: DocumentRow, names: Sequence[str], split: Split) -> lis
     ]
 
 
-def point_name(
-    library: Library, collection: str, name: str, document: str, *, path: str = "", size: int = 0, mtime_ns: int = 0
-) -> str | None:
+def point_name(library: Library, collection: str, name: str, document: str, file: FileStamp) -> str | None:
     """Let `name` mean `document`, in the ledger alone. Returns the document that lost the name, if another one did:
     `settle` it afterwards; it is noted as unsettled until then."""
     with library.ledger.transaction():
-        before = library.ledger.name(collection, name)
-        library.ledger.put_name(collection, name, document, path=path, size=size, mtime_ns=mtime_ns)
+        before = library.ledger.names.get(collection, name)
+        library.ledger.names.put(collection, name, document, file)
         if before is None or before[0] == document:
             return None
-        library.ledger.set_unsettled(collection, [before[0]])
+        library.ledger.names.set_unsettled(collection, [before[0]])
     return before[0]
 
 
@@ -86,42 +100,83 @@ def settle(library: Library, store: Store, collection: str, document: str) -> No
     """Let the store know which names a document has; erase the document if it has none left. Note it as unsettled in
     the transaction that changes the names, so that a kill before this is mended by `recover`."""
     with library.ledger.transaction():  # nobody gives it a name between the look and the sentence
-        names = library.ledger.names(collection, document)
+        names = library.ledger.names.of(collection, document)
         if not names:
-            if any(document == known for known, _ in library.ledger.storing(collection)):
+            if library.ledger.documents.is_storing(collection, document):
                 return  # it is on its way in again: its job gives it a name, or takes it out
-            library.ledger.set_state(collection, document, "removing")
+            library.ledger.documents.set_state(collection, document, "removing")
     if names:
-        store.rename(collection, document, names, folders(names))
-        library.ledger.set_unsettled(collection, [document], settled=True)
+        for name in all_generations(library, store, collection):
+            store.rename(name, document, names, folders(names))
+        library.ledger.names.set_unsettled(collection, [document], settled=True)
         return
-    store.delete(collection, Filter(documents=(document,)))
+    delete_everywhere(library, store, collection, [document])
     forget(library, collection, document)
+
+
+def all_generations(library: Library, store: Store, collection: str) -> list[str]:
+    """The names of the collection's generations in the store, the one that answers first."""
+    others = library.ledger.generations.others(collection)
+    there = {*store.generations(collection)} if others else set()
+    return [collection, *(generation_name(collection, number) for number in others if number in there)]
+
+
+def delete_everywhere(library: Library, store: Store, collection: str, documents: Sequence[str]) -> None:
+    """Take documents out of every generation: none may bring them back when it answers again."""
+    for name in all_generations(library, store, collection):
+        store.delete(name, Filter(documents=tuple(documents)))
+
+
+def wrong_documents(library: Library, store: Store, generation: Generation) -> list[str]:
+    """Documents of which a generation that does not serve holds another number of segments than it should."""
+    expected = library.ledger.generations.segments(generation.collection, generation.number)
+    try:
+        found = store.facet(generation_name(generation.collection, generation.number), "document")
+    except CollectionMissing:
+        found = {}
+    return [document for document in {*expected, *found} if expected.get(document, 0) != found.get(document, 0)]
 
 
 def remove_name(library: Library, store: Store, collection: str, name: str) -> None:
     """Take one name away; the document goes with its last name."""
     with library.ledger.transaction():
-        known = library.ledger.name(collection, name)
+        known = library.ledger.names.get(collection, name)
         if known is None:
             return
-        library.ledger.drop_name(collection, name)
-        library.ledger.set_unsettled(collection, [known[0]])
+        library.ledger.names.drop(collection, name)
+        library.ledger.names.set_unsettled(collection, [known[0]])
     settle(library, store, collection, known[0])
 
 
+def remove_gone(library: Library, store: Store, collection: str, names: Sequence[str]) -> None:
+    """Take away names whose files are gone. A document that loses its last name so can be put back, and is read anew
+    when its file comes back."""
+    for name in names:
+        known = library.ledger.names.get(collection, name)
+        if known is None:
+            continue
+        if len(library.ledger.names.of(collection, known[0])) > 1:
+            remove_name(library, store, collection, name)
+        else:
+            library.ledger.names.put(collection, name, known[0])  # no longer as the file at that path
+            remove_documents(library, store, collection, [known[0]])
+
+
 def remove_documents(library: Library, store: Store, collection: str, documents: Sequence[str]) -> int:
-    """Take documents out of the collection under all their names. Their originals and names stay in the library, so
-    that `undo_remove` can put them back. How many were there."""
-    there = [document for document in documents if library.ledger.document(collection, document)]
+    """Take documents out of the collection under all their names, and out of every job that would bring them back.
+    Their originals and names stay in the library, so that `restore_documents` can put them back. How many were there.
+    """
     with library.ledger.transaction():
+        there = [document for document in documents if library.ledger.documents.get(collection, document)]
         for document in there:
-            library.ledger.set_state(collection, document, "removing")
+            library.ledger.documents.set_state(collection, document, "removing")
+            library.ledger.jobs.strike(collection, document, str(library.originals.path(document)))
+        library.ledger.generations.forget_documents(collection, there)
     if there:
-        store.delete(collection, Filter(documents=tuple(there)))
+        delete_everywhere(library, store, collection, there)
     with library.ledger.transaction():
         for document in there:
-            library.ledger.set_state(collection, document, "removed")
+            library.ledger.documents.set_state(collection, document, "removed")
     return len(there)
 
 
@@ -132,6 +187,8 @@ def forget_removed(library: Library, collection: str, *, older_than_seconds: flo
         if time.time() - (row.removed or 0.0) >= older_than_seconds:
             forget(library, collection, row.document)
             erased += 1
+    if erased:
+        forget_map(library.home, collection)  # its topics may have words of theirs
     return erased
 
 
@@ -140,42 +197,59 @@ def restore_documents(library: Library, collection: str, model: str, documents: 
     original is no longer there."""
     sources = []
     for document in documents:
-        original = library.originals.path(document)
-        if not original.exists():
+        if not library.originals.path(document).exists():
             raise UserError("The original of this document is no longer kept. Add the file again.")
-        size = original.stat().st_size
-        sources += [Source(str(original), name, size) for name in library.ledger.names(collection, document)]
+        sources += sources_of(library, document, library.ledger.names.of(collection, document))
     return library.add_index_job(collection, model, sources)
+
+
+def sources_of(library: Library, document: str, names: Sequence[str]) -> list[Source]:
+    """A kept original under these names, as files of a job."""
+    original = library.originals.path(document)
+    return [Source(str(original), name, original.stat().st_size) for name in names]
 
 
 def recover(library: Library, store: Store, collection: str) -> None:
     """Finish what a killed process left half done: names are told to the store, removals are completed, documents of
     jobs that will not go on are taken out again. A document of a job that goes on is left for it: what is stored need
     not be encoded again."""
-    for document in library.ledger.unsettled(collection):
+    for document in library.ledger.names.unsettled(collection):
         settle(library, store, collection, document)
-    for row in library.ledger.documents(collection, ("removing", "stored")):
+    for row in library.ledger.documents.all(collection, ("removing", "stored")):
         if not row.names:  # its name went to another document
             settle(library, store, collection, row.document)
         elif row.state == "removing":
             remove_documents(library, store, collection, [row.document])
     for document in unfinished(library, collection):
-        if library.ledger.names(collection, document):  # it was here before: a repair or a re-reading broke off
-            remove_documents(library, store, collection, [document])
-        else:
-            store.delete(collection, Filter(documents=(document,)))
-            forget(library, collection, document)
+        take_back(library, store, collection, document)
+
+
+def take_back(library: Library, store: Store, collection: str, document: str) -> None:
+    """What becomes of a document whose job broke off for good: one that was there before stays, to be read again; one
+    that had been removed stays removed; one that never was there goes."""
+    row = library.ledger.documents.get(collection, document)
+    if row is None:
+        return
+    if row.removed is not None:
+        remove_documents(library, store, collection, [document])
+    elif row.names:
+        with library.ledger.transaction():
+            library.ledger.documents.set_state(collection, document, "stored")
+            library.ledger.documents.read_again(collection, [document])
+    else:
+        delete_everywhere(library, store, collection, [document])
+        forget(library, collection, document)
 
 
 def unfinished(library: Library, collection: str) -> list[str]:
     """Documents that are half way in, by a job that will not go on by itself."""
-    going_on = {job.id for job in library.ledger.unfinished_jobs()}
-    return [document for document, job in library.ledger.storing(collection) if job not in going_on]
+    going_on = {job.id for job in library.ledger.jobs.unfinished()}
+    return [document for document, job in library.ledger.documents.storing(collection) if job not in going_on]
 
 
 def forget(library: Library, collection: str, document: str) -> None:
     """Erase the document's original, unless another collection holds it, and then its row: killed in between, the row
     says what is left to be done."""
-    if not library.ledger.kept_anywhere(document, but=collection):
+    if not library.ledger.documents.kept_anywhere(document, but=collection):
         library.originals.forget(document)
-    library.ledger.forget_document(collection, document)
+    library.ledger.documents.forget(collection, document)

@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from indexer.language import LanguageIdentifier, majority
+from indexer.read.encoded import encoded_spans
 from indexer.sentences import (
     HOLE,
     LINE,
@@ -28,13 +28,16 @@ from indexer.sentences import (
     cut,
     ends_a_sentence,
     line_borders,
+    marked,
     sentences,
+    with_headings,
 )
 from labse_search.encoder import Tokenizer
-from labse_search.encoder.tokens import pack_ids
+from labse_search.encoder.tokens import pack_ids, unpack_ids
+from labse_search.languages.identify import LanguageIdentifier, majority
 from labse_search.records import UNIT_SEPARATOR, UNKNOWN_LANGUAGE, Extraction, Place, Segment
 
-VERSION = 1  # raise it when the same text gives other segments: stored ones then no longer fit
+VERSION = 2  # raise it when the same text gives other segments: stored ones then no longer fit
 BATCH = 1024  # segments counted in one call: bounds the memory of their tokens
 SAMPLE = 64  # sentences counted to estimate the rest; the estimate only steers packing
 
@@ -50,7 +53,7 @@ class Split:
     segments: tuple[Segment, ...]
     # Code points in no segment. whitespace: between segments; separator: between units; no_tokens: the model has
     # nothing for them (zero-width, control); undecodable: half of a surrogate pair; over_window: one character alone
-    # makes more tokens than the window.
+    # makes more tokens than the window; encoded: base64, hexadecimal, minified programs.
     skipped: dict[str, int]
     language: str  # of most of the document, or "unknown"
     # Each segment's tokens, as `encoder.tokens.pack_ids` packs them, and the identity of the tokenizer: so that nobody
@@ -86,12 +89,14 @@ class Segmenter:
     def split(self, extraction: Extraction) -> Split:
         """The segments of one document, and what is in none."""
         text = extraction.text
-        clean = _SURROGATE.sub(HOLE, text)
+        encoded = encoded_spans(text)
+        clean = _SURROGATE.sub(HOLE, _without(text, encoded))
         units = self._sentences(extraction, clean)
         found, skipped = self._fit(clean, self._pack(clean, units))
         groups = [group for group, _ in found]
-        segments = tuple(_segments(extraction, text, groups))
+        segments = self._marked(tuple(_segments(extraction, text, groups)), [ids for _, ids in found])
         skipped.update(_gaps(text, segments))
+        skipped["encoded"] = sum(_visible(text[start:end]) for start, end in encoded)
         separators = max(0, len(extraction.units) - 1) * len(UNIT_SEPARATOR)
         skipped.update(separator=separators, whitespace=-separators)
         language = majority((segment.language, len(segment.text)) for segment in segments)
@@ -103,11 +108,23 @@ class Segmenter:
             self._tokenizer.identity,
         )
 
+    def _marked(self, segments: tuple[Segment, ...], ids: Sequence[bytes]) -> tuple[Segment, ...]:
+        """The segments, those marked that the model cannot read."""
+        texts = [segment.text for segment in segments]
+        unreadable = self._tokenizer.unreadable(texts, [unpack_ids(packed) for packed in ids])
+        return tuple(
+            replace(segment, unreadable=True) if marked else segment
+            for segment, marked in zip(segments, unreadable, strict=True)
+        )
+
     def _sentences(self, extraction: Extraction, clean: str) -> list[list[Sentence]]:
         """The sentences of each unit, with offsets into the document."""
         starts = extraction.unit_starts()
         texts = [clean[start : start + len(unit.text)] for start, unit in zip(starts, extraction.units, strict=True)]
-        lines = [line_borders(text) for text in texts]
+        lines = [
+            with_headings(line_borders(text), unit.headings, text)
+            for text, unit in zip(texts, extraction.units, strict=True)
+        ]
         stretches = [list(blocks(text, borders)) for text, borders in zip(texts, lines, strict=True)]
         every = [
             (unit, text[block.start : block.end])
@@ -116,9 +133,11 @@ class Segmenter:
         ]
         labels = iter(self._identify.label([text for _, text in every], [unit for unit, _ in every]))
         units = []
-        for start, text, borders, unit_blocks in zip(starts, texts, lines, stretches, strict=True):
+        for unit, start, text, borders, unit_blocks in zip(
+            extraction.units, starts, texts, lines, stretches, strict=True
+        ):
             languages = [next(labels) for _ in unit_blocks]
-            found = sentences(text, borders, unit_blocks, languages)
+            found = marked(sentences(text, borders, unit_blocks, languages), unit.headings)
             units.append([s._replace(start=s.start + start, end=s.end + start) for s in found])
         return units
 
@@ -215,12 +234,23 @@ class Segmenter:
         ideal = [start + tokens[len(tokens) * part // parts][0] for part in range(1, parts) if tokens]
         ideal = sorted({at for at in ideal if start < at < end}) or [(start + end) // 2]
         for a, b in cut(text, start, end, ideal):
-            yield (sentence._replace(start=a, end=b, heading=False),)
+            yield (sentence._replace(start=a, end=b),)
 
     def _ids(self, text: str, groups: Sequence[Group]) -> Iterator[list[int]]:
         for at in range(0, len(groups), BATCH):
             part = groups[at : at + BATCH]
             yield from self._tokenizer.ids([text[group[0].start : group[-1].end] for group in part])
+
+
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """The text with holes for these stretches, as long as before."""
+    if not spans:
+        return text
+    pieces, at = [], 0
+    for start, end in spans:
+        pieces += [text[at:start], HOLE * (end - start)]
+        at = end
+    return "".join([*pieces, text[at:]])
 
 
 def _join_lines(
@@ -232,7 +262,7 @@ def _join_lines(
     for sentence in unit:
         size = (sentence.end - (held or sentence).start) * tokens_per_code_point[sentence.language]
         if held and sentence.border == LINE and size <= most_tokens and not ends_a_sentence(text, held):
-            held = held._replace(end=sentence.end, heading=False)
+            held = held._replace(end=sentence.end, heading=held.heading and sentence.heading)
             continue
         if held:
             yield held
@@ -264,7 +294,8 @@ def _segments(extraction: Extraction, text: str, groups: Sequence[Group]) -> Ite
         place = _at_line(extraction.units[unit].place, newlines)
         spans = tuple((s.start - start, s.end - start) for s in group)
         language = next((s.language for s in group if s.language != UNKNOWN_LANGUAGE), UNKNOWN_LANGUAGE)
-        yield Segment(index, start, end, text[start:end], language, place, spans)
+        headings = tuple(number for number, sentence in enumerate(group) if sentence.heading)
+        yield Segment(index, start, end, text[start:end], language, place, spans, headings)
 
 
 def _at_line(place: Place, newlines: int) -> Place:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import regex
 import sentencex
 
-from indexer.language import BLOCK
+from labse_search.languages.identify import BLOCK
 from labse_search.records import UNKNOWN_LANGUAGE
 
 # Stands where half of a surrogate pair stood, which no encoder takes: white space that nothing reaches across.
@@ -33,6 +33,7 @@ WIDE = 120  # columns: nor so wide
 FIRST_WORD = 12  # code points at most that must fit on a line; Thai has no spaces to tell
 HEADING = 80  # code points at most in a heading
 
+_VISIBLE = re.compile(r"\S")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
 _ITEM = re.compile(r"[^\S\n]*(?:[-*•‣–—]\s|#{1,6}\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
 _MARKED_HEADING = re.compile(r"#{1,6}\s")
@@ -49,6 +50,8 @@ _CUTS = (
 
 
 class Sentence(NamedTuple):
+    """A sentence of a text, in code points."""
+
     start: int
     end: int
     border: int  # before it: SENTENCE, LINE, PARAGRAPH or MUST
@@ -99,6 +102,34 @@ def line_borders(text: str) -> list[tuple[int, int]]:
         elif not NARROW <= width <= WIDE or _ITEM.match(following) or _had_room(line, following, width):
             borders[at] = LINE
     return sorted(borders.items())
+
+
+def with_headings(
+    borders: list[tuple[int, int]], headings: Sequence[tuple[int, int]], text: str
+) -> list[tuple[int, int]]:
+    """The borders, with one before and one after each heading that the reader of the file knows."""
+    if not headings:
+        return borders
+    found = dict(borders)
+    for start, end in headings:
+        following = _VISIBLE.search(text, end)
+        for at in (start, following.start() if following else 0):
+            if at > 0:
+                found[at] = PARAGRAPH
+    return sorted(found.items())
+
+
+def marked(found: Sequence[Sentence], headings: Sequence[tuple[int, int]]) -> list[Sentence]:
+    """The sentences; those inside a known heading are headings."""
+    if not headings:
+        return list(found)
+    starts = [start for start, _ in headings]
+
+    def is_heading(sentence: Sentence) -> bool:
+        at = bisect_right(starts, sentence.start) - 1
+        return at >= 0 and sentence.end <= headings[at][1]
+
+    return [sentence._replace(heading=True) if is_heading(sentence) else sentence for sentence in found]
 
 
 def _had_room(line: str, following: str, width: int) -> bool:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.private import PrivateFiles
 from labse_search.errors import UserError
 from labse_search.library import Library, Source
 
 
 def walk(paths: Sequence[Path], library: Library, collection: str) -> list[Source]:
     """Every file under the paths, in a stable order. A folder's files are named from the folder's own name on
-    ("notes/2024/a.txt"); hidden files, and what links out of the folder, are left out. UserError for a path that
-    does not exist."""
+    ("notes/2024/a.txt"). Links are followed where they lead to a file inside the folder; other links, folders that
+    cannot be listed and what is no file are listed with a reason. Hidden files and the library's home are left out.
+    UserError for a path that does not exist or lies in the home."""
+    private = PrivateFiles(library.home)
     sources: list[Source] = []
     taken: set[str] = set()
     seen: set[Path] = set()
@@ -22,18 +27,19 @@ def walk(paths: Sequence[Path], library: Library, collection: str) -> list[Sourc
         if not path.exists():
             raise UserError(f"{path} does not exist.")
         root = path.resolve()
-        for file in _files(root):
-            if file in seen:  # one of the paths lies inside another
+        if private.holds(root, root.stat()):
+            raise UserError(
+                f"{path} belongs to {private.home}, where labse-search keeps its own data; that is never indexed. "
+                "Choose another path."
+            )
+        for found in _found(root, private):
+            if found.path in seen:  # one of the paths lies inside another
                 continue
-            seen.add(file)
-            try:
-                size = file.stat().st_size
-            except OSError:  # it went, or was locked away, since its folder was listed
-                continue
-            name = clean(file.name if root.is_file() else f"{root.name}/{file.relative_to(root).as_posix()}")
-            name = _free_name(library, collection, name, str(file), taken)
+            seen.add(found.path)
+            name = clean(root.name if found.path == root else f"{root.name}/{found.path.relative_to(root).as_posix()}")
+            name = _free_name(library, collection, name, str(found.path), taken)
             taken.add(name)
-            sources.append(Source(path=str(file), name=name, size=size))
+            sources.append(Source(path=str(found.path), name=name, size=found.size, reason=found.reason))
     return sources
 
 
@@ -51,13 +57,17 @@ def clean(name: str) -> str:
 
 
 def missing(paths: Iterable[Path], library: Library, collection: str) -> list[str]:
-    """Names of documents that were once read from under these folders and whose files are gone."""
+    """Names of documents that were once read from these files or from under these folders and whose files are gone."""
+    stored = {name for row in library.documents(collection) for name in row.names}
+    known = library.ledger.names
     gone = []
-    for path in paths:
-        for name, file in library.ledger.names_under(collection, str(path.resolve())):
-            if not os.path.lexists(file):
+    for path in {path.resolve() for path in paths}:
+        below = known.under(collection, str(path))
+        itself = known.at_path(collection, str(path))
+        for name, file in [*below, *([(itself[0], str(path))] if itself else [])]:
+            if name in stored and not os.path.lexists(file):
                 gone.append(name)
-    return gone
+    return sorted(set(gone))
 
 
 def folders(names: Iterable[str]) -> tuple[str, ...]:
@@ -70,24 +80,61 @@ def folders(names: Iterable[str]) -> tuple[str, ...]:
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def _files(root: Path) -> Iterator[Path]:
+@dataclass(frozen=True)
+class _Found:
+    path: Path
+    size: int = 0
+    reason: str = ""  # key of REASONS: why it is not read
+
+
+def _found(root: Path, private: PrivateFiles) -> Iterator[_Found]:
     if root.is_file():
-        yield root
+        yield _Found(root, root.stat().st_size)
         return
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+    unlisted: list[_Found] = []
+
+    def not_listed(error: OSError) -> None:
+        unlisted.append(_Found(Path(error.filename), reason="not_permitted"))
+
+    for folder, subfolders, names in os.walk(root, onerror=not_listed):
+        names += [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
+        subfolders[:] = sorted(name for name in subfolders if _is_entered(Path(folder) / name, private))
         for name in sorted(names):
-            file = Path(folder) / name
-            if name.startswith(".") or not file.is_file():  # a pipe or a device would block the reader for ever
-                continue
-            if file.is_symlink() and not file.resolve().is_relative_to(root):
-                continue
-            yield file
+            found = None if name.startswith(".") else _look_at(Path(folder) / name, root, private)
+            if found is not None:
+                yield found
+    yield from unlisted
+
+
+def _is_entered(folder: Path, private: PrivateFiles) -> bool:
+    if folder.name.startswith(".") or folder.is_symlink():
+        return False
+    try:
+        return not private.holds(folder, folder.stat())
+    except OSError:
+        return False
+
+
+def _look_at(path: Path, root: Path, private: PrivateFiles) -> _Found | None:
+    """None for what went since its folder was listed."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        if path.is_symlink():
+            return _Found(path, reason="link_broken")
+        return _Found(path, reason="not_permitted") if isinstance(error, PermissionError) else None
+    if private.holds(path, status):
+        return _Found(path, reason="private")
+    if path.is_symlink() and (not stat.S_ISREG(status.st_mode) or not path.resolve().is_relative_to(root)):
+        return _Found(path, reason="link")
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
+        return _Found(path, reason="special")
+    return _Found(path, status.st_size)
 
 
 def _free_name(library: Library, collection: str, name: str, path: str, taken: set[str]) -> str:
     """The name this path had before; else `name`, numbered if another living file has it."""
-    before = library.ledger.name_at(collection, path)
+    before = library.ledger.names.at_path(collection, path)
     if before is not None:
         return before[0]
     number, candidate = 1, name
@@ -99,5 +146,5 @@ def _free_name(library: Library, collection: str, name: str, path: str, taken: s
 
 
 def _belongs_to_another(library: Library, collection: str, name: str, path: str) -> bool:
-    known = library.ledger.name(collection, name)
+    known = library.ledger.names.get(collection, name)
     return known is not None and known[1] not in ("", path) and os.path.exists(known[1])

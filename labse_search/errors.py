@@ -6,15 +6,17 @@ UserError
 ├── StoreUnavailable     the store does not answer
 │   └── CollectionDamaged  the files of one collection are not what was stored
 ├── CollectionMissing    no collection of that name
+├── CollectionForeign    a collection on a server belongs to another home, which alone may change it
 ├── LedgerDamaged        the library's ledger is no longer readable
 └── Unreadable           one file gives no text: `code` is stable, `detail` is for the log
 
-Entry points turn a UserError into one line and exit status 2, the page into a message in place. Anything else is a
-bug and stays loud.
+Entry points turn a UserError, and what the system refuses of a file, into one line and exit status 2 (`told`), the page
+into a message in place. Anything else is a bug and stays loud.
 """
 
 from __future__ import annotations
 
+import errno
 import traceback
 from pathlib import Path
 
@@ -24,26 +26,44 @@ class UserError(Exception):
 
 
 class ModelUnavailable(UserError):
+    """The model's folder or hub name cannot be opened here."""
+
     pass
 
 
 class ModelMismatch(UserError):
+    """The vectors of two models cannot be compared."""
+
     pass
 
 
 class StoreUnavailable(UserError):
+    """The store does not answer, or answers with an error."""
+
     pass
 
 
 class CollectionDamaged(StoreUnavailable):
+    """The files of a collection are not what was stored; it can be built again from the originals."""
+
     pass
 
 
 class CollectionMissing(UserError):
+    """The store has no collection of this name."""
+
+    pass
+
+
+class CollectionForeign(UserError):
+    """The collection on a server belongs to another home, which alone may change it."""
+
     pass
 
 
 class LedgerDamaged(UserError):
+    """The ledger's file cannot be read as what it was written."""
+
     pass
 
 
@@ -52,14 +72,19 @@ REASONS = {
     "empty": "This file is empty.",
     "no_text": "There is no text in this file.",
     "encrypted": "Protected by a password. Save a copy without the password and add that.",
-    "no_text_layer": "A scan without text. Run OCR over it first, then add the result.",
+    "no_text_layer": "A scan without text. Install Tesseract and set LABSE_OCR=auto, or run OCR over it first.",
     "damaged": "The file is damaged or is not what its name says. Open it and save it again.",
     "binary": "Not a text document.",
     "unsupported": "This format is not supported. Save it as PDF, DOCX or plain text.",
+    "needs_program": "Another program is needed to read this format: install LibreOffice, or save it as PDF or DOCX.",
+    "needs_package": "An extra package is needed: pip install extract-msg for .msg, libpff-python for .pst, .ost. Or "
+    "save the message as .eml, or turn the .pst into mailboxes with readpst (apt install pst-utils).",
     "archive_bomb": "Unpacks to more than the limit. Unpack it yourself and add the files you need.",
     "archive_too_deep": "Archives inside archives inside archives. Unpack the outer one first.",
     "archive_too_many_files": "More files than the limit inside one archive. Unpack it first.",
-    "link": "Points to another file, which is not followed. Add that file itself.",
+    "link": "A link that is not followed. Add what it points to.",
+    "link_broken": "A link to something that does not exist.",
+    "special": "Not a file but a pipe, a socket or a device.",
     "too_large": "Larger than the limit for one file. Split it, or raise LABSE_MAX_FILE_MB.",
     "unsafe_xml": "The file declares its own XML entities, which is not read. Save it again with another program.",
     "too_slow": "Reading took longer than the time limit. Split the file, or save it as plain text.",
@@ -67,6 +92,7 @@ REASONS = {
     "crashed": "The reader failed on this file. The other files are not affected.",
     "vanished": "The file was no longer there when its turn came.",
     "changing": "The file kept changing while it was read. Add it again when it is finished.",
+    "private": "Belongs to labse-search itself, which is never indexed.",
     "not_permitted": "The file may not be read. Check its permissions.",
 }
 
@@ -78,6 +104,25 @@ class Unreadable(UserError):
         super().__init__(REASONS[code])
         self.code = code
         self.detail = detail
+
+
+def _system_sentence(error: OSError) -> str:
+    """What the system refused, as a person would say it: a full disk and a place that may not be written by name."""
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full{place}. Nothing that was there has changed. Free some space and try again."
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"This place may not be written{place}: {error.strerror}. Choose another one."
+    return str(error)
+
+
+def told(error: UserError | OSError) -> str:
+    """The line that an entry point prints. What the system refused of no file and of no disk is a bug and goes on."""
+    if isinstance(error, UserError):
+        return str(error)
+    if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        raise error
+    return _system_sentence(error)
 
 
 def arose_at(error: BaseException) -> str:

@@ -13,13 +13,17 @@ from functools import cached_property
 from typing import Literal
 
 # Where in the source a person would find it. Keys, all optional: page, pages, slide, slides, sheet, row, line,
-# section, chapter, title, time, path (inside JSON), paragraph, member (inside an archive), attachment, part.
+# section, chapter, title, time, path (inside JSON), paragraph, member (inside an archive), message (its number in a
+# mailbox), attachment, part.
 Place = Mapping[str, str | int]
 
 Mode = Literal["meaning", "words", "both"]
+Intent = Literal["about", "translation"]  # what answers a question, or what says the same in another language
 
 UNIT_SEPARATOR = "\n"
 UNKNOWN_LANGUAGE = "unknown"
+
+FACTS = ("reader", "holds")  # codes of notes that tell of no loss: which reader and why, what the file holds
 
 _POINTS = uuid.UUID("6f1c2b9e-5d0a-5c7b-9c53-1abe5ea2c400")
 
@@ -30,12 +34,14 @@ class Unit:
 
     text: str
     place: Place = field(default_factory=dict)
+    # Code points of `text` that only name what follows: headings, the names of a table's columns. In order, apart.
+    headings: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """Something the reader of a file should tell the person: a key (pages_without_text, pages_damaged,
-    lines_damaged, undecodable_bytes, member_skipped, encoding_guessed) and what it concerns ("3-7")."""
+    lines_damaged, undecodable_bytes, member_skipped, encoding_guessed, unreadable) and what it concerns ("3-7")."""
 
     code: str
     detail: str = ""
@@ -50,6 +56,9 @@ class Extraction:
     title: str | None = None
     encoding: str | None = None
     notes: tuple[Note, ...] = ()
+    reader: str = ""  # which reader was chosen, and why: "mail (its headers)"
+    # What the file holds as far as its format tells, read or not: {"messages": 2, "attachments": 1}.
+    holds: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -76,6 +85,8 @@ class Segment:
     language: str  # ISO 639-1, or "unknown"
     place: Place
     sentences: tuple[tuple[int, int], ...] = ()  # code points, relative to the segment's own text
+    headings: tuple[int, ...] = ()  # which of `sentences` are headings or names of columns: context, never an answer
+    unreadable: bool = False  # most of it lies in tokens that the model does not know: its vector says nothing
 
 
 @dataclass(frozen=True)
@@ -129,9 +140,14 @@ class CollectionSpec:
 
 @dataclass(frozen=True)
 class CollectionInfo:
+    """What a store says of a collection."""
+
     name: str
     spec: CollectionSpec
     segments: int
+    words: int = 1  # folding.VERSION that its words were folded with
+    owner: str = ""  # home_id() of the home that may change it; "" for the embedded store's and old ones on a server
+    generation: int = 1  # which one this is
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +166,24 @@ class Hit:
     rank: int  # from 1
     score: float  # cosine similarity of question and segment, whatever the mode
     stored: StoredSegment
+    probability: float = 0.0  # that it answers, 0..1, as the model's profile estimates it
+    strength: str = "far"  # the same in words: "very close", "close", "related", "far"
     neighbours: tuple[StoredSegment, ...] = ()  # the segments just before and after, in reading order
-    best_sentence: tuple[int, int] = (
-        0,
-        0,
-    )  # relative to the segment's text; the sentence closest to the question
+    # The sentence closest to the question, relative to the segment's text; None: not looked for yet.
+    best_sentence: tuple[int, int] | None = None
     meaning_rank: int | None = None  # rank in the search by meaning alone, from 1
     words_rank: int | None = None  # rank in the search by words alone
     links: tuple[Link, ...] = ()  # which word of the question found which word here, strongest first
     shared_words: tuple[str, ...] = ()  # names, numbers and words that stand in both
-    copies: tuple[StoredSegment, ...] = ()  # near-identical passages that this one stands for
+    copies: tuple[StoredSegment, ...] = ()  # passages with the same text that this one stands for
+    translations: tuple[StoredSegment, ...] = ()  # passages that say the same in other languages, hits of their own
     more_in_document: tuple[Found, ...] = ()  # further passages of the same document, best first
     closer_than: float = 0.0  # share of the collection that is less close, 0..1, estimated from a sample
+
+    @property
+    def sentence(self) -> tuple[int, int]:
+        """The closest sentence, or all of the text where none was looked for."""
+        return self.best_sentence or (0, len(self.stored.segment.text))
 
 
 @dataclass(frozen=True)

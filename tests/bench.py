@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from library_case import MINI, encoder
+import numpy as np
+from library_case import MODEL as MODEL_FOLDER
+from library_case import encoder
 
 from indexer.check import check
-from indexer.pipeline import Pipeline
+from indexer.indexing import Indexer
+from indexer.sandbox import ReaderPool
 from indexer.sources import walk
-from indexer.worker import ReaderPool
 from labse_search.library import JobRow, Library
 from labse_search.store import Store
 
-MODEL = str(MINI)
+MODEL = str(MODEL_FOLDER)
 
 
 @dataclass
@@ -34,8 +36,9 @@ class Bench:
         """A job for these paths, or for all files."""
         return self.library.add_index_job("notes", MODEL, walk(list(paths) or [self.files], self.library, "notes"))
 
-    def pipeline(self, store: Store | None = None, readers: object = None) -> Pipeline:
-        return Pipeline(self.library, store or self.store, encoder(), readers or self.readers, "notes")  # type: ignore[arg-type]
+    def pipeline(self, store: Store | None = None, readers: object = None, *, store_tries: int = 4) -> Indexer:
+        store, readers = store or self.store, readers or self.readers
+        return Indexer(self.library, store, encoder(), readers, "notes", store_tries=store_tries)  # type: ignore[arg-type]
 
     def run(self, job: str) -> JobRow:
         return self.pipeline().run(job)
@@ -46,6 +49,13 @@ class Bench:
     def texts(self) -> list[str]:
         """Of the store's segments, sorted."""
         return sorted(stored.segment.text for stored in self.store.segments("notes"))
+
+    def check_vectors(self) -> None:
+        """The stored vectors are those of the stored texts."""
+        found = list(self.store.segments("notes"))
+        vectors = self.store.vectors("notes", [one.point for one in found])
+        stored = np.stack([vectors[one.point] for one in found])
+        np.testing.assert_allclose(stored, encoder().encode([one.segment.text for one in found]), atol=1e-5)
 
     def names(self) -> list[str]:
         """As the ledger has them, sorted."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
@@ -14,7 +17,11 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Each core has a worker of pytest-xdist already: more threads wait for each other (one test took 34 s, not 13).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from indexer.sandbox import ReaderPool
 
 # A shell that starts us in the background lets us ignore Ctrl-C, and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -24,6 +31,22 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests import tiny.py beside th
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
+pytest.register_assert_rewrite("browser_case")  # or its assertions do not say what they met
+from browser_case import browser, visit  # noqa: E402, F401  # fixtures of the browser tests
+
+
+@pytest.fixture(autouse=True)
+def processes_end_with_their_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End the store processes of a test: they outlive their clients, and what they have mapped keeps its memory even
+    when its folder is deleted (12 GB in a whole run)."""
+    folder = str(request.getfixturevalue("tmp_path")) if "tmp_path" in request.fixturenames else None
+    yield
+    for process in psutil.process_iter(["cmdline"]) if folder else ():
+        if any(folder in argument for argument in process.info["cmdline"] or ()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+                process.wait(10)
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -31,6 +54,17 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is not here: this test needs its data")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def readers() -> Iterator[ReaderPool]:
+    """One process that reads for labse-mini, shared by the tests of a file."""
+    from library_case import MODEL
+
+    from indexer.sandbox import ReaderPool
+
+    with ReaderPool(1, model=str(MODEL)) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

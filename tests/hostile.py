@@ -9,10 +9,14 @@ public: bombs, loops, lies about sizes, depth, names that climb, and formats tha
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import random
 import stat
 import struct
 import sys
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -97,7 +101,7 @@ def _binary() -> Made:
         "picture.txt": b"\x89PNG\r\n\x1a\n", "program.pdf": b"\x7fELF",
     }  # fmt: skip
     for name, head in heads.items():
-        yield name, head + noise, "unsupported"
+        yield name, head + noise, "damaged" if name.endswith((".gz", ".bz2", ".xz")) else "unsupported"
     yield "all-bytes.txt", bytes(range(256)) * 40, "binary"
     yield "few-controls.txt", (WORDS * 50).encode() + b"\x01\x02", TEXT
 
@@ -174,6 +178,15 @@ def _encrypted() -> Made:
 
 def _zip_bombs() -> Made:
     yield "thousandfold.zip", making.zipped({"a.txt": bytes(5 << 20)}), "archive_bomb"
+    yield "thousandfold.tar.bz2", bz2.compress(bytes(20 << 20)), "archive_bomb"
+    yield "thousandfold.xz", lzma.compress(bytes(20 << 20)), "archive_bomb"
+    member = tarfile.TarInfo("a.txt")
+    member.size = 1 << 40
+    yield "says-large.tar", member.tobuf(tarfile.GNU_FORMAT) + bytes(4096), "archive_bomb"
+    packed = WORDS.encode()
+    for _ in range(9):
+        packed = gzip.compress(packed, mtime=0)
+    yield "nine-deep.gz", packed, "archive_too_deep"
     # Hundreds of entries that share one packed megabyte (D. Fifield, "A better zip bomb", 2019).
     yield "overlapping.zip", _overlapping(400), "archive_bomb"
     yield "overlapping-few.zip", _overlapping(40), "text damaged"
@@ -228,7 +241,7 @@ def _office_bombs() -> Made:
         b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
     )
     far_book = making.zipped({**members, "xl/worksheets/s1.xml": far})
-    yield "far-corner.xlsx", far_book, "out_of_memory crashed too_slow too_large", True
+    yield "far-corner.xlsx", far_book, "text out_of_memory crashed too_slow too_large", True
 
 
 def _entities() -> Made:

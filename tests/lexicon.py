@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 
@@ -12,7 +13,8 @@ LANGUAGES = ("en", "de", "fr", "ru")
 
 
 def word(language: str, concept: int) -> str:
-    return f"{language}{concept}"
+    """Letters only: digits would be words of their own, and the same in all languages."""
+    return language + ascii_lowercase[concept // 26] + ascii_lowercase[concept % 26]
 
 
 def sentence(language: str, concepts: list[int]) -> str:

@@ -16,20 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from static_mini import static_mini
+from words_model import words_model
 
 from indexer.check import Problem, check
 from labse_search.encoder import Encoder, load_encoder
 from labse_search.library import Library
 from labse_search.records import Mode
 from labse_search.search import Searcher
-from labse_search.search.__main__ import hit_value, question_identifier
-from labse_search.store import open_store, wire
-from labse_search.store.edge import EdgeStore
+from labse_search.search.opening import question_identifier
+from labse_search.search.values import hit_value
+from labse_search.store import open_store
+from labse_search.store.edge import wire
+from labse_search.store.edge.client import EdgeStore
 
 ROOT = Path(__file__).resolve().parent.parent
-MINI = static_mini()  # the shipped model's words alone: most of what is driven here does not care for more
+MODEL = words_model()  # most of what is driven here does not care for meaning
 EXAMPLES = ROOT / "examples"
+SETTINGS = {"OMP_NUM_THREADS": "1", "LABSE_PRECISION": "fp32"}  # so that vectors do not depend on who computes them
 QUESTIONS = ("Where can I buy bread at night?", "Wie repariert man ein Fahrrad?", "дождь и река", "健康")
 
 MODES: tuple[Mode, ...] = ("both", "meaning", "words")
@@ -37,7 +40,7 @@ MODES: tuple[Mode, ...] = ("both", "meaning", "words")
 
 @functools.cache
 def encoder() -> Encoder:
-    return load_encoder(str(MINI))
+    return load_encoder(str(MODEL), precision="fp32")
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Home:
 
     def environ(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LABSE_")}
-        return {**kept, "LABSE_HOME": str(self.folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **more}
+        return {**kept, "LABSE_HOME": str(self.folder), "PYTHONPATH": str(ROOT), **SETTINGS, **more}
 
     def start(self, *arguments: str, cwd: Path = ROOT, **more: str) -> subprocess.Popen[str]:
         """python -m ARGUMENTS, going on while the test does."""
@@ -75,33 +78,35 @@ class Home:
         """As `run`, in this process: a tenth of the time."""
         output, errors = io.StringIO(), io.StringIO()
         main = importlib.import_module(f"{module}.__main__").main
-        argv, home = sys.argv, os.environ.get("LABSE_HOME")
-        sys.argv, os.environ["LABSE_HOME"] = [module, *arguments], str(self.folder)
+        argv, kept = sys.argv, os.environ.copy()
+        sys.argv = [module, *arguments]
+        os.environ.update(self.environ())
         try:
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
                 done = main()
         finally:
             sys.argv = argv
-            os.environ.pop("LABSE_HOME")
-            if home is not None:
-                os.environ["LABSE_HOME"] = home
+            os.environ.clear()
+            os.environ.update(kept)
         assert status is None or done == status, f"{done}: {output.getvalue()}\n{errors.getvalue()}"
         return subprocess.CompletedProcess([module, *arguments], done, output.getvalue(), errors.getvalue())
 
     def index(self, *paths: Path, status: int | None = 0) -> dict[str, Any]:
         """The outcome of indexing, as JSON."""
         arguments = [str(path) for path in paths or (EXAMPLES,)]
-        done = self.command("indexer", *arguments, "--model", str(MINI), "--json", status=status)
+        done = self.command("indexer", *arguments, "--model", str(MODEL), "--json", status=status)
         value: dict[str, Any] = json.loads(done.stdout)
         return value
 
-    def answers(self, *questions: str) -> list[str]:
-        """What `python -m labse_search.search --json` prints for each question."""
+    def answers(self, *questions: str) -> list[Any]:
+        """What `python -m labse_search.search --json` prints for each question, its figures to two digits: the last
+        ones depend on which texts are encoded together."""
         store = open_store("", home=self.folder)
         searcher = Searcher(store, encoder(), "documents", identify=question_identifier(encoder().languages))
         try:
             answers = [searcher.search(question, mode=mode) for question in questions or QUESTIONS for mode in MODES]
-            return [json.dumps([hit_value(hit) for hit in answer.hits], ensure_ascii=False) for answer in answers]
+            printed = [json.dumps([hit_value(hit) for hit in answer.hits]) for answer in answers]
+            return [json.loads(one, parse_float=lambda figure: round(float(figure), 2)) for one in printed]
         finally:
             store.close()
 
@@ -111,7 +116,7 @@ class Home:
         try:
             return [
                 problem
-                for collection in library.ledger.collections()
+                for collection in library.ledger.collections.all()
                 for problem in check(library, store, collection, full=True)
             ]
         finally:

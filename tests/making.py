@@ -164,8 +164,14 @@ def pdf(
     owner_password: str | None = None,
     missing_pages: Sequence[int] = (),
     title: str = "",
+    catalog: str = "",
+    page: str = "",
+    beside: Mapping[int, tuple[str, bytes | None]] | None = None,
 ) -> bytes:
-    """A PDF whose font has no shapes but a Unicode table, which is all that reading needs; 0.6 em a character."""
+    """A PDF whose font has no shapes but a Unicode table, which is all that reading needs; 0.6 em a character.
+
+    `catalog`, `page`: more keys of the catalog and of each page; `beside`: more objects, from 100.
+    """
     used = sorted({character for page in pages for _, _, text in page for character in text})
     table = "".join(f"<{ord(c):04x}> <{c.encode('utf-16-be').hex()}>\n" for c in used)
     cmap = (
@@ -175,7 +181,7 @@ def pdf(
     )
     kids = " ".join(f"{8 + 2 * n} 0 R" for n in range(len(pages)))
     objects: dict[int, tuple[str, bytes | None]] = {
-        1: ("<< /Type /Catalog /Pages 2 0 R >>", None),
+        1: (f"<< /Type /Catalog /Pages 2 0 R {catalog} >>", None),
         2: (f"<< /Type /Pages /Count {len(pages)} /Kids [{kids}] >>", None),
         3: ("<< /Type /Font /Subtype /Type0 /BaseFont /Any /Encoding /Identity-H /DescendantFonts [4 0 R] "
             "/ToUnicode 6 0 R >>", None),
@@ -191,9 +197,10 @@ def pdf(
         )
         if n + 1 not in missing_pages:
             objects[8 + 2 * n] = (
-                f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {9 + 2 * n} 0 R "
+                f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] {page} /Contents {9 + 2 * n} 0 R "
                 "/Resources << /Font << /F 3 0 R >> >> >>", None)  # fmt: skip
             objects[9 + 2 * n] = ("", drawn.encode())
+    objects |= beside or {}
     if title:
         objects[7] = (f"<< /Title <feff{title.encode('utf-16-be').hex()}> >>", None)
     return _pdf_file(objects, user_password, owner_password, has_info=bool(title))

@@ -30,11 +30,12 @@ class Case:
     negatives: int
     dropout: bool = False
     step: bool = False  # an optimizer step too
+    taught: bool = False  # a teacher's part too
 
     @property
     def name(self) -> str:
         parts = [str(self.dtype).removeprefix("torch."), "cached" if self.cached else "plain", f"{self.negatives}neg"]
-        return "-".join(parts + ["dropout"] * self.dropout + ["step"] * self.step)
+        return "-".join(parts + ["dropout"] * self.dropout + ["step"] * self.step + ["taught"] * self.taught)
 
 
 CASES = [
@@ -43,6 +44,7 @@ CASES = [
     for cached in (False, True)
     for negatives in (0, 2)
 ] + [Case(torch.float64, True, 1, dropout=True), Case(torch.float64, False, 0, step=True)]
+CASES += [Case(torch.float64, cached, negatives, taught=True) for cached, negatives in ((False, 0), (True, 1))]
 
 
 def texts(rank: int, negatives: int) -> list[list[str]]:
@@ -71,14 +73,23 @@ def build(folder: Path, case: Case) -> Any:
     return model.train()
 
 
-def make_loss(model: Any, case: Case) -> Any:
-    from labse_search.finetune.loss import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
+def options(case: Case) -> dict[str, Any]:
+    from labse_search.training.teacher import Distillation
 
     # The gradient is proportional to the scale, and so is the rounding of its float32 sums; 1 keeps it below 1e-6.
+    common: dict[str, Any] = {"scale": 1.0, "margin": 0.3}
+    if case.taught:
+        common |= {"pair_weight": 0.5, "distillation": Distillation(taught, 2.0, 3.0, scale=4.0)}
+    return common
+
+
+def make_loss(model: Any, case: Case) -> Any:
+    from labse_search.training.losses import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
+
     if case.cached:
-        return CachedAdditiveMarginRankingLoss(model, mini_batch_size=3, scale=1.0, margin=0.3)
+        return CachedAdditiveMarginRankingLoss(model, mini_batch_size=3, **options(case))
     together = 3 if case.negatives else 0  # texts of like length, in several forward passes before the one backward
-    return AdditiveMarginRankingLoss(model, scale=1.0, margin=0.3, mini_batch_size=together)
+    return AdditiveMarginRankingLoss(model, mini_batch_size=together, **options(case))
 
 
 def features(model: Any, columns: list[list[str]]) -> list[dict[str, Any]]:
@@ -86,9 +97,15 @@ def features(model: Any, columns: list[list[str]]) -> list[dict[str, Any]]:
 
 
 def keys(columns: list[list[str]]) -> Tensor:
-    from labse_search.finetune.keys import text_key
+    from labse_search.corpora.text_keys import text_key
 
     return torch.tensor([[text_key(text) for text in row] for row in zip(*columns, strict=True)])
+
+
+def taught(keys: Tensor) -> Tensor:
+    """A teacher without a model: to each key one vector of length 1, 32 numbers in float64."""
+    vectors = [torch.randn(32, generator=torch.Generator().manual_seed(int(key) % 2**31)) for key in keys]
+    return torch.nn.functional.normalize(torch.stack(vectors).double())
 
 
 def gradients(model: Any) -> dict[str, Tensor]:
@@ -150,12 +167,12 @@ def run_uneven(folder: Path, rank: int) -> str:
 
 def one_process(folder: Path, case: Case, world: int) -> dict[str, Any]:
     """The same on the joined batch. With dropout, every process's rows are embedded under that process's seed."""
-    from labse_search.finetune.loss import AdditiveMarginRankingLoss
+    from labse_search.training.losses import AdditiveMarginRankingLoss
 
     model = build(folder, case)
     parts = [texts(rank, case.negatives) for rank in range(world)]
     joined = [[text for part in parts for text in part[column]] for column in range(2 + case.negatives)]
-    plain = AdditiveMarginRankingLoss(model, scale=1.0, margin=0.3)
+    plain = AdditiveMarginRankingLoss(model, **options(case))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     if not case.dropout:
         loss = plain(features(model, joined), keys(joined))
@@ -174,7 +191,7 @@ def embed_as_rank(model: Any, columns: list[list[str]], rank: int) -> list[Tenso
     """What GradCache embeds on one process, mini-batches of three in order of length, but with the graph kept."""
     from sentence_transformers.base.losses.gradcache import _create_minibatch
 
-    from labse_search.finetune.loss import by_length
+    from labse_search.training.losses import by_length
 
     torch.manual_seed(100 + rank)
     embedded = []

@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-import app
+from labse_search import app
 from labse_search.encoder import Encoder
 from labse_search.errors import UserError
 from labse_search.settings import Settings
 from labse_search.store import open_store
-from labse_search.store.edge import EdgeStore
+from labse_search.store.edge.client import EdgeStore
 
 ROOT = Path(__file__).resolve().parent.parent
 UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -44,7 +44,8 @@ def test_a_port_that_needs_rights_says_so() -> None:
     if not UNPRIVILEGED.is_file() or int(UNPRIVILEGED.read_text()) <= 80:
         pytest.skip("here everybody may listen on port 80")
     code = """
-import os, app
+import os
+from labse_search import app
 from labse_search.errors import UserError
 if os.geteuid() == 0:
     os.setuid(65534)
@@ -163,7 +164,7 @@ def test_a_start_that_fails_gives_the_store_back(tmp_path: Path, own_log: None) 
     settings = Settings(home=tmp_path, host="0.0.0.0", model=str(tmp_path / "no model"), port=17970)
     try:
         with pytest.raises(UserError, match="add-user"):
-            app.serve(settings, open_browser=False)
+            app.serve(settings, app.How(browser=False))
         assert connections() == before
     finally:
         EdgeStore(tmp_path / "store").stop()

@@ -2,135 +2,31 @@
 
 from __future__ import annotations
 
-import os
+import csv
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_case import IN_BROWSER, ROOT, SECONDS, App, Visit, drop_from_desktop, running_app
+from playwright.sync_api import expect
 
-ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-SECONDS = 60_000  # of patience, in milliseconds: the machine may be busy
 # A name and a text that would run as script wherever they were taken for a template or for markup.
 HOSTILE_NAME = "`${window.__hostile=1}` {{x}} <img src=x onerror='window.__hostile=2'>.txt"
 HOSTILE_TEXT = (
     "Zebra ${window.__hostile=3} `backticks` {{window.__hostile=4}} <img src=x onerror='window.__hostile=5'>."
 )
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium: apt-get install chromium"),
-]
-
-
-@dataclass
-class Visit:
-    """One open page, and everything it should not have done."""
-
-    page: Any
-    address: str
-    errors: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-
-    def open(self, parameters: str = "") -> None:
-        self.page.goto(self.address + parameters)
-        self.page.wait_for_selector(".head h1", timeout=SECONDS)
-        self.page.wait_for_selector(".results[data-state]:not([data-state=''])", timeout=SECONDS)
-
-    def tab(self, name: str) -> None:
-        self.page.get_by_role("tab", name=name).click()
-
-    def ask(self, question: str) -> None:
-        box = self.page.locator("#question textarea")
-        box.fill(question)
-        box.press("Enter")
-        self.page.wait_for_function("q => new URL(location).searchParams.get('q') === q", arg=question, timeout=SECONDS)
-        self.page.wait_for_selector(".results[aria-busy=false] .card", timeout=SECONDS)
-
-    def job_is_done(self) -> None:
-        self.page.wait_for_selector(".job[data-state=done]", timeout=SECONDS)
-
-    def was_clean(self) -> None:
-        assert self.errors == []
-        assert self.foreign == []
-        assert self.page.evaluate("window.__hostile") is None
-
-
-@dataclass
-class App:
-    address: str
-    home: Path
-    process: subprocess.Popen[bytes]
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    home = tmp_path_factory.mktemp("home")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("LABSE_")}
-    environ |= {"LABSE_HOME": str(home), "LABSE_MODEL": str(ROOT / "labse_search" / "models" / "labse-mini")}
-    with (home / "app.log").open("wb") as log:
-        command = [sys.executable, "app.py", "--port", str(port), "--no-browser"]
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
-    try:
-        wait_until_up(f"http://127.0.0.1:{port}/healthz", process, home / "app.log")
-        yield App(f"http://127.0.0.1:{port}/", home, process)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            raise RuntimeError(log.read_text())
-        try:
-            urllib.request.urlopen(address, timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError("the app did not start: " + log.read_text())
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(app: App, browser: Any, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    options = {"viewport": {"width": 1100, "height": 900}} | getattr(request, "param", {})
-    context = browser.new_context(accept_downloads=True, **options)
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=app.address.rstrip("/"))
-    page = context.new_page()
-    visit = Visit(page, app.address)
-    page.on("pageerror", lambda error: visit.errors.append(str(error)))
-    page.on("console", lambda message: visit.errors.append(message.text) if message.type == "error" else None)
-    inside = (app.address, "data:", "blob:")
-    page.on("request", lambda sent: None if sent.url.startswith(inside) else visit.foreign.append(sent.url))
-    yield visit
-    context.close()
+    with running_app(tmp_path_factory.mktemp("home"), ROOT / "labse_search" / "models" / "labse-mini") as app:
+        yield app
 
 
 @pytest.fixture(scope="module")
@@ -143,12 +39,12 @@ def indexed(app: App, browser: Any, tmp_path_factory: pytest.TempPathFactory) ->
     (folder / "empty.txt").write_text("")
     (folder / ".hidden").write_text("hidden")
     context = browser.new_context(viewport={"width": 1100, "height": 900})
+    app.admit(context)
     page = context.new_page()
     visit = Visit(page, app.address)
-    page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    page.on("pageerror", lambda error: visit.fail(str(error)))
     visit.open()
-    assert page.locator(".results").get_attribute("data-state") == "first"
-    visit.tab("Add documents")
+    expect(page.locator(".results")).to_have_attribute("data-state", "first")
     drop_from_desktop(context, page, folder)
     page.wait_for_selector(".plan .start", timeout=SECONDS)
     plan = page.locator(".plan").inner_text()
@@ -167,17 +63,6 @@ def indexed(app: App, browser: Any, tmp_path_factory: pytest.TempPathFactory) ->
     return app
 
 
-def drop_from_desktop(context: Any, page: Any, folder: Path) -> None:
-    """What the browser does when files are dragged in from outside, folders included."""
-    page.wait_for_selector(".drop")
-    box = page.locator(".drop").bounding_box()
-    devtools = context.new_cdp_session(page)
-    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        event = {"type": kind, "x": box["x"] + 40, "y": box["y"] + 30, "data": data}
-        devtools.send("Input.dispatchDragEvent", event)
-
-
 def test_a_dropped_folder_keeps_its_structure_and_tells_what_became_of_each_file(indexed: App, visit: Visit) -> None:
     visit.open()
     visit.tab("Add documents")
@@ -185,21 +70,35 @@ def test_a_dropped_folder_keeps_its_structure_and_tells_what_became_of_each_file
     job = visit.page.locator(".job").first
     assert "37 added" in job.inner_text() and "1 skipped" in job.inner_text()
     job.locator(".problems summary").click()
-    assert "This file is empty." in job.inner_text()
+    expect(job).to_contain_text("This file is empty.", use_inner_text=True)
     visit.tab("Collection")
     visit.page.wait_for_selector("tr[data-document]", timeout=SECONDS)
     folders = visit.page.locator(".doc-name .folder").all_inner_texts()
     assert "examples/bread" in folders and "examples/notes" in folders
-    assert "hidden" not in visit.page.locator(".table-box").inner_text()
+    assert "hidden" not in visit.page.locator(".table-box:has(tr[data-document])").inner_text()
     visit.was_clean()
+
+
+def test_the_printed_address_opens_the_page_and_another_does_not(app: App, browser: Any) -> None:
+    printed = re.findall(r"Ready in [^:]+: (\S+)", (app.home / "app.log").read_text())[0]
+    context = browser.new_context()
+    page = context.new_page()
+    assert page.goto(printed.partition("?")[0]).status == 401
+    assert "the address that the app printed" in page.inner_text("body")
+    page.goto(printed)
+    page.wait_for_selector(".head h1", timeout=SECONDS)
+    assert "token" not in page.url
+    page.reload()
+    page.wait_for_selector(".head h1", timeout=SECONDS)
+    context.close()
 
 
 def test_a_question_finds_the_passage_in_another_language_and_opens_it_at_its_place(indexed: App, visit: Visit) -> None:
     visit.open()
     visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")  # Danish; the answer is in Russian
     first = visit.page.locator(".card").first
-    assert first.locator(".title").inner_text() == "Паводок 1987 года.txt"
-    assert first.locator(".chip").inner_text() == "Russian"
+    expect(first.locator(".title")).to_have_text("Паводок 1987 года.txt", use_inner_text=True)
+    expect(first.locator(".chip")).to_have_text("Russian", use_inner_text=True)
     passage = first.locator(".passage")
     assert (passage.get_attribute("lang"), passage.get_attribute("dir")) == ("ru", "ltr")
     marked = first.locator("mark").inner_text()
@@ -213,12 +112,12 @@ def test_a_question_finds_the_passage_in_another_language_and_opens_it_at_its_pl
     viewer = visit.page.locator("dialog.viewer[open]")
     viewer.wait_for(timeout=SECONDS)
     assert re.sub(r"\s+", " ", viewer.locator("mark").first.inner_text()) in re.sub(r"\s+", " ", marked)
-    assert viewer.locator("mark").first.is_visible()
+    expect(viewer.locator("mark").first).to_be_visible()
     with visit.page.expect_download() as download:
         viewer.get_by_text("Download the original").click()
     assert Path(download.value.path()).read_bytes() == (ROOT / "examples/water/Паводок 1987 года.txt").read_bytes()
     visit.page.keyboard.press("Escape")
-    assert visit.page.locator("dialog[open]").count() == 0
+    expect(visit.page.locator("dialog[open]")).to_have_count(0)
     visit.was_clean()
 
 
@@ -230,7 +129,7 @@ def test_a_pdf_opens_at_its_page_with_the_passage_boxed(indexed: App, visit: Vis
     card.get_by_role("button", name="Open source").click()
     image = visit.page.locator("dialog.viewer[open] .page-frame img")
     image.wait_for(timeout=SECONDS)
-    visit.page.wait_for_function("() => document.querySelector('.page-frame img').naturalWidth > 500", timeout=SECONDS)
+    visit.page.wait_for_function("() => document.querySelector('.page-frame img')?.naturalWidth > 500", timeout=SECONDS)
     assert visit.page.locator(".page-frame .box").count() >= 1
     visit.was_clean()
 
@@ -242,7 +141,7 @@ def test_right_to_left_passages_read_right_to_left(indexed: App, visit: Visit) -
         passage = card.locator(".passage")
         assert passage.get_attribute("lang") in ("ar", "he", "fa")
         assert passage.evaluate("node => getComputedStyle(node).direction") == "rtl"
-    assert visit.page.locator(".chips .removable").count() == 3
+    expect(visit.page.locator(".chips .removable")).to_have_count(3)
     visit.was_clean()
 
 
@@ -251,9 +150,9 @@ def test_hostile_names_and_texts_are_shown_and_do_nothing(indexed: App, visit: V
     visit.page.locator("#mode label", has_text="Words").click()
     visit.ask("Zebra backticks")
     card = visit.page.locator(".card").first
-    assert "${window.__hostile=1}" in card.locator(".title").inner_text()
-    assert "{{window.__hostile=4}}" in card.locator(".passage").inner_text()
-    assert card.locator("img").count() == 0
+    expect(card.locator(".title")).to_contain_text("${window.__hostile=1}", use_inner_text=True)
+    expect(card.locator(".passage")).to_contain_text("{{window.__hostile=4}}", use_inner_text=True)
+    expect(card.locator("img")).to_have_count(0)
     card.get_by_role("button", name="Open source").click()
     viewer = visit.page.locator("dialog.viewer[open]")
     viewer.wait_for(timeout=SECONDS)
@@ -261,7 +160,7 @@ def test_hostile_names_and_texts_are_shown_and_do_nothing(indexed: App, visit: V
     visit.page.keyboard.press("Escape")
     visit.tab("Collection")
     visit.page.wait_for_selector("tr[data-document]", timeout=SECONDS)
-    assert "onerror" in visit.page.locator(".table-box").inner_text()
+    expect(visit.page.locator(".table-box:has(tr[data-document])")).to_contain_text("onerror", use_inner_text=True)
     visit.was_clean()
 
 
@@ -272,9 +171,9 @@ def test_a_search_can_be_bookmarked(indexed: App, visit: Visit) -> None:
     first, address = visit.page.locator(".card .passage").first.inner_text(), visit.page.url
     visit.open(address.removeprefix(visit.address))
     visit.page.wait_for_selector(".card", timeout=SECONDS)
-    assert visit.page.locator("#question textarea").input_value() == "How are carpets cleaned with snow in winter?"
-    assert visit.page.locator("#only input").is_checked()
-    assert visit.page.locator(".card .passage").first.inner_text() == first
+    expect(visit.page.locator("#question textarea")).to_have_value("How are carpets cleaned with snow in winter?")
+    expect(visit.page.locator("#only input")).to_be_checked()
+    expect(visit.page.locator(".card .passage").first).to_have_text(first, use_inner_text=True)
     assert "English" not in visit.page.locator(".card .chip").all_text_contents()
     visit.was_clean()
 
@@ -292,11 +191,217 @@ def test_filters_narrow_and_chips_take_them_away(indexed: App, visit: Visit) -> 
     visit.page.locator(".chips .removable").click()
     visit.page.wait_for_selector(".chips .removable", state="detached", timeout=SECONDS)
     assert "lang=" not in visit.page.url
-    assert visit.page.locator(".card").count() == 20
+    expect(visit.page.locator(".card")).to_have_count(20)
     visit.page.evaluate("document.querySelectorAll('.distant').forEach(list => { list.open = true; })")
     visit.page.locator(".show-more").click()
     visit.page.wait_for_function("() => document.querySelectorAll('.card').length > 20", timeout=SECONDS)
     assert visit.page.evaluate("document.activeElement.dataset.rank") == "21"
+    visit.was_clean()
+
+
+def drawn_with(visit: Visit, steers: int) -> None:
+    """Wait until the answers are those of so many steers."""
+    visit.page.wait_for_function(
+        "n => document.querySelector('.results')?.getAttribute('aria-busy') === 'false' && "
+        "document.querySelectorAll('.steer-chip').length === n && "
+        "JSON.parse(new URL(location).searchParams.get('steer') || '[]').length === n",
+        arg=steers,
+        timeout=SECONDS,
+    )
+
+
+def test_a_question_is_steered_by_passages_and_by_another_question(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    visit.open()
+    visit.ask("Where can I buy bread at night?")
+    page.evaluate("document.querySelectorAll('.distant').forEach(list => { list.open = true; })")
+    liked = page.locator(".card").nth(3)
+    passage = f"{liked.get_attribute('data-document')}.{liked.get_attribute('data-index')}"
+    liked.focus()
+    page.keyboard.press("+")
+    drawn_with(visit, 1)
+    expect(page.locator(".card").first).to_have_attribute("data-focus", f"card {passage}")
+    assert page.evaluate("document.activeElement.dataset.focus") == f"card {passage}"
+    slider = page.locator(".steer-chip .slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    page.wait_for_function("() => location.search.includes('0.1')", timeout=SECONDS)
+    drawn_with(visit, 1)
+    assert page.evaluate("document.activeElement.className") == "slider"
+    expect(slider).to_have_attribute("aria-valuetext", "+0.1")
+    gone = page.locator(".card").nth(1).get_attribute("data-focus")
+    page.locator(".card").nth(1).get_by_label("Steer away from this passage").click()
+    drawn_with(visit, 2)
+    assert gone not in [card.get_attribute("data-focus") for card in page.locator(".card").all()]
+    page.get_by_role("button", name="Another question at the same time").click()
+    page.keyboard.type("<b>Hochwasser</b>")
+    page.keyboard.press("Enter")
+    drawn_with(visit, 3)
+    page.reload()
+    drawn_with(visit, 3)
+    assert page.locator(".steer-chip").last.inner_text().startswith("<b>Hochwasser</b>")
+    page.go_back()
+    drawn_with(visit, 2)
+    page.get_by_role("button", name="Clear", exact=True).click()
+    drawn_with(visit, 0)
+    visit.was_clean()
+
+
+def test_what_was_found_is_narrowed_by_one_click_and_read_in_the_order_of_its_documents(
+    indexed: App, visit: Visit
+) -> None:
+    page = visit.page
+    visit.open("?mode=meaning")
+    visit.ask("bread in the city")
+    japanese = page.get_by_role("group", name="Languages").get_by_role("button", name=re.compile("Japanese"))
+    japanese.click()
+    page.wait_for_selector(".facet-value[aria-pressed=true]", timeout=SECONDS)
+    assert set(page.locator(".card .chip").all_text_contents()) == {"Japanese"}
+    assert page.locator(".facet-value").count() > 1  # the other languages are still offered
+    page.locator(".facet-more summary").click()
+    page.get_by_role("group", name="File types").get_by_role("button").first.click()
+    page.wait_for_function("() => document.querySelectorAll('.chips .removable').length === 2", timeout=SECONDS)
+    page.get_by_role("button", name="Clear all filters").click()
+    page.wait_for_selector(".chips .removable", state="detached", timeout=SECONDS)
+    page.get_by_label("Order").select_option("place")
+    page.wait_for_function("() => location.search.includes('sort=place')", timeout=SECONDS)
+    page.wait_for_selector(".results[aria-busy=false]", timeout=SECONDS)
+    shown = page.evaluate("[...document.querySelectorAll('.card')].map(c => [c.dataset.document, +c.dataset.index])")
+    for one, other in zip(shown, shown[1:], strict=False):
+        assert one[0] != other[0] or one[1] < other[1]
+    assert len({document for document, _ in shown}) < len(shown)  # each passage on its own
+    visit.was_clean()
+
+
+def test_answers_are_shown_before_the_closest_sentences_are_known(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    held: list[Any] = []
+    released = False
+
+    def hold(route: Any) -> None:
+        if released:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/marks/**", hold)
+    visit.open()
+    with page.expect_request("**/marks/**", timeout=SECONDS):
+        visit.ask("Where can I buy bread at night?")
+    card = page.locator(".card").first
+    card.focus()
+    page.evaluate("scrollTo(0, 40)")
+    page.evaluate("window.__first = document.querySelector('.card')")
+    text, said = card.locator(".passage").inner_text(), page.locator("#labse-live").all_inner_texts()
+    assert page.locator(".card mark").count() == 0 and text
+    released = True
+    while held:
+        held.pop().continue_()
+    card.locator("mark").first.wait_for(timeout=SECONDS)
+    expect(card.locator(".passage")).to_have_text(text, use_inner_text=True)
+    assert page.evaluate("window.__first === document.activeElement") and page.evaluate("scrollY") == 40
+    assert page.locator("#labse-live").all_inner_texts() == said
+    sentence = card.locator("mark").first.inner_text()
+    page.keyboard.press("c")
+    page.wait_for_selector("text=Copied", timeout=SECONDS)
+    assert sentence.split()[0] in page.evaluate("navigator.clipboard.readText()")
+    last = page.locator(".card >> visible=true").last
+    expect(last.locator("mark")).to_have_count(0)  # nobody has looked at it
+    last.scroll_into_view_if_needed()
+    last.locator("mark").first.wait_for(timeout=SECONDS)
+    visit.was_clean()
+
+
+def test_a_new_question_ends_the_search_for_sentences_of_the_last_one(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    page.route("**/marks/**", lambda route: None)
+    visit.open()
+    with page.expect_request("**/marks/**", timeout=SECONDS):
+        visit.ask("Where can I buy bread at night?")
+    with page.expect_event("requestfailed", lambda sent: "/marks/" in sent.url, timeout=SECONDS):
+        visit.ask("the flood of 1987")
+    page.unroute("**/marks/**")
+    page.route("**/marks/**", lambda route: route.continue_())
+    visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")
+    page.locator(".card").first.locator("mark").first.wait_for(timeout=SECONDS)
+    visit.was_clean()
+
+
+def test_words_that_met_are_shown_at_the_card_that_a_person_looks_at(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url) if "/explain" in sent.url else None)
+    visit.open()
+    visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")
+    card = page.locator(".card").first
+    text = card.locator(".passage").inner_text()
+    assert asked == []  # the answers waited for none of it
+    card.hover()
+    card.locator(".linked").first.wait_for(timeout=SECONDS)
+    expect(card.locator(".passage")).to_have_text(text, use_inner_text=True)
+    assert "1987" in page.evaluate("[...document.querySelectorAll('.linked')].map(word => word.dataset.word)")
+    card.focus()
+    page.keyboard.press("w")
+    pairs = card.locator(".why .link-pair")
+    assert any("1987 ↔ 1987" in pair for pair in pairs.all_inner_texts())
+    assert len(asked) == 1
+    visit.was_clean()
+
+
+@pytest.mark.parametrize(
+    "visit", [{"viewport": {"width": 390, "height": 844}}, {"viewport": {"width": 640, "height": 450}}], indirect=True
+)
+def test_answers_begin_on_the_first_screen_of_a_phone_and_of_a_magnified_page(indexed: App, visit: Visit) -> None:
+    visit.open("?q=Where+can+I+buy+bread+at+night%3F")
+    visit.page.wait_for_selector(".card", timeout=SECONDS)
+    assert visit.page.locator(".card").first.bounding_box()["y"] < visit.page.viewport_size["height"] - 40
+    assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    visit.was_clean()
+
+
+def test_a_search_is_saved_and_a_table_of_questions_answered_while_the_page_is_away(
+    indexed: App, visit: Visit, tmp_path: Path
+) -> None:
+    page = visit.page
+    visit.open("?mode=meaning")
+    visit.ask("bread in the city")
+    page.get_by_role("button", name="Save this search").click()
+    page.wait_for_selector(".save-search[aria-pressed=true]", timeout=SECONDS)
+    visit.tab("Findings")
+    page.locator(".saved-open", has_text="bread in the city").wait_for(timeout=SECONDS)
+    table = tmp_path / "<img src=x>.csv"
+    table.write_text('id,question\n1,Hvor højt steg vandet i floden under oversvømmelsen i 1987?\n2,"<b>,…"\n')
+    page.locator(".batch input[type=file]").set_input_files(table)
+    page.wait_for_selector(".batch .job", timeout=SECONDS)
+    visit.leave()
+    visit.page.goto(visit.address + "?tab=findings")
+    page.wait_for_selector(".batch .job[data-state=done]", timeout=SECONDS)
+    with page.expect_download() as download:
+        page.locator(".batch .batch-save a").first.click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()))
+    assert rows[0]["document"].endswith("Паводок 1987 года.txt") and {row["number"] for row in rows} == {"1", "2"}
+    page.locator(".saved-open").click()
+    page.wait_for_function("() => location.search.includes('mode=meaning')", timeout=SECONDS)
+    question_is(visit, "bread in the city")
+    page.locator(".save-search[aria-pressed=true]").click()
+    page.wait_for_selector(".save-search[aria-pressed=false]", timeout=SECONDS)
+    visit.was_clean()
+
+
+def test_the_ways_to_find_are_one_group_and_the_question_takes_its_direction_from_the_text(
+    indexed: App, visit: Visit
+) -> None:
+    page = visit.page
+    visit.open("?q=bread&mode=words")
+    group = page.get_by_role("radiogroup", name="Find by")
+    group.get_by_label("Words").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => location.search.includes('mode=meaning')", timeout=SECONDS)
+    expect(group.get_by_role("radio", checked=True)).to_have_attribute("value", "meaning")
+    visit.ask("متى تفتح السوق؟")
+    page.wait_for_function("() => getComputedStyle(labse.question()).direction === 'rtl'", timeout=SECONDS)
+    headings = page.locator(".results h3")
+    assert headings.count() == page.locator(".card").count() > 0
     visit.was_clean()
 
 
@@ -326,14 +431,32 @@ def test_the_keyboard_reaches_everything(indexed: App, visit: Visit) -> None:
     keyboard.press("/")
     visit.page.wait_for_function("() => document.activeElement === labse.question()", timeout=SECONDS)
     keyboard.type("j?")  # while typing, letters are letters
-    assert visit.page.locator("#labse-help[open]").count() == 0
+    expect(visit.page.locator("#labse-help[open]")).to_have_count(0)
     keyboard.press("Escape")
     visit.page.locator(".card").first.focus()
     keyboard.press("m")
     visit.page.wait_for_selector(".like-title", timeout=SECONDS)
     assert visit.page.locator(".card .title").first.inner_text() != "Паводок 1987 года.txt"
+    assert visit.page.evaluate("document.activeElement.dataset.rank") == "1"
     visit.page.get_by_role("button", name="Back to your question").click()
     visit.page.wait_for_selector(".like-title", state="detached", timeout=SECONDS)
+    visit.was_clean()
+
+
+def test_the_collection_is_drawn_by_language_type_and_coverage(indexed: App, visit: Visit) -> None:
+    visit.open()
+    visit.tab("Collection")
+    visit.page.wait_for_selector(".chart.coverage_bars li", timeout=SECONDS)
+
+    def drawn(chart: str) -> dict[str, int]:
+        rows = visit.page.locator(f".chart.{chart} li").all()
+        return {row.locator(".bar-name").inner_text(): int(row.locator(".number").inner_text().replace(",", ""))
+                for row in rows}  # fmt: skip
+
+    assert drawn("kind_bars")["TXT"] >= 5 and drawn("language_bars")["German"] > 1
+    covered = drawn("coverage_bars")
+    assert covered["In passages"] > 10_000 and max(covered.values()) == covered["In passages"]
+    assert "on its way in" in visit.page.locator(".chart.coverage_bars p").inner_text().replace("their", "its")
     visit.was_clean()
 
 
@@ -355,20 +478,76 @@ def test_a_local_folder_is_offered_by_its_path(indexed: App, visit: Visit) -> No
     visit.page.locator("#labse-path").fill(str(ROOT / "examples" / "bread"))
     visit.page.locator("#labse-path").press("Enter")
     visit.page.wait_for_selector(".plan", timeout=SECONDS)
-    assert "5 files are already indexed" in visit.page.locator(".plan").inner_text()
+    expect(visit.page.locator(".plan")).to_contain_text("5 files are already indexed", use_inner_text=True)
     visit.page.locator("#labse-path").fill("/there/is/no/such/folder")
     visit.page.get_by_role("button", name="Check").click()
     visit.page.wait_for_selector(".add [role=alert]", timeout=SECONDS)
     visit.was_clean()
 
 
+def test_a_watched_folder_is_followed_and_nothing_leaves_unsaid(indexed: App, visit: Visit, tmp_path: Path) -> None:
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    (folder / "one.txt").write_text("A zebra crosses the river in the morning.")
+    visit.open("?collection=watched")
+    visit.tab("Add documents")
+    visit.page.locator("#labse-path").fill(str(folder))
+    visit.page.locator("#labse-path").press("Enter")
+    visit.page.locator(".plan .watch").click(timeout=SECONDS)
+    visit.job_is_done()
+    (folder / "two.txt").write_text("A giraffe looks over the wall.")
+    visit.page.wait_for_function(
+        "() => document.querySelectorAll('.job[data-state=done]').length === 2", timeout=SECONDS
+    )
+    (folder / "one.txt").unlink()
+    visit.page.get_by_role("button", name="Keep it: watched/one.txt").click(timeout=SECONDS)
+    visit.page.wait_for_selector(".leaving", state="detached", timeout=SECONDS)
+    (folder / "two.txt").unlink()
+    visit.page.get_by_role("button", name="Remove now").click(timeout=SECONDS)
+    visit.page.wait_for_selector(".watched .latest:has-text('1 removed')", timeout=SECONDS)
+    visit.page.get_by_role("button", name="Stop watching").click()
+    visit.page.wait_for_selector(".watched", state="detached", timeout=SECONDS)
+    visit.tab("Collection")
+    visit.page.wait_for_selector("tr.gone", timeout=SECONDS)
+    assert visit.page.locator("tr:not(.gone) .doc-name .title").all_inner_texts() == ["one.txt"]
+    visit.page.locator("#labse-new-name").fill("Звери")
+    visit.page.get_by_role("button", name="Rename").click()
+    visit.page.wait_for_function("() => document.querySelector('.head select')?.value === 'Звери'", timeout=SECONDS)
+    visit.page.wait_for_selector("tr.gone", timeout=SECONDS)
+    assert "watched" not in visit.page.locator(".head select").inner_text()
+    visit.was_clean()
+
+
+def test_a_page_asks_nothing_by_itself_and_sees_at_once_that_the_app_is_gone(indexed: App, visit: Visit) -> None:
+    sent: list[str] = []
+    visit.open("?q=bread")
+    visit.page.wait_for_selector(".card", timeout=SECONDS)
+    visit.page.wait_for_load_state("networkidle", timeout=SECONDS)
+    visit.page.on("request", lambda request: sent.append(request.url))
+    visit.page.wait_for_function("beats => labse.feed.beats > beats", arg=3, timeout=SECONDS)
+    assert sent == []
+    visit.page.context.set_offline(True)  # which leaves open connections alone: the page has to open its stream again
+    visit.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    visit.page.wait_for_selector(":root[data-gone] .status.bad", timeout=SECONDS)
+    expect(visit.page.locator(".status")).to_have_text("The app is not answering", use_inner_text=True)
+    visit.page.context.set_offline(False)
+    visit.page.wait_for_selector(":root:not([data-gone]) .status.good", timeout=SECONDS)
+    visit.page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+    visit.page.context.set_offline(True)
+    visit.page.reload()
+    visit.page.wait_for_selector("h1:has-text('The app is not running')", timeout=SECONDS)
+    visit.page.context.set_offline(False)
+    visit.page.wait_for_selector(".head h1", timeout=SECONDS)  # by itself
+    assert visit.errors and all("ERR_INTERNET_DISCONNECTED" in error for error in visit.errors)
+
+
 def test_the_sample_collection_is_one_click_away(app: App, visit: Visit) -> None:
     visit.open("?collection=sample")
-    assert visit.page.locator(".results").get_attribute("data-state") == "first"
+    expect(visit.page.locator(".results")).to_have_attribute("data-state", "first")
     visit.page.get_by_role("button", name="Try the sample collection").click()
     visit.page.locator(".example").first.click(timeout=SECONDS)
     visit.page.wait_for_selector(".results[aria-busy=false] .card", timeout=SECONDS)
-    assert visit.page.locator(".head select").input_value() == "sample"
+    expect(visit.page.locator(".head select")).to_have_value("sample")
     assert "q=" in visit.page.url and "collection=sample" in visit.page.url
     visit.was_clean()
 
@@ -380,4 +559,159 @@ def test_nothing_sticks_out_of_a_narrow_screen(indexed: App, visit: Visit) -> No
     for tab in ("Add documents", "Collection", "Settings", "Search"):
         visit.tab(tab)
         assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), tab
+    visit.was_clean()
+
+
+# ---- the reader and the history
+
+
+def opened(visit: Visit, card: int = 0) -> Any:
+    visit.page.locator(".card").nth(card).get_by_role("button", name="Open source").click()
+    viewer = visit.page.locator("dialog.viewer[open]")
+    viewer.locator("mark").first.wait_for(timeout=SECONDS)
+    return viewer
+
+
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 1440, "height": 900}}], indirect=True)
+def test_the_reader_stands_beside_the_results_and_steps_through_them(indexed: App, visit: Visit) -> None:
+    visit.open()
+    visit.ask("Where can I buy bread at night?")
+    viewer = opened(visit)
+    cards, pane = visit.page.locator(".card").first.bounding_box(), viewer.bounding_box()
+    assert cards["x"] + cards["width"] <= pane["x"] and not visit.page.locator("dialog:modal").count()
+    first = viewer.locator(".title").inner_text()
+    expect(visit.page.locator(".card.current .title")).to_have_text(first, use_inner_text=True)
+    visit.page.keyboard.press("n")
+    visit.page.wait_for_function(
+        "title => ![undefined, title].includes(document.querySelector('dialog .title')?.innerText)",
+        arg=first,
+        timeout=SECONDS,
+    )
+    assert viewer.locator(".step-count").inner_text().startswith("2 of ")
+    visit.page.keyboard.press("p")
+    visit.page.wait_for_function(
+        "title => document.querySelector('dialog .title')?.innerText === title", arg=first, timeout=SECONDS
+    )
+    visit.page.keyboard.press("Escape")
+    viewer.wait_for(state="hidden", timeout=SECONDS)
+    assert "view=" not in visit.page.url
+    visit.was_clean()
+
+
+def test_words_are_found_in_the_open_document(indexed: App, visit: Visit) -> None:
+    visit.open()
+    visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")
+    viewer = opened(visit)
+    visit.page.keyboard.press("f")
+    visit.page.keyboard.type("1987")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_function(
+        "() => /^1 of [1-9]/.test(document.querySelector('.find-count')?.innerText)", timeout=SECONDS
+    )
+    assert visit.page.evaluate("[...CSS.highlights.get('labse-found')][0].toString()") == "1987"
+    visit.page.locator(".find-in").fill("no such word here")
+    visit.page.locator(".find-in").press("Enter")
+    visit.page.wait_for_function("() => document.querySelector('.find-count')?.innerText === 'Not found'")
+    expect(viewer).to_be_visible()
+    visit.was_clean()
+
+
+def test_selected_text_can_be_asked_about(indexed: App, visit: Visit) -> None:
+    visit.open()
+    visit.ask("Where can I buy bread at night?")
+    opened(visit)
+    visit.page.evaluate("getSelection().selectAllChildren(document.querySelector('dialog mark'))")
+    visit.page.get_by_role("button", name="Find about the selected text").click()
+    visit.page.wait_for_function("() => !document.querySelector('dialog[open]')", timeout=SECONDS)
+    visit.page.wait_for_selector(".results[aria-busy=false] .card", timeout=SECONDS)
+    assert "Where can I buy" not in visit.page.locator("#question textarea").input_value()
+    visit.was_clean()
+
+
+def question_is(visit: Visit, question: str) -> None:
+    visit.page.wait_for_function(
+        "q => document.querySelector('#question textarea')?.value === q && "
+        "document.querySelector('.results')?.getAttribute('aria-busy') === 'false'",
+        arg=question,
+        timeout=SECONDS,
+    )
+
+
+def test_back_and_forward_go_through_questions_reader_likeness_and_tabs(indexed: App, visit: Visit) -> None:
+    visit.open()
+    visit.ask("bread at night")
+    visit.ask("the flood of 1987")
+    first = visit.page.locator(".card .title").first.inner_text()
+    opened(visit)
+    visit.page.go_back()
+    visit.page.locator("dialog.viewer[open]").wait_for(state="hidden", timeout=SECONDS)
+    visit.page.go_back()
+    question_is(visit, "bread at night")
+    visit.page.wait_for_function(
+        "title => ![undefined, title].includes(document.querySelector('.card .title')?.innerText)",
+        arg=first,
+        timeout=SECONDS,
+    )
+    visit.page.go_forward()
+    question_is(visit, "the flood of 1987")
+    visit.page.locator(".card").first.get_by_role("button", name="More like this").click()
+    visit.page.wait_for_selector(".like-title", timeout=SECONDS)
+    assert "like=" in visit.page.url
+    visit.page.reload()
+    visit.page.wait_for_selector(".like-title", timeout=SECONDS)
+    visit.page.go_back()
+    visit.page.wait_for_selector(".like-title", state="detached", timeout=SECONDS)
+    visit.tab("Collection")
+    visit.page.wait_for_function("() => location.search.includes('tab=collection')", timeout=SECONDS)
+    visit.page.reload()
+    visit.page.wait_for_selector("tr[data-document]", timeout=SECONDS)
+    visit.page.go_back()
+    visit.page.wait_for_selector(".card >> visible=true", timeout=SECONDS)
+    question_is(visit, "the flood of 1987")
+    visit.was_clean()
+
+
+def test_a_copied_link_opens_the_passage_again(indexed: App, visit: Visit) -> None:
+    visit.open()
+    visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")
+    visit.page.locator(".card").first.get_by_role("button", name="Copy link").click()
+    visit.page.wait_for_selector("text=Copied", timeout=SECONDS)
+    link = visit.page.evaluate("navigator.clipboard.readText()")
+    assert "token" not in link
+    visit.page.goto("about:blank")
+    visit.page.goto(link)
+    viewer = visit.page.locator("dialog.viewer[open]")
+    viewer.locator("mark").first.wait_for(timeout=SECONDS)
+    expect(viewer.locator(".title")).to_have_text("Паводок 1987 года.txt", use_inner_text=True)
+    expect(visit.page.locator("#question textarea")).to_have_value(re.compile("^Hvor højt"))
+    visit.was_clean()
+
+
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 390, "height": 844}}], indirect=True)
+def test_on_a_phone_the_reader_fills_the_screen(indexed: App, visit: Visit) -> None:
+    visit.open("?q=bread")
+    visit.page.wait_for_selector(".card", timeout=SECONDS)
+    box = opened(visit).bounding_box()
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 390, 844)
+    visit.was_clean()
+
+
+# ---- the languages of the page
+
+
+@pytest.mark.parametrize("visit", [{"locale": "de-DE"}], indirect=True)
+def test_the_page_speaks_the_visitors_language_and_another_can_be_chosen(indexed: App, visit: Visit) -> None:
+    visit.open("?q=bread")
+    visit.page.wait_for_selector(".card", timeout=SECONDS)
+    expect(visit.page.get_by_role("tab", name="Suche")).to_be_visible()
+    expect(visit.page.get_by_role("button", name="Quelle öffnen").first).to_be_visible()
+    assert visit.page.evaluate("document.documentElement.lang") == "de"
+    visit.tab("Einstellungen")
+    with visit.page.expect_navigation():
+        visit.page.get_by_label("Sprache der Seite").select_option("ar")
+    visit.page.wait_for_selector(".head h1", timeout=SECONDS)
+    assert visit.page.evaluate("getComputedStyle(document.querySelector('.head')).direction") == "rtl"
+    assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    visit.tab("بحث")
+    visit.page.wait_for_selector(".card >> visible=true", timeout=SECONDS)
     visit.was_clean()

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from library_case import MINI, Home
+from library_case import MODEL, Home
 from making import pdf
 
 from indexer.documents import document_row
-from indexer.language import LanguageIdentifier
+from indexer.job import Inspection
+from indexer.losses import with_losses
 from indexer.segment import Segmenter
 from labse_search.encoder import load_tokenizer
 from labse_search.errors import REASONS
-from labse_search.library import Library
+from labse_search.languages.identify import LanguageIdentifier
+from labse_search.library import DocumentRow, JobFile, Library, Source
 from labse_search.records import Extraction, Note, Unit
 
 SCRIPTS = [
@@ -55,7 +58,7 @@ UNITS = st.lists(PIECES.map("".join), max_size=6)
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
-    return Segmenter(load_tokenizer(str(MINI)), LanguageIdentifier(()))
+    return Segmenter(load_tokenizer(str(MODEL)), LanguageIdentifier(()))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -69,16 +72,17 @@ def test_the_ledger_balances_to_the_character(
 ) -> None:
     extraction = Extraction(tuple(Unit(text) for text in units), "text", title="T\ud800", notes=(Note("x", "1"),))
     split = segmenter.split(extraction)
-    row = document_row("notes", "d" * 32, "a.txt", extraction, split, size=1)
+    file = Inspection(JobFile(0, Source("a.txt", "a.txt"), "", "", "", "", 0), "a.txt", document="d" * 32, size=1)
+    row = document_row("notes", file, extraction, split)
     assert row.characters == len(extraction.text) == row.embedded + sum(row.skipped.values())
     assert all(count > 0 for count in row.skipped.values())
     assert row.embedded == sum(len(segment.text) for segment in split.segments)
     assert row.segments == sum(row.languages.values()) == len(split.segments)
     # And the ledger gives back what it was given, halves of surrogate pairs included.
     library = Library(tmp_path_factory.getbasetemp() / "coverage")
-    library.ledger.put_document(row, version=1)
+    library.ledger.documents.put(row, version=1)
     library.originals.keep_text(row.document, extraction)
-    found = library.ledger.document("notes", row.document)
+    found = library.ledger.documents.get("notes", row.document)
     assert found is not None and (found.characters, found.embedded, found.skipped) == (
         row.characters,
         row.embedded,
@@ -128,5 +132,21 @@ def test_what_was_not_read_or_not_embedded_is_told_with_its_reason(home: Home, t
     assert notes["pages.pdf"] == {"pages_without_text": "2-3"}
     assert found["thai.txt"]["skipped"]["whitespace"] > 0
     assert found["thai.txt"]["encoding"] == "utf-8"
+    assert (
+        "pages.pdf: not in any passage: pages without text (2-3)"
+        in home.command("labse_search.library", "check").stdout
+    )
     listed = json.loads(home.command("labse_search.library", "list", "--json").stdout.splitlines()[0])
     assert {"characters", "embedded", "skipped", "languages", "encoding"} <= listed.keys()
+
+
+def test_documents_that_lost_something_come_first_and_are_named_by_the_check() -> None:
+    row = DocumentRow(
+        "notes", "a", ("whole.txt",), "txt", "", 10, 10, 8, {"whitespace": 2}, 1, {}, "", (), "", "stored", 0.0
+    )
+    noted = replace(row, names=("scan.pdf",), notes=(Note("pages_without_text", "3"), Note("read_as", "PDF")))
+    half = replace(row, names=("half.txt",), embedded=4, skipped={"whitespace": 1, "encoded": 5})
+    assert with_losses([row, noted, half]) == [
+        (half, {"encoded": "5 characters"}),
+        (noted, {"pages_without_text": "3"}),
+    ]

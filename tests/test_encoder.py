@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import subprocess
@@ -12,22 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lexicon import make_lexicon_model
-from safetensors.numpy import load_file
-from static_mini import static_mini
 from tiny import WORDS, make_tiny_labse
 
-from labse_search.encoder import Encoder, TokenEncoder, default_model, load_encoder, load_tokenizer
-from labse_search.encoder.folder import read_folder
-from labse_search.encoder.hub import LABSE_MINI
-from labse_search.encoder.lazy import LazyEncoder, open_encoder
-from labse_search.encoder.packed import PackedEncoder, WeighedPackedEncoder
-from labse_search.encoder.small import FEW_TOKENS, PATIENCE_TOKENS, SmallEncoder, WeighedSmallEncoder
-from labse_search.encoder.stack import batches
-from labse_search.encoder.turns import Turns
+from labse_search.encoder import Encoder, default_model, load_encoder, load_tokenizer
+from labse_search.encoder.hub import LABSE_MINI, find_model
+from labse_search.encoder.loading import LazyEncoder, open_encoder
+from labse_search.encoder.packing import batches
+from labse_search.encoder.priority import QueryPriority
 from labse_search.errors import UserError
 
 MINI = str(LABSE_MINI)
-STATIC = str(static_mini())
 TEXTS = [
     "Where is the bridge?",
     "Wo ist die Brücke?",
@@ -45,12 +40,6 @@ def random_texts(n: int, longest: int) -> list[str]:
     return [" ".join(draw.choices(WORDS, k=draw.randint(0, longest))) for _ in range(n)]
 
 
-def opened(kind: str, folder: Path) -> Encoder:
-    if kind == "packed":
-        return packed(folder)
-    return load_encoder(STATIC if kind == "static" else str(folder), precision="fp32")
-
-
 def printed(code: str) -> str:
     """What the code prints in a fresh interpreter."""
     root = Path(__file__).parent.parent
@@ -66,13 +55,11 @@ def sentence_transformers_vectors(folder: Path | str, texts: list[str]) -> np.nd
     return model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
 
 
-def packed(folder: Path, precision: str = "fp32") -> PackedEncoder:
-    """The path that large models take, for a model of any size."""
-    return PackedEncoder(str(folder), read_folder(folder), precision=precision)
+def packed(folder: Path, precision: str = "fp32") -> Encoder:
+    return load_encoder(str(folder), precision=precision)
 
 
-@pytest.mark.parametrize("kind", [SmallEncoder, PackedEncoder])
-def test_a_vector_is_the_normalized_pooler_output(tiny_labse: Path, kind: type[SmallEncoder | PackedEncoder]) -> None:
+def test_a_vector_is_the_normalized_pooler_output(tiny_labse: Path) -> None:
     import torch
     from safetensors.torch import load_file
     from transformers import AutoTokenizer, BertModel
@@ -85,9 +72,29 @@ def test_a_vector_is_the_normalized_pooler_output(tiny_labse: Path, kind: type[S
         output = bert(**AutoTokenizer.from_pretrained(tiny_labse)(texts, padding=True, return_tensors="pt"))
     expected = torch.nn.functional.normalize(output.pooler_output, dim=1).numpy()
 
-    vectors = kind(str(tiny_labse), read_folder(tiny_labse), precision="fp32").encode(texts)
+    vectors = load_encoder(str(tiny_labse), precision="fp32").encode(texts)
 
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def shard_with_eight_bits(model: Path, target: Path) -> Path:
+    """A copy whose word table is float8_e4m3fn in a file of its own, and all the rest float16 in another."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(model, target)
+    tensors = load_file(target / "model.safetensors")
+    (target / "model.safetensors").unlink()
+    word = "embeddings.word_embeddings.weight"
+    shards = {
+        "model-00001-of-00002.safetensors": {word: tensors.pop(word).to(torch.float8_e4m3fn)},
+        "model-00002-of-00002.safetensors": {name: tensor.half() for name, tensor in tensors.items()},
+    }
+    for name, part in shards.items():
+        save_file(part, target / name, {"format": "pt"})
+    listed = {tensor: name for name, part in shards.items() for tensor in part}
+    (target / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": listed}))
+    return target
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
@@ -101,52 +108,35 @@ def test_packed_float32_equals_sentence_transformers(tmp_path: Path, pooling: st
 
 
 @pytest.mark.parametrize("act", ["gelu", "relu"])
-def test_numpy_equals_sentence_transformers(tmp_path: Path, act: str) -> None:
+def test_each_inner_activation_equals_sentence_transformers(tmp_path: Path, act: str) -> None:
     folder = make_tiny_labse(tmp_path / "model", hidden=48, layers=3, act=act)
     texts = random_texts(70, 55)
-    encoder = load_encoder(str(folder))
-    assert encoder.describe().startswith("few texts: numpy")
 
-    np.testing.assert_allclose(encoder.encode(texts), sentence_transformers_vectors(folder, texts), atol=1e-5)
+    vectors = load_encoder(str(folder), precision="fp32").encode(texts)
 
-
-def test_the_shipped_model_in_numpy_equals_sentence_transformers() -> None:
-    np.testing.assert_allclose(load_encoder(MINI).encode(TEXTS), sentence_transformers_vectors(MINI, TEXTS), atol=1e-5)
+    np.testing.assert_allclose(vectors, sentence_transformers_vectors(folder, texts), atol=1e-5)
 
 
-def test_the_shipped_model_answers_without_torch_until_much_comes() -> None:
-    code = (
-        "import sys; from labse_search.encoder import load_encoder\n"
-        "encoder = load_encoder('labse-mini')\n"
-        "encoder.encode(['Where is the bridge?']); encoder.token_vectors(['Where is the bridge?'])\n"
-        "print(sorted({'torch', 'transformers', 'sentence_transformers', 'scipy'} & set(sys.modules)))"
-    )
-    assert printed(code) == "[]"
+def test_the_shipped_model_equals_sentence_transformers() -> None:
+    vectors = load_encoder(MINI, precision="fp32").encode(TEXTS)
+
+    np.testing.assert_allclose(vectors, sentence_transformers_vectors(MINI, TEXTS), atol=1e-5)
 
 
-def test_torch_takes_over_what_comes_in_bulk_with_the_same_vectors(tiny_labse: Path) -> None:
-    encoder = load_encoder(str(tiny_labse), precision="fp32")
-    texts = random_texts(300, 55)
-    tokens = sum(encoder.tokenizer.count(texts))
-    assert FEW_TOKENS < tokens < PATIENCE_TOKENS
-    in_numpy = encoder.encode(texts)
-    assert "packed batches with torch" in encoder.describe()
-    for _ in range(PATIENCE_TOKENS // tokens):
-        in_torch = encoder.encode(texts)
-    assert "packed batches on cpu, fp32" in encoder.describe()
-    np.testing.assert_allclose(in_torch, in_numpy, atol=1e-5)
-    paused: list[int] = []
-    encoder.pause = lambda: paused.append(1)
-    encoder.encode(texts)
-    assert paused
-    with pytest.raises(ValueError, match="text 300 has"):
-        encoder.encode([*texts, "cat " * 300])
+@pytest.mark.parametrize("mapped_mb", [0, 64], ids=["rows are read", "table is mapped"])
+def test_a_table_of_eight_bits_and_weights_in_shards_equal_sentence_transformers(
+    tiny_labse: Path, tmp_path: Path, mapped_mb: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from labse_search.encoder import bert
 
+    monkeypatch.setattr(bert, "MAPPED_MB", mapped_mb)  # a constant: small tables take the way of large ones
+    folder = shard_with_eight_bits(tiny_labse, tmp_path / "shards")
+    texts = random_texts(60, 50)
 
-def test_a_large_model_goes_to_torch_at_once(tmp_path: Path) -> None:
-    folder = make_tiny_labse(tmp_path / "model", hidden=384, layers=3)
-    assert load_encoder(str(folder)).describe().startswith("packed")
-    assert isinstance(load_encoder(MINI, precision="bf16"), WeighedPackedEncoder)  # asked for, so from the first text
+    vectors = load_encoder(str(folder), precision="fp32").encode(texts)
+
+    np.testing.assert_allclose(vectors, sentence_transformers_vectors(folder, texts), atol=1e-5)
+    assert (vectors * load_encoder(str(tiny_labse), precision="fp32").encode(texts)).sum(axis=1).min() > 0.97
 
 
 def test_packed_bfloat16_points_the_same_way(tmp_path: Path) -> None:
@@ -177,19 +167,13 @@ def test_another_stack_goes_through_sentence_transformers(tmp_path: Path) -> Non
     np.testing.assert_allclose(encoder.encode(texts), sentence_transformers_vectors(folder, texts), atol=1e-5)
 
 
-def test_static_vectors_equal_sentence_transformers() -> None:
-    encoder = load_encoder(STATIC)
+def test_a_static_model_goes_through_sentence_transformers(tmp_path: Path) -> None:
+    folder = make_lexicon_model(tmp_path / "static")
+    texts = ["en1 de2 ru3", "fr4", "unknown en5"]
+    encoder = load_encoder(str(folder))
+    assert encoder.describe().startswith("sentence-transformers")
 
-    np.testing.assert_allclose(encoder.encode(TEXTS), sentence_transformers_vectors(STATIC, TEXTS), atol=1e-5)
-
-
-def test_a_static_model_needs_no_torch_and_no_transformers() -> None:
-    code = (
-        "import sys; from labse_search.encoder import load_encoder\n"
-        f"load_encoder({STATIC!r}).encode(['Where is the bridge?'])\n"
-        "print(sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))"
-    )
-    assert printed(code) == "[]"
+    np.testing.assert_allclose(encoder.encode(texts), sentence_transformers_vectors(folder, texts), atol=1e-5)
 
 
 def test_a_lazy_encoder_is_the_encoder_and_reads_weights_when_a_text_comes(tiny_labse: Path) -> None:
@@ -198,37 +182,16 @@ def test_a_lazy_encoder_is_the_encoder_and_reads_weights_when_a_text_comes(tiny_
     for name in ("model", "dimension", "fingerprint", "languages"):
         assert getattr(lazy, name) == getattr(eager, name)
     assert lazy.tokenizer.max_tokens == eager.tokenizer.max_tokens
-    paused: list[int] = []
-    lazy.pause = lambda: paused.append(1)
-    assert np.array_equal(lazy.encode(TEXTS[:-1]), eager.encode(TEXTS[:-1]))
-    assert paused and lazy.describe() == eager.describe()
+    asked: list[int] = []
+    vectors = lazy.encode(TEXTS[:-1], check_cancelled=lambda: asked.append(1))
+    assert np.array_equal(vectors, eager.encode(TEXTS[:-1]))
+    assert asked and lazy.describe() == eager.describe()
+    assert lazy.load() is lazy.load()
 
 
 def test_a_lazy_encoder_knows_widths_with_and_without_dense(tmp_path: Path, tiny_xlmr: Path) -> None:
     assert open_encoder(str(tiny_xlmr)).dimension == load_encoder(str(tiny_xlmr)).dimension
     assert not isinstance(open_encoder(str(make_lexicon_model(tmp_path / "static"))), LazyEncoder)
-
-
-@pytest.mark.parametrize("kind", [WeighedSmallEncoder, WeighedPackedEncoder])
-def test_a_model_that_weighs_its_words_tells_them_apart(
-    tiny_labse: Path, tmp_path: Path, kind: type[WeighedSmallEncoder | WeighedPackedEncoder]
-) -> None:
-    folder = tmp_path / "weighed"
-    shutil.copytree(tiny_labse, folder)
-    assert not isinstance(load_encoder(str(folder)), TokenEncoder)
-    (folder / "labse.json").write_text('{"languages": ["en"], "weighed_words": true}')
-    assert isinstance(load_encoder(str(folder)), WeighedSmallEncoder)
-    encoder = kind(str(folder), read_folder(folder), precision="fp32")
-    assert isinstance(encoder, TokenEncoder)
-    assert encoder.token_vectors([]) == []
-    first, empty, second = encoder.token_vectors(["the cat", "", "cat"])
-    assert len(first.weights) == 2 and len(empty.weights) == 0 and len(second.weights) == 1
-    table = load_file(folder / "model.safetensors")["embeddings.word_embeddings.weight"]
-    row = table[encoder.tokenizer.ids(["cat"])[0][1]]
-    np.testing.assert_allclose(second.weights[0], np.exp(row[0]), rtol=1e-6)
-    np.testing.assert_allclose(second.directions[0], row[1:] / np.linalg.norm(row[1:]), atol=1e-6)
-    np.testing.assert_array_equal(second.directions[0], first.directions[1])
-    np.testing.assert_allclose(encoder.encode(["cat"]), load_encoder(str(tiny_labse)).encode(["cat"]), atol=1e-6)
 
 
 def test_a_tokenizer_needs_no_torch(tiny_labse: Path) -> None:
@@ -244,17 +207,15 @@ def test_labse_mini_knows_its_languages_and_finds_translations() -> None:
     encoder = load_encoder(MINI)
     english, german, japanese, russian = encoder.encode(TEXTS[:4])
 
-    assert len(encoder.languages) == 59 and {"en", "de", "zh", "sw"} <= set(encoder.languages)
-    assert encoder.dimension == 256
-    assert isinstance(encoder, SmallEncoder) and isinstance(encoder, TokenEncoder)
+    assert len(encoder.languages) == 92 and {"en", "de", "zh", "sw", "km", "am"} <= set(encoder.languages)
+    assert encoder.dimension == 384
     assert min(english @ german, english @ japanese, english @ russian) > max(
         encoder.encode([TEXTS[6]])[0] @ vector for vector in (english, german, japanese, russian)
     )
 
 
-@pytest.mark.parametrize("kind", ["static", "small", "packed"])
-def test_vectors_come_in_the_order_of_the_texts_with_length_one(kind: str, tiny_labse: Path) -> None:
-    encoder = opened(kind, tiny_labse)
+def test_vectors_come_in_the_order_of_the_texts_with_length_one(tiny_labse: Path) -> None:
+    encoder = packed(tiny_labse)
     texts = random_texts(40, 30)
 
     together = encoder.encode(texts)
@@ -265,17 +226,15 @@ def test_vectors_come_in_the_order_of_the_texts_with_length_one(kind: str, tiny_
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["static", "small", "packed"])
-def test_no_texts_give_no_vectors_and_an_empty_text_gives_one(kind: str, tiny_labse: Path) -> None:
-    encoder = opened(kind, tiny_labse)
+def test_no_texts_give_no_vectors_and_an_empty_text_gives_one(tiny_labse: Path) -> None:
+    encoder = packed(tiny_labse)
 
     assert encoder.encode([]).shape == (0, encoder.dimension)
     np.testing.assert_allclose(np.linalg.norm(encoder.encode(["", "cat", ""]), axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["static", "small", "packed"])
-def test_a_text_longer_than_the_window_is_refused_not_truncated(kind: str, tiny_labse: Path) -> None:
-    encoder = opened(kind, tiny_labse)
+def test_a_text_longer_than_the_window_is_refused_not_truncated(tiny_labse: Path) -> None:
+    encoder = packed(tiny_labse)
 
     with pytest.raises(ValueError, match=f"text 1 has .* tokens, the model reads {encoder.tokenizer.max_tokens}"):
         encoder.encode(["cat", "cat " * 300])
@@ -294,58 +253,56 @@ def test_batches_are_in_order_of_length_and_within_the_budget() -> None:
     assert found == [[1, 2, 3, 3], [5], [9], [20]]
 
 
-def test_the_default_is_labse_mini_while_labse_is_not_on_disk(tmp_path: Path) -> None:
-    code = "from labse_search.encoder import default_model; print(default_model())"
-    root = Path(__file__).parent.parent
-    environment = {"HF_HOME": str(tmp_path), "PATH": "", "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "labse-mini"
-    assert default_model() in ("labse-mini", "sentence-transformers/LaBSE")
+def test_a_model_that_lies_on_disk_does_not_become_the_default(
+    tiny_labse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = tmp_path / "models--sentence-transformers--LaBSE" / "snapshots" / "0"
+    shutil.copytree(tiny_labse, snapshot)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert find_model("LaBSE") == snapshot
+    assert default_model() == "labse-mini"
 
 
-def test_pause_is_called_while_encoding(tiny_labse: Path) -> None:
-    for kind in ("static", "small", "packed"):
-        encoder = opened(kind, tiny_labse)
-        calls: list[str] = []
-        encoder.pause = lambda calls=calls: calls.append("pause")
+def test_who_asks_can_end_a_call_while_it_is_encoded(tiny_labse: Path) -> None:
+    encoder = packed(tiny_labse)
 
-        encoder.encode(["cat", "dog"])
+    def stop() -> None:
+        raise InterruptedError("stopped")
 
-        assert calls
+    with pytest.raises(InterruptedError, match="stopped"):
+        encoder.encode(["cat", "dog"], check_cancelled=stop)
+    assert len(encoder.encode(["cat", "dog"])) == 2
 
 
 def test_bulk_work_waits_until_the_query_is_done(tmp_path: Path) -> None:
-    turns = Turns(tmp_path / "turns")
+    priority = QueryPriority(tmp_path / "priority")
     order: list[str] = []
 
     def bulk() -> None:
-        turns.pause()
+        priority.wait_for_queries()
         order.append("bulk")
 
     thread = threading.Thread(target=bulk)
-    with turns.query():
+    with priority.query():
         thread.start()
         thread.join(0.05)
         order.append("query")
     thread.join()
-    turns.close()
+    priority.close()
 
     assert order == ["query", "bulk"]
 
 
 def test_two_queries_do_not_wait_for_each_other(tmp_path: Path) -> None:
-    turns = Turns(tmp_path / "turns")
-    with turns.query(), turns.query():
+    priority = QueryPriority(tmp_path / "priority")
+    with priority.query(), priority.query():
         pass
-    turns.pause()
-    turns.close()
+    priority.wait_for_queries()
+    priority.close()
 
 
-@pytest.mark.parametrize("kind", ["small", "packed"])
-def test_threads_encode_the_same_at_the_same_time(tiny_labse: Path, kind: str) -> None:
-    encoder = opened(kind, tiny_labse)
+def test_threads_encode_the_same_at_the_same_time(tiny_labse: Path) -> None:
+    encoder = packed(tiny_labse)
     texts = random_texts(30, 30)
     expected = encoder.encode(texts)
     found: list[np.ndarray] = []
@@ -374,19 +331,6 @@ def test_few_numbers_of_rows_are_computed() -> None:
 
 def test_each_activation_of_a_dense_that_fits_is_computed() -> None:
     from labse_search.encoder import packed as module
-    from labse_search.encoder.stack import DENSE_ACTIVATIONS
+    from labse_search.encoder.loading import DENSE_ACTIVATIONS
 
     assert set(module._ACTIVATIONS) == set(DENSE_ACTIVATIONS)
-
-
-def test_a_lazy_encoder_makes_ready_for_much_only(tiny_labse: Path) -> None:
-    lazy = open_encoder(str(tiny_labse), precision="fp32")
-    assert isinstance(lazy, LazyEncoder)
-    lazy.expect(PATIENCE_TOKENS - 1)
-    assert "packed batches with torch" in lazy.describe()
-    lazy.expect(2)
-    assert "packed batches on cpu" in lazy.describe()
-    lazy = open_encoder(str(tiny_labse), precision="bf16")
-    assert isinstance(lazy, LazyEncoder)
-    lazy.expect(10**9)  # a model that is torch's from the start is only opened
-    assert lazy.describe().startswith("packed batches on cpu, bf16")

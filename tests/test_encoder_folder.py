@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from labse_search.encoder import fingerprint as fingerprints
 from labse_search.encoder import load_encoder, load_tokenizer
 from labse_search.encoder.folder import read_folder
 from labse_search.encoder.hub import LABSE_MINI
-from labse_search.encoder.mapped import MappedFile, write_tensors
+from labse_search.encoder.safetensors import TensorFile, write_tensors
 from labse_search.errors import ModelUnavailable
 
 ROOT = Path(__file__).parent.parent
@@ -148,7 +149,7 @@ def test_window_and_modules_change_the_fingerprint(model: Path) -> None:
 
 
 def test_large_weights_are_hashed_once(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fingerprints, "REMEMBERED_BYTES", 1000)  # a constant: so that 150 kB count as large
+    monkeypatch.setattr(fingerprints, "CACHED_BYTES", 1000)  # a constant: so that 150 kB count as large
     cache = tmp_path / "cache" / "digests.json"
     weights = model / "model.safetensors"
     first = fingerprints.fingerprint(read_folder(model), cache)
@@ -187,20 +188,37 @@ def test_the_shipped_model_goes_by_its_name_too() -> None:
 
 
 def test_the_shipped_model_stays_small() -> None:
-    assert sum(path.stat().st_size for path in LABSE_MINI.rglob("*")) < 45e6
+    assert sum(path.stat().st_size for path in LABSE_MINI.rglob("*")) < 130e6
+    assert max(path.stat().st_size for path in LABSE_MINI.rglob("*")) < 95e6
 
 
-def test_mapped_tensors_equal_those_of_safetensors(tmp_path: Path) -> None:
-    from safetensors.numpy import load_file
-
+def test_rows_equal_those_of_safetensors(tmp_path: Path) -> None:
     table, bias = np.arange(12, dtype=np.float16).reshape(3, 4), np.ones(3, dtype=np.float32)
     path = tmp_path / "x.safetensors"
     write_tensors(path, {"table": ("F16", (3, 4), table), "bias": ("F32", (3,), bias)})
-    file, expected = MappedFile(path), load_file(path)
-    for name in ("table", "bias"):
-        np.testing.assert_array_equal(file.array(name), expected[name])
-    np.testing.assert_array_equal(file.rows("table", np.array([2, 0])).view(np.float16), table[[2, 0]])
-    file.give_back()
-    np.testing.assert_array_equal(file.array("table"), table)
+    file, expected = TensorFile(path), load_file(path)
+    np.testing.assert_array_equal(expected["table"], table)
+    for _ in range(2):
+        np.testing.assert_array_equal(file.rows("table", np.array([2, 0])).view(np.float16), table[[2, 0]])
+        file.release_pages()
     with pytest.raises(ModelUnavailable, match="no tensor missing"):
-        file.array("missing")
+        file.tensor("missing")
+
+
+def test_every_shard_counts(model: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    (model / "model.safetensors").unlink()
+    first = dict(list(weights.items())[:5])
+    shards = {"one.safetensors": first, "two.safetensors": {n: w for n, w in weights.items() if n not in first}}
+    for name, part in shards.items():
+        save_file(part, model / name)
+    listed = {tensor: name for name, part in shards.items() for tensor in part}
+    (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": listed}))
+    before = fingerprints.fingerprint(read_folder(model))
+    content = bytearray((model / "two.safetensors").read_bytes())
+    content[-3] ^= 1
+    (model / "two.safetensors").write_bytes(content)
+    assert fingerprints.fingerprint(read_folder(model)) != before
+    (model / "two.safetensors").unlink()
+    with pytest.raises(ModelUnavailable, match="lacks two.safetensors"):
+        load_tokenizer(str(model))

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from static_mini import static_mini
+from lexicon import make_lexicon_model
 from tokenizers import Tokenizer
+from words_model import words_model
 
 from labse_search.encoder import load_encoder, load_tokenizer
 from labse_search.encoder.folder import read_folder
 from labse_search.encoder.tokens import ModelTokenizer, Tokenized, open_tokenizer, pack_ids
 
-STATIC = str(static_mini())
+WORDS = str(words_model())
 
 
 def test_the_window_is_the_one_sentence_transformers_uses(tiny_labse: Path, tmp_path: Path) -> None:
@@ -24,7 +25,6 @@ def test_the_window_is_the_one_sentence_transformers_uses(tiny_labse: Path, tmp_
     folder = shutil.copytree(tiny_labse, tmp_path / "model")
     (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 32, "do_lower_case": false}')
     assert load_tokenizer(str(folder)).max_tokens == 32
-    assert load_tokenizer(STATIC).max_tokens == 256  # a static model has none of its own
 
 
 def test_counts_hold_special_tokens_and_are_never_cut(tiny_labse: Path) -> None:
@@ -32,8 +32,9 @@ def test_counts_hold_special_tokens_and_are_never_cut(tiny_labse: Path) -> None:
     assert tokenizer.count(["", "cat", "cat dog", "cat " * 100]) == [2, 3, 4, 102]
 
 
-def test_a_static_model_has_no_special_tokens() -> None:
-    assert load_tokenizer(STATIC).count([""]) == [0]
+def test_a_static_model_has_no_special_tokens_and_no_window_of_its_own(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(str(make_lexicon_model(tmp_path / "static")))
+    assert tokenizer.count([""]) == [0] and tokenizer.max_tokens == 256
 
 
 def test_counts_equal_those_of_transformers(tiny_labse: Path) -> None:
@@ -46,7 +47,7 @@ def test_counts_equal_those_of_transformers(tiny_labse: Path) -> None:
 
 @pytest.mark.parametrize("text", ["кот и собака, 東京 🙂 cat", "ﬁne ½ Å  two spaces", "שלום 'עולם'"])
 def test_offsets_are_code_points_and_cover_every_letter(text: str, tiny_labse: Path) -> None:
-    for model in (str(tiny_labse), STATIC):
+    for model in (str(tiny_labse), WORDS):
         covered = set()
         for start, end in load_tokenizer(model).offsets(text):
             assert 0 <= start <= end <= len(text)
@@ -83,7 +84,7 @@ def test_lower_casing_of_sentence_transformers_is_kept(tiny_labse: Path, tmp_pat
 
 
 def test_the_unknown_token_is_the_models_own(tiny_labse: Path, tiny_xlmr: Path) -> None:
-    for folder, token in ((tiny_labse, "[UNK]"), (tiny_xlmr, "<unk>"), (static_mini(), "[UNK]")):
+    for folder, token in ((tiny_labse, "[UNK]"), (tiny_xlmr, "<unk>"), (words_model(), "[UNK]")):
         tokenizer = load_tokenizer(str(folder))
         assert isinstance(tokenizer, ModelTokenizer)
         vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -104,7 +105,7 @@ def test_a_tokenizer_is_read_once_for_all_who_hold_it(tiny_labse: Path, tmp_path
 
 
 def test_texts_whose_tokens_are_known_are_not_tokenized_again() -> None:
-    tokenizer = load_tokenizer(STATIC)
+    tokenizer = load_tokenizer(WORDS)
     assert isinstance(tokenizer, ModelTokenizer)
     texts = ["bread and butter", "", "snow"]
     ids = [pack_ids(found) for found in tokenizer.ids(texts)]
@@ -121,7 +122,7 @@ def test_texts_whose_tokens_are_known_are_not_tokenized_again() -> None:
 
 
 def test_tokens_that_cannot_be_are_refused() -> None:
-    tokenizer = load_tokenizer(STATIC)
+    tokenizer = load_tokenizer(WORDS)
     assert isinstance(tokenizer, ModelTokenizer)
     for wrong in ([-1], [1 << 30]):
         with pytest.raises(ValueError, match="does not know"):

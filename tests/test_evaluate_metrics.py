@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from lexicon import make_lexicon_model, random_concepts, sentence
 
-from labse_search.encoder import TokenEncoder, load_encoder
-from labse_search.errors import UserError
+from labse_search.encoder import load_encoder
+from labse_search.evaluate.embedding_cache import EmbeddingCache
 from labse_search.evaluate.metrics import (
     average_precision,
     ndcg,
@@ -18,11 +18,9 @@ from labse_search.evaluate.metrics import (
     reciprocal_rank,
     success,
 )
-from labse_search.evaluate.rankers import Bm25Ranker, ModelRanker, SearchRanker
+from labse_search.evaluate.rankers import Bm25Ranker, ModelRanker
 from labse_search.evaluate.read import RetrievalSet
-from labse_search.evaluate.remember import Remembering
 from labse_search.evaluate.retrieval import COLUMNS, evaluate_retrieval
-from labse_search.search.links import REACH_WEIGHT, Passages
 
 GAINS = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
 IDEAL = np.array([[2, 1, 1], [1, 0, 0], [1, 0, 0]])
@@ -57,7 +55,7 @@ def test_agrees_with_the_information_retrieval_evaluator(tmp_path: Path) -> None
     queries = {f"q{i}": sentence("en", words[:4]) for i, words in enumerate(concepts[:60])}
     relevant = {f"q{i}": {f"d{i}": 1} | ({f"d{i + 60}": 1} if i % 3 == 0 else {}) for i in range(60)}
     ours = evaluate_retrieval(
-        ModelRanker(Remembering(load_encoder(str(folder)))),
+        ModelRanker(EmbeddingCache(load_encoder(str(folder)))),
         RetrievalSet("x", documents, queries, relevant),
         "de",
     )
@@ -77,7 +75,7 @@ def test_agrees_with_the_information_retrieval_evaluator(tmp_path: Path) -> None
 def test_a_document_counts_as_its_best_sentence(tmp_path: Path) -> None:
     encoder = load_encoder(str(make_lexicon_model(tmp_path / "model")))
     good, noise = sentence("de", [1, 2, 3]), sentence("de", list(range(50, 90)))
-    ranker = ModelRanker(Remembering(encoder))
+    ranker = ModelRanker(EmbeddingCache(encoder))
     scores = ranker.scores([sentence("en", [1, 2, 3])], [f"{noise} . {good} .", noise], ["de", "de"])
     assert ranker.sentences("Erster Satz. Zweiter Satz.", "de") == ["Erster Satz.", "Zweiter Satz."]
     assert scores.shape == (1, 2)
@@ -86,25 +84,10 @@ def test_a_document_counts_as_its_best_sentence(tmp_path: Path) -> None:
 
 def test_documents_score_at_least_as_their_parts(tmp_path: Path) -> None:
     encoder = load_encoder(str(make_lexicon_model(tmp_path / "model")))
-    ranker = ModelRanker(Remembering(encoder))
+    ranker = ModelRanker(EmbeddingCache(encoder))
     first, second, query = sentence("de", [1, 2]) + ".", "Und " + sentence("de", [7, 8]) + ".", sentence("en", [7, 8])
     together, alone = ranker.scores([query], [f"{first} {second}", second], ["de", "de"])[0]
     assert together == pytest.approx(alone)
-
-
-def test_with_reach_it_ranks_as_the_search_does(tmp_path: Path, tiny_labse: Path) -> None:
-    encoder = load_encoder(str(make_lexicon_model(tmp_path / "model")))
-    assert isinstance(encoder, TokenEncoder)
-    queries = [sentence("en", [1, 2, 3]), sentence("en", [9, 300])]
-    documents = [sentence("de", [1, 2, 60, 61, 62]), sentence("fr", [300, 9]), ""]
-    ranker = SearchRanker(Remembering(encoder))
-    scores = ranker.scores(queries, documents, ["de", "fr", "de"])
-    cosines = ModelRanker(Remembering(encoder)).scores(queries, documents, ["de", "fr", "de"])
-    held = Passages(encoder.token_vectors(documents))
-    reached = np.stack([held.reach(asked) for asked in encoder.token_vectors(queries)])
-    np.testing.assert_allclose(scores, cosines + REACH_WEIGHT * reached, atol=1e-6)
-    with pytest.raises(UserError, match="--reach"):
-        SearchRanker(Remembering(load_encoder(str(tiny_labse))))
 
 
 def test_bm25_by_the_formula() -> None:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from lexicon import make_lexicon_model, random_concepts, sentence
 
-from labse_search.errors import UserError
+from labse_search.corpora.aligned import read_aligned_sets, read_tatoeba
 from labse_search.evaluate.__main__ import main
-from labse_search.evaluate.read import read_pairs, read_pairs_under, read_paragraphs, read_tatoeba
+from labse_search.evaluate.read import read_paragraphs
 from labse_search.evaluate.report import Report, Section, render
-from labse_search.evaluate.tatoeba import GROUP_14, GROUP_36, ISO_639_1, NOT_IN_LASER, is_trained
+from labse_search.evaluate.tatoeba import GROUP_14, GROUP_36, NOT_IN_LASER, is_trained
+from labse_search.languages import find_language
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_tatoeba_in_both_layouts(tmp_path: Path, model: Path, capsys: pytest.Cap
 def test_the_groups_are_those_of_the_papers() -> None:
     assert (len(GROUP_14), len(GROUP_36), len(NOT_IN_LASER)) == (14, 36, 29)
     assert len(GROUP_14 - GROUP_36) == 1  # Polish is m~USE's but not XTREME's
-    assert GROUP_36 <= set(ISO_639_1)
+    assert all(find_language(code) for code in GROUP_36)
     assert is_trained("heb", ("iw",)) and is_trained("nob", ("no",)) and is_trained("ceb", ("ceb",))
     assert not is_trained("deu", ("en",))
 
@@ -108,7 +109,10 @@ def test_pairs_of_your_own(tmp_path: Path, model: Path, capsys: pytest.CaptureFi
         f"en\t{code}\t{sentence('en', words)}\t{sentence(code, words)}" for words in concepts for code in ("de", "fr")
     ]
     write_lines(tmp_path / "folder" / "both.tsv.xz", coded)
-    assert [one.name for one in read_pairs(tmp_path / "folder" / "both.tsv.xz")] == ["both en-de", "both en-fr"]
+    assert [one.name for one in read_aligned_sets(str(tmp_path / "folder" / "both.tsv.xz"))] == [
+        "both en-de",
+        "both en-fr",
+    ]
     found = rows_of(run_json(capsys, "pairs", tmp_path / "mine.tsv", tmp_path / "folder", "--model", model), "Pairs")
     assert found["mine"]["pairs"] == 30 and found["both en-fr"]["pairs"] == 30
     assert found["mean of 3"]["pairs"] == 90
@@ -118,7 +122,7 @@ def test_pairs_of_your_own(tmp_path: Path, model: Path, capsys: pytest.CaptureFi
 def test_lists_beside_named_pairs_are_no_pairs(tmp_path: Path) -> None:
     write_lines(tmp_path / "dev.en-de.tsv", ["yes\tja"])
     write_lines(tmp_path / "dev_sources.tsv", ["de\twiki\t900"])
-    assert [one.name for one in read_pairs_under(tmp_path)] == ["dev.en-de"]
+    assert [one.name for one in read_aligned_sets(str(tmp_path))] == ["dev.en-de"]
 
 
 def write_paragraphs(folder: Path, languages: tuple[str, ...]) -> None:
@@ -227,19 +231,6 @@ def test_un_documents_between_empty_lines(tmp_path: Path, model: Path, capsys: p
         write_lines(tmp_path / language, [*lines[:3], "", *lines[3:5], "", *lines[5:]])
     rows = rows_of(run_json(capsys, "un", tmp_path / "en", tmp_path / "fr", "--model", model), "UN")
     assert rows["documents"]["pool"] == 3 and rows["sentences"]["pool"] == 9
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [("only one column\n", "expected 2 columns"), ("", "holds no pairs"), ("de\ten\tnur\n", "")],
-)
-def test_a_file_without_pairs_says_why(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "a.tsv").write_text(content, encoding="utf-8")
-    if message:
-        with pytest.raises(UserError, match=message):
-            read_pairs(tmp_path / "a.tsv")
-    else:
-        assert read_pairs(tmp_path / "a.tsv")[0].sources == ("de",)
 
 
 def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

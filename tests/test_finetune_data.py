@@ -2,127 +2,32 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import lzma
 from pathlib import Path
 
 import numpy as np
-import pytest
 from datasets import Dataset
 
-from labse_search.errors import UserError
-from labse_search.finetune.clean import clean_pairs, split_dev, without_texts_of, wrong_by_langid, wrong_script
-from labse_search.finetune.keys import text_key
-from labse_search.finetune.pairs import TrainingPair, read_pairs
+from labse_search.corpora.text_keys import text_key
+from labse_search.corpora.values import Pair
+from labse_search.finetune.clean import clean_pairs, split_dev, without_texts_of, wrong_by_langid
+from labse_search.finetune.config import FinetuneConfig
+from labse_search.finetune.data import read_data
 from labse_search.finetune.sampling import PairBatchSampler, plan_sampling
-
-TWO = [("a cat", "eine Katze"), ("the sea", "das Meer")]
-
-
-@pytest.mark.parametrize("ending", ["", ".gz", ".xz"])
-def test_tsv_with_two_columns(tmp_path: Path, ending: str) -> None:
-    file = tmp_path / f"pairs.tsv{ending}"
-    opener = {"": open, ".gz": gzip.open, ".xz": lzma.open}[ending]
-    with opener(file, "wt", encoding="utf-8") as lines:
-        lines.writelines(f"{source}\t{target}\n" for source, target in TWO)
-    assert [(pair.source, pair.target) for pair in read_pairs(str(file))] == TWO
-
-
-def test_tsv_with_languages_and_hard_negatives(tmp_path: Path) -> None:
-    file = write(tmp_path / "pairs.tsv", "en\tde\ta cat\teine Katze\tein Hund\tein Haus\n")
-    assert read_pairs(file) == [TrainingPair("a cat", "eine Katze", ("ein Hund", "ein Haus"), "en", "de")]
-
-
-def test_a_header_names_the_columns_and_other_columns_are_left_out(tmp_path: Path) -> None:
-    file = write(
-        tmp_path / "pairs.csv",
-        'score,target,lang1,source,lang2,negative1\n1.08,"eine Katze, grau",en,a grey cat,de,ein Hund\n',
-    )
-    assert read_pairs(file) == [TrainingPair("a grey cat", "eine Katze, grau", ("ein Hund",), "en", "de")]
-
-
-def test_json_lines(tmp_path: Path) -> None:
-    lines = [
-        {"source": "a cat", "target": "eine Katze", "negatives": ["ein Hund"]},
-        {"anchor": "the sea", "positive": "das Meer", "negative": "der Fluss"},
-    ]
-    file = write(tmp_path / "pairs.jsonl", "\n".join(map(json.dumps, lines)))
-    assert [(pair.target, pair.negatives) for pair in read_pairs(file)] == [
-        ("eine Katze", ("ein Hund",)),
-        ("das Meer", ("der Fluss",)),
-    ]
-
-
-def test_tmx_pairs_the_first_language_with_each_other(tmp_path: Path) -> None:
-    file = write(
-        tmp_path / "memory.tmx",
-        """<?xml version="1.0"?><tmx version="1.4"><header/><body><tu>
-        <tuv xml:lang="EN"><seg>a <b>grey</b> cat</seg></tuv>
-        <tuv xml:lang="de"><seg>eine graue Katze</seg></tuv>
-        <tuv xml:lang="fr"><seg>un chat gris</seg></tuv></tu></body></tmx>""",
-    )
-    assert [(p.source, p.target, p.language) for p in read_pairs(file)] == [
-        ("a grey cat", "eine graue Katze", "en-de"),
-        ("a grey cat", "un chat gris", "en-fr"),
-    ]
-
-
-def test_a_tmx_whose_entities_swell_is_refused(tmp_path: Path) -> None:
-    swelling = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
-    file = write(
-        tmp_path / "bomb.tmx",
-        f'<!DOCTYPE tmx [<!ENTITY a0 "ha">{swelling}]><tmx><tu><tuv lang="en"><seg>&a9;</seg></tuv></tu></tmx>',
-    )
-    with pytest.raises(UserError, match="cannot be read as tmx"):
-        read_pairs(file)
-
-
-def test_two_line_aligned_files(tmp_path: Path) -> None:
-    write(tmp_path / "corpus.en", "a cat\nthe sea\n")
-    write(tmp_path / "corpus.de", "eine Katze\ndas Meer\n")
-    pairs = read_pairs(f"{tmp_path}/corpus.en,{tmp_path}/corpus.de=2.5")
-    assert [(p.source, p.target, p.language, p.weight) for p in pairs] == [
-        ("a cat", "eine Katze", "en-de", 2.5),
-        ("the sea", "das Meer", "en-de", 2.5),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("one.tsv", "only one column\n", "line 1: one column"),
-        ("keys.jsonl", '{"left": "a"}\n', "expected source and target"),
-        ("broken.jsonl", "{not json\n", "no JSON"),
-        ("broken.tmx", "<tmx><tu>", "cannot be read as tmx"),
-    ],
-)
-def test_a_file_without_pairs_says_where(tmp_path: Path, name: str, content: str, says: str) -> None:
-    with pytest.raises(UserError, match=says):
-        read_pairs(write(tmp_path / name, content))
-
-
-def test_files_that_are_missing_or_not_aligned_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no such file"):
-        read_pairs(str(tmp_path / "nothing.tsv"))
-    write(tmp_path / "a.en", "one\ntwo\n")
-    write(tmp_path / "a.de", "eins\n")
-    with pytest.raises(UserError, match="2 lines and .* 1"):
-        read_pairs(f"{tmp_path}/a.en,{tmp_path}/a.de")
+from labse_search.languages import in_wrong_script
 
 
 def test_cleaning_says_why_each_pair_went() -> None:
     pairs = [
-        TrainingPair(" a  cat ", "eine Katze"),
-        TrainingPair("A cat!", "eine Katze"),
-        TrainingPair("", "nichts"),
-        TrainingPair("Berlin", "berlin"),
-        TrainingPair("no", "n" * 80),
-        TrainingPair("x" * 2000, "y" * 2000),
-        TrainingPair("good morning", "good morning to all", (), "en", "ru"),
-        TrainingPair("the sea is deep", "море глубокое", (), "en", "ru"),
+        Pair(" a  cat ", "eine Katze"),
+        Pair("A cat!", "eine Katze"),
+        Pair("", "nichts"),
+        Pair("Berlin", "berlin"),
+        Pair("no", "n" * 80),
+        Pair("x" * 2000, "y" * 2000),
+        Pair("good morning", "good morning to all", (), "en", "ru"),
+        Pair("the sea is deep", "море глубокое", (), "en", "ru"),
     ]
-    kept, report = clean_pairs(pairs, wrong_language=wrong_script)
+    kept, report = clean_pairs(pairs, wrong_language=in_wrong_script)
     assert [pair.source for pair in kept] == ["a cat", "the sea is deep"]
     assert report.read == 8 and report.kept == 2
     assert dict(report.dropped) == {
@@ -133,11 +38,11 @@ def test_cleaning_says_why_each_pair_went() -> None:
         "too long": 1,
         "in the wrong language": 1,
     }
-    assert "8 pairs read, 2 kept; dropped: 1 duplicates" in report.lines()[0]
+    assert "8 pairs read, 2 kept; dropped: 1 duplicates" in str(report)
 
 
 def test_japanese_is_as_long_as_the_english_it_says() -> None:
-    pairs = [TrainingPair("The weather is very nice today, is it not?", "今日はいい天気ですね", (), "en", "ja")]
+    pairs = [Pair("The weather is very nice today, is it not?", "今日はいい天気ですね", (), "en", "ja")]
     assert len(clean_pairs(pairs)[0]) == 1
 
 
@@ -147,24 +52,33 @@ def test_langid_only_judges_what_is_long_enough() -> None:
     assert not wrong_by_langid("Die Katze", "fr") and not wrong_by_langid(german, "xx")
 
 
+def test_questions_are_trained_on_however_long_their_answers_and_never_measured(tmp_path: Path) -> None:
+    pairs = "".join(f"sentence {n} of some\tSatz {n} von vielen\n" for n in range(60))
+    (tmp_path / "pairs.tsv").write_text(pairs)
+    passage = "The shoemaker beside the station repairs shoes on weekdays, " * 5
+    (tmp_path / "asked.tsv").write_text(f"Who repairs shoes?\t{passage}\nWho else?\tSatz 7 von vielen\n")
+    config = FinetuneConfig((f"{tmp_path}/pairs.tsv",), (f"{tmp_path}/asked.tsv",), dev_fraction=1 / 3)
+    data = read_data(config, lambda line: None)
+    assert "Who repairs shoes?" in {pair.source for pair in data.training}
+    assert len(data.dev) == 20 and not any(pair.source.startswith("Who") for pair in data.dev)
+    held = {pair.target for pair in data.dev}
+    assert ("Who else?" in {pair.source for pair in data.training}) is ("Satz 7 von vielen" not in held)
+
+
 def test_no_text_of_the_dev_set_is_in_training() -> None:
     words = [f"sentence number {n}" for n in range(200)]
-    pairs = [
-        TrainingPair(word, f"{language} {word.upper()}", (), "en", language) for word in words for language in "ab"
-    ]
-    pairs.append(TrainingPair("something else", "A Sentence Number 7!"))  # shares its target, but for case
-    training, dev, dropped = split_dev(pairs, fraction=0.2, at_most=1000, seed=1)
+    pairs = [Pair(word, f"{language} {word.upper()}", (), "en", language) for word in words for language in "ab"]
+    pairs.append(Pair("something else", "A Sentence Number 7!"))  # shares its target, but for case
+    training, dev = split_dev(pairs, fraction=0.2, at_most=1000, seed=1)
     held = {text_key(text) for pair in dev for text in (pair.source, pair.target)}
     assert 80 <= len(dev) <= 81 and not any({text_key(p.source), text_key(p.target)} & held for p in training)
-    assert len(training) + len(dev) + dropped == len(pairs)
+    assert len(pairs) - 1 <= len(training) + len(dev) <= len(pairs)
     assert dev != split_dev(pairs, fraction=0.2, at_most=1000, seed=2)[1]
 
 
 def test_a_given_dev_set_is_taken_out_of_training() -> None:
-    training, shared = without_texts_of(
-        [TrainingPair("a", "b"), TrainingPair("a", "c"), TrainingPair("d", "e")], [TrainingPair("a", "b")]
-    )
-    assert [pair.source for pair in training] == ["d"] and shared == 1
+    training = without_texts_of([Pair("a", "b"), Pair("a", "c"), Pair("d", "e")], [Pair("a", "b")])
+    assert [pair.source for pair in training] == ["d"]
 
 
 def sampler(languages: list[str], batch: int, *, window: int = 0, **options: object) -> PairBatchSampler:
@@ -218,8 +132,3 @@ def test_a_length_window_puts_like_lengths_together_and_keeps_chance() -> None:
     assert order != sorted(order)
     batches.set_epoch(1)
     assert order != [min(batch) for batch in batches]
-
-
-def write(file: Path, content: str) -> str:
-    file.write_text(content, encoding="utf-8")
-    return str(file)

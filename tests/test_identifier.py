@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from indexer.identifier import load_identifier
+from labse_search.languages.repack import load_identifier
 
 TEXTS = ["Where is the bridge over the river?", "Wo ist die Brücke über den Fluss?", "Где мост через реку?", "橋はどこ"]
 

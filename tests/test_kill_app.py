@@ -27,7 +27,6 @@ def start(home: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_killed_app_loses_nothing_and_its_job_goes_on(tmp_path: Path) -> None:
     dice = random.Random(7)
     home, files = tmp_path / "home", tmp_path / "files"
@@ -45,7 +44,7 @@ def test_a_killed_app_loses_nothing_and_its_job_goes_on(tmp_path: Path) -> None:
     app = start(home)
     try:
         deadline = time.monotonic() + 120
-        while library.ledger.unfinished_jobs() and time.monotonic() < deadline:
+        while library.ledger.jobs.unfinished() and time.monotonic() < deadline:
             time.sleep(0.2)
         assert library.job(job).state == "done"
         store = open_store("", home=home)

@@ -19,14 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from library_case import MINI, Home
+from library_case import MODEL, Home
 
-from indexer.jobs import waiting
+from indexer.documents import remove_documents
 from indexer.sources import walk
+from indexer.worker import waiting
 from labse_search.errors import UserError
 from labse_search.library import Library, document_id
 from labse_search.store import open_store
-from labse_search.store.edge import EdgeStore
+from labse_search.store.edge.client import EdgeStore
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
 
@@ -60,7 +61,7 @@ class Bench:
     def add_job(self, *paths: Path) -> str:
         library = Library(self.home.folder)
         sources = walk(list(paths) or [self.files], library, COLLECTION)
-        job = library.add_index_job(COLLECTION, str(MINI), sources)
+        job = library.add_index_job(COLLECTION, str(MODEL), sources)
         library.close()
         return job
 
@@ -68,7 +69,7 @@ class Bench:
         """The app's worker, as the app starts it."""
         with self.log.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "indexer.jobs", str(self.home.folder)],
+                [sys.executable, "-m", "indexer.worker", str(self.home.folder)],
                 env=self.home.environ(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -99,7 +100,8 @@ class Bench:
         deadline = time.monotonic() + FINISH_SECONDS
         while self.state(job) != "done":
             assert time.monotonic() < deadline, f"{self.row(job)}\n{self.log.read_text()[-3000:]}"
-            assert self.state(job) in ("queued", "running"), self.row(job)
+            row = self.row(job)
+            assert row.state in ("queued", "running", "done"), f"{row}\n{self.log.read_text()[-3000:]}"
             if worker.poll() is not None:
                 worker = self.start_worker()
             time.sleep(0.1)
@@ -132,7 +134,7 @@ class Bench:
         assert len(stored) == len({one.point for one in stored}) == store.count(COLLECTION)
         assert len(stored) == sum(row.segments for row in rows)
         assert Counter(one.document for one in stored) == Counter({row.document: row.segments for row in rows})
-        assert library.ledger.storing(COLLECTION) == [] and library.ledger.unsettled(COLLECTION) == []
+        assert library.ledger.documents.storing(COLLECTION) == [] and library.ledger.names.unsettled(COLLECTION) == []
         assert {path.name for path in library.home.glob("originals/??/*")} == {row.document for row in rows}
         for row in self.random.sample(rows, min(3, len(rows))):
             segment = next(iter(one for one in stored if one.document == row.document))
@@ -176,8 +178,26 @@ def test_five_kills_while_indexing_and_replacing(bench: Bench) -> None:
     bench.assert_whole()
 
 
+def test_what_is_removed_while_a_job_waits_stays_removed_through_kills(bench: Bench) -> None:
+    bench.write(12, sentences=20)
+    bench.finish(bench.add_job(), bench.start_worker())
+    library, store = Library(bench.home.folder), open_store("", home=bench.home.folder)
+    rows = library.documents(COLLECTION)
+    library.ledger.documents.read_again(COLLECTION, [row.document for row in rows])
+    job = bench.add_job()
+    removed = {row.document for row in bench.random.sample(rows, 5)}
+    remove_documents(library, store, COLLECTION, sorted(removed))
+    bench.kill_round(job, 2, longest=1.2)
+    assert {row.document for row in library.documents(COLLECTION)} == {row.document for row in rows} - removed
+    assert {row.document for row in library.removed_documents(COLLECTION)} == removed
+    assert {*store.facet(COLLECTION, "document")} == {row.document for row in rows} - removed
+    assert bench.home.problems() == []
+    store.close()
+    library.close()
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_more_than_fifty_kills_while_indexing_replacing_removing_and_optimising(bench: Bench) -> None:
     # New documents: small ones, and one of 2,500 sentences that many kills strike in the middle.
     bench.write(120, sentences=40)
@@ -206,7 +226,7 @@ def remove_missing_with_kills(bench: Bench, kills: int) -> None:
     for path in bench.random.sample(sorted(bench.files.rglob("*.txt")), 5):
         if path.name != "large.txt":
             path.unlink()
-    arguments = ("indexer", str(bench.files), "--model", str(MINI), "--remove-missing", "--json")
+    arguments = ("indexer", str(bench.files), "--model", str(MODEL), "--remove-missing", "--json")
     for _ in range(kills):
         process = bench.home.start(*arguments)
         time.sleep(bench.random.uniform(0.3, 2.5))
@@ -239,8 +259,8 @@ def remove_and_restore_with_kills(bench: Bench, kills: int) -> None:
         time.sleep(0.1)
     worker.kill()
     worker.wait()
-    removed = [row.document for row in library.ledger.documents(COLLECTION, ("removed", "removing"))]
-    kept = [name for name in names if (known := library.ledger.name(COLLECTION, name)) and known[0] in removed]
+    removed = [row.document for row in library.ledger.documents.all(COLLECTION, ("removed", "removing"))]
+    kept = [name for name in names if (known := library.ledger.names.get(COLLECTION, name)) and known[0] in removed]
     if kept:
         bench.home.run("labse_search.library", "undo", *kept)
 
@@ -251,7 +271,7 @@ def optimise_with_kills(bench: Bench, kills: int) -> None:
         # Its process is the one that the indexer then finds; by itself it would not optimise so few vectors.
         store = EdgeStore.open(bench.home.folder / "store", scan_mb=0)
         (bench.files / "large.txt").write_text(bench.text(1000), encoding="utf-8")
-        bench.home.run("indexer", str(bench.files / "large.txt"), "--model", str(MINI))
+        bench.home.run("indexer", str(bench.files / "large.txt"), "--model", str(MODEL))
         thread = threading.Thread(target=lambda store=store: quietly_optimise(store))
         thread.start()
         time.sleep(bench.random.uniform(0.0, 0.8))
@@ -259,7 +279,7 @@ def optimise_with_kills(bench: Bench, kills: int) -> None:
         thread.join()
         store.close()
     (bench.files / "large.txt").write_text(bench.text(30), encoding="utf-8")
-    bench.home.run("indexer", str(bench.files), "--model", str(MINI))
+    bench.home.run("indexer", str(bench.files), "--model", str(MODEL))
 
 
 def quietly_optimise(store) -> None:  # type: ignore[no-untyped-def]
@@ -275,8 +295,8 @@ def test_what_is_removed_by_a_killed_process_is_removed_by_the_next(bench: Bench
     bench.home.index(bench.files)
     library = Library(bench.home.folder)
     row = library.documents(COLLECTION)[0]
-    library.ledger.set_state(COLLECTION, row.document, "removing")
+    library.ledger.documents.set_state(COLLECTION, row.document, "removing")
     (bench.files / "new.txt").write_text("New.", encoding="utf-8")
     bench.home.index(bench.files / "new.txt")
-    assert library.ledger.document(COLLECTION, row.document).state == "removed"  # type: ignore[union-attr]
+    assert library.ledger.documents.get(COLLECTION, row.document).state == "removed"  # type: ignore[union-attr]
     assert bench.home.problems() == []

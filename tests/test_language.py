@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.language import LanguageIdentifier, majority
+from labse_search.languages.identify import LanguageIdentifier, majority
 
 PROSE = {
     "de": "Das alte Haus am Fluss hat einen Garten, in dem im Sommer viele Rosen blühen.",
@@ -62,6 +62,26 @@ def test_blocks_with_nothing_to_tell_by_are_unknown() -> None:
     assert ALL.label(["", "123", "OK", "***"]) == ["unknown"] * 4
     assert ALL.label([]) == []
     assert ALL.document("") == "unknown"
+
+
+SHORT = {
+    "en": "The boat is at the pier.",
+    "ru": "Собака спит на диване.",
+    "ar": "الباب مغلق اليوم.",
+    "hi": "दरवाज़ा आज बंद है।",
+    "de": "Das Brot ist frisch.",
+}
+
+
+@pytest.mark.parametrize("language", SHORT)
+def test_a_document_of_one_short_sentence_has_a_language(language: str) -> None:
+    assert ALL.label([SHORT[language]]) == [language]
+    assert ALL.label(["1.", SHORT[language]]) == [language, language]
+
+
+def test_short_lines_without_anything_else_are_told_together() -> None:
+    lines = ["Brot und Butter", "Äpfel, Birnen", "Milch", "***", "Frische Brötchen"]
+    assert ALL.label(lines) == ["de"] * 5
 
 
 def test_a_script_of_one_language_decides_even_for_one_word() -> None:
@@ -144,5 +164,5 @@ def test_real_lines_of_54_languages_are_right_98_times_in_100(shared: Path) -> N
 
 
 def test_the_identifier_is_loaded_at_first_use() -> None:
-    code = "import sys, indexer.segment, indexer.language as l; l.LanguageIdentifier(('en',)); "
+    code = "import sys, indexer.segment, labse_search.languages.identify as l; l.LanguageIdentifier(('en',)); "
     subprocess.run([sys.executable, "-c", code + "assert 'py3langid.langid' not in sys.modules"], check=True)

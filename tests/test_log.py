@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from library_case import MINI, ROOT, Home
+from library_case import MODEL, ROOT, Home
 
-from indexer.jobs import do_job
 from indexer.sources import walk
+from indexer.worker import do_job
 from labse_search.errors import arose_at
 from labse_search.library import Library
 from labse_search.library.log import MOST_BYTES, log_file
@@ -38,11 +38,11 @@ def logs(home: Home) -> str:
 
 def work(home: Home, **more: str) -> str:
     """The worker until it is done, as the app starts it; its own output, which goes to the log as well."""
-    done = home.run("indexer.jobs", str(home.folder), "0.1", LABSE_API_KEY=KEY, **more)
+    done = home.run("indexer.worker", str(home.folder), "0.1", LABSE_API_KEY=KEY, **more)
     return done.stdout + done.stderr
 
 
-def add(home: Home, folder: Path, model: str = str(MINI)) -> str:
+def add(home: Home, folder: Path, model: str = str(MODEL)) -> str:
     library = Library(home.folder)
     return library.add_index_job("documents", model, walk([folder], library, "documents"))
 
@@ -104,7 +104,7 @@ def test_an_unexpected_error_ends_the_job_with_a_reference_that_the_log_explains
 def test_a_worker_that_falls_over_says_where_and_not_what(home: Home, tmp_path: Path) -> None:
     code = f"""
 import pathlib, threading
-from indexer.jobs import log_everything
+from indexer.worker import log_everything
 
 def burst():
     raise ValueError("{SECRET} in a thread")

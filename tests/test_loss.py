@@ -10,12 +10,13 @@ import pytest
 import torch
 import torch.multiprocessing
 import torch.nn.functional as F
-from ranks import CASES, ROWS, Case, build, features, keys, make_loss, one_process, texts, work
+from ranks import CASES, ROWS, Case, build, features, keys, make_loss, one_process, taught, texts, work
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from tiny import make_tiny_labse
 
-from labse_search.finetune.keys import text_key
-from labse_search.finetune.loss import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
+from labse_search.corpora.text_keys import text_key
+from labse_search.training.losses import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
+from labse_search.training.teacher import Distillation
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def processes(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """The folder with what real gloo processes computed, in groups of three and of two."""
     out = tmp_path_factory.mktemp("ranks")
     # The server of forks imports the heavy packages once, for all three; it computes nothing, so its forks are safe.
-    multiprocessing.set_forkserver_preload(["ranks", "sentence_transformers", "labse_search.finetune.loss"])
+    multiprocessing.set_forkserver_preload(["ranks", "sentence_transformers", "labse_search.training.losses"])
     torch.multiprocessing.start_processes(work, args=(str(tiny_model), str(out)), nprocs=3, start_method="forkserver")
     return out
 
@@ -213,6 +214,27 @@ def test_the_anchor_adds_the_distance_to_the_base(tiny_model: Path, cached: bool
     assert distance > 1e-4
     assert relative(loss.detach() - without.detach(), 2 * torch.as_tensor(distance)) < 1e-9
     loss.backward()
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_the_teachers_part_is_its_definition(tiny_model: Path, cached: bool) -> None:
+    case, columns = Case(torch.float64, cached, 0), texts(0, 0)
+    model = build(tiny_model, case)
+    kind = CachedAdditiveMarginRankingLoss if cached else AdditiveMarginRankingLoss
+    lesson = Distillation(taught, vector_weight=2.0, similarity_weight=3.0, scale=4.0)
+    alone = kind(model, pair_weight=0.0, distillation=lesson, mini_batch_size=3)
+    loss = alone(features(model, columns), keys(columns))
+    with torch.no_grad():
+        x, y = (F.normalize(model(column)["sentence_embedding"]) for column in features(model, columns))
+    t = taught(keys(columns)[:, 0])
+    expected = 2 * ((1 - (x * t).sum(1)) + (1 - (y * t).sum(1))).mean()
+    goal = torch.softmax(4 * t @ t.T, 1)
+    for now in (torch.softmax(4 * x @ y.T, 1), torch.softmax(4 * y @ x.T, 1)):
+        expected = expected + 3 * (goal * (goal / now).log()).sum(1).mean()
+    assert relative(loss.detach(), expected) < 1e-9
+    loss.backward()
+    with pytest.raises(ValueError, match="text keys"):
+        alone(features(model, columns), None)
 
 
 @pytest.fixture

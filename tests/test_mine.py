@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labse_search.mine.junk import JunkRules, find_junk, has_other_numbers, in_language, is_copy
-from labse_search.mine.margin import MARGINS, margin_score, margins, mine_pairs, one_sided_scores, retrieve
+from labse_search.mine.filters import FilterRules, drop_reasons, has_other_numbers, in_language, is_copy
+from labse_search.mine.margin import MARGINS, Mined, margin_score, margins, mine_pairs, one_sided, retrieve
 from labse_search.mine.neighbours import Nearest, Neighbours, find_neighbours
 from labse_search.mine.plot import plot_scores
-from labse_search.mine.threshold import chance_threshold, quality, tune_threshold
+from labse_search.mine.threshold import Candidates, chance_threshold, quality, threshold_of, tune_threshold
 from labse_search.similarity import Vectors, normalize
 
 
@@ -222,29 +222,72 @@ def test_without_gold_the_threshold_is_what_chance_hardly_reaches() -> None:
     neighbours = find_neighbours(source, target, 4)
     scored = margins(neighbours, "ratio")
     mined = retrieve(neighbours, scored, "max")
-    threshold = chance_threshold(mined.scores, one_sided_scores(neighbours, scored), 0.01)
+    threshold = by_chance(source, target)[1]
     assert threshold is not None
     kept = mined.above(threshold)
     correct = len(set(zip(kept.source.tolist(), kept.target.tolist(), strict=True)) & gold)
     assert correct / len(kept) > 0.9 and correct / len(gold) > 0.8
-    assert chance_threshold(mined.scores, np.zeros(3), 0.01) is None
+    few = Candidates(np.zeros(3), np.zeros(3))
+    assert chance_threshold(Candidates(mined.scores, mined.cosines), few, 0.01, sentences=600) is None
+
+
+def by_chance(source: Vectors, target: Vectors) -> tuple[Mined, float | None]:
+    """What is mined, and the threshold without gold pairs."""
+    neighbours = find_neighbours(source, target, 4)
+    scored = margins(neighbours, "ratio")
+    mined = retrieve(neighbours, scored, "max")
+    return mined, threshold_of(mined, neighbours, scored, (source, target), 0.01)
 
 
 def test_the_threshold_falls_where_most_have_a_translation() -> None:
+    def threshold(pairs: np.ndarray, one_sided: np.ndarray) -> float | None:
+        return chance_threshold(Candidates(pairs, pairs / 2), Candidates(one_sided, one_sided / 2), 0.01, sentences=600)
+
     pairs, noise = np.linspace(1.2, 2.0, 1000), np.linspace(0.9, 1.1, 500)
     alike = np.full(10, 1.7)  # prefer a near-identical sentence's translation, and score as high as translations do
-    assert chance_threshold(pairs, np.concatenate([alike, noise]), 0.01) == pytest.approx(1.2)
+    assert threshold(pairs, np.concatenate([alike, noise])) == pytest.approx(1.2)
     few = np.concatenate([pairs[::10], noise])
-    assert 1.09 < chance_threshold(few, noise, 0.01) <= 1.2
-    assert chance_threshold(few, np.concatenate([alike, noise]), 0.01) > 1.7
-    assert chance_threshold(noise, noise, 0.01) == float("inf")
+    assert 1.09 < (threshold(few, noise) or 0) <= 1.2
+    assert (threshold(few, np.concatenate([alike, noise])) or 0) > 1.7
+    assert threshold(noise, noise) == float("inf")
 
 
 def test_one_sided_candidates_by_hand() -> None:
     # s1 prefers t0, but t0 prefers s0
     neighbours = small_neighbours()
     scored = margins(neighbours, "ratio")
-    assert one_sided_scores(neighbours, scored).tolist() == pytest.approx([0.8 / 0.8])
+    apart, near = (
+        np.eye(3, dtype=np.float32),
+        normalize(np.array([[1, 0.1, 0], [1, 0, 0], [0, 0, 1]], dtype=np.float32)),
+    )
+    targets = normalize(np.array([[0.9, 0.8, 0.1], [0.5, 0.7, 0.6]], dtype=np.float32))
+    assert one_sided(neighbours, scored, apart, targets).scores.tolist() == pytest.approx([0.8 / 0.8])
+    assert not len(one_sided(neighbours, scored, near, targets))  # s1 is s0 with a comma more
+
+
+@pytest.mark.parametrize("sentences", [60, 400])
+def test_where_nothing_is_parallel_chance_is_not_taken_for_translations(sentences: int) -> None:
+    kept = []
+    for seed in range(6):
+        mined, threshold = by_chance(*planted(pairs=0, noise=sentences, seed=seed)[:2])
+        assert threshold is not None
+        kept.append(len(mined.above(threshold)))
+    assert sum(count > 0 for count in kept) <= 1, kept
+
+
+@pytest.mark.parametrize("copies", [0.0, 0.05, 0.2, 0.5])
+def test_near_copies_are_no_chance(copies: float) -> None:
+    """Parallel sentences, and on one side so many of them again with a little changed."""
+    generator = np.random.default_rng(0)
+    meaning = generator.standard_normal((1000, 24))
+    target = normalize((meaning + 0.3 * generator.standard_normal(meaning.shape)).astype(np.float32))
+    again = meaning[: int(1000 * copies)]
+    source = np.concatenate([meaning, again + 0.1 * generator.standard_normal(again.shape)])
+    source = normalize(source.astype(np.float32))
+    mined, chance = by_chance(source, target)
+    kept = mined.above(1.06 if chance is None else chance)
+    right = (kept.source == kept.target) | (kept.source - 1000 == kept.target)
+    assert right.sum() > 950 and right.mean() > 0.95
 
 
 def test_junk_is_named() -> None:
@@ -256,10 +299,10 @@ def test_junk_is_named() -> None:
         "Yes, and " * 20,
         "It costs ٣٬٥٠٠ euros",
     ]
-    reasons = find_junk(sources, targets, [1.1] * 5)
+    reasons = drop_reasons(sources, targets, [1.1] * 5)
     assert reasons == ["", "copy", "numbers", "length", ""]
-    assert find_junk(["a b"], ["c d"], [1.5], JunkRules(max_score=1.4)) == ["score"]
-    assert find_junk([], [], []) == []
+    assert drop_reasons(["a b"], ["c d"], [1.5], FilterRules(max_score=1.4)) == ["score"]
+    assert drop_reasons([], [], []) == []
 
 
 def test_copies_and_numbers() -> None:
@@ -273,8 +316,8 @@ def test_copies_and_numbers() -> None:
 def test_length_is_judged_by_what_is_usual_between_the_languages() -> None:
     english = ["A sentence of some length, number words and all, for the test." for _ in range(30)]
     chinese = ["测试用的一个句子。" for _ in range(30)]
-    assert set(find_junk(english, chinese, [1.0] * 30)) == {""}
-    assert find_junk(english[:1], chinese[:1], [1.0], JunkRules(max_length_ratio=2)) == ["length"]
+    assert set(drop_reasons(english, chinese, [1.0] * 30)) == {""}
+    assert drop_reasons(english[:1], chinese[:1], [1.0], FilterRules(max_length_ratio=2)) == ["length"]
 
 
 def test_other_languages_are_recognised_in_longer_text() -> None:
@@ -285,6 +328,6 @@ def test_other_languages_are_recognised_in_longer_text() -> None:
 def test_the_histogram_is_a_picture(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     path = tmp_path / "plots" / "scores.png"
-    plot_scores(path, generator.random(500), 0.5, margin="ratio", is_gold=generator.random(500) < 0.2, kept=250)
+    plot_scores(path, generator.random(500), 0.5, margin="ratio", is_gold=generator.random(500) < 0.2)
     assert path.read_bytes().startswith(b"\x89PNG")
     plot_scores(path, np.zeros(0), float("inf"), margin="ratio")

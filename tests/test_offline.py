@@ -109,7 +109,7 @@ def test_indexing_and_searching_want_nothing_of_the_network(watched: Watched) ->
 
 START = """
     import os, sys, threading, time, urllib.request
-    import app
+    from labse_search import app
     from labse_search.settings import Settings
 
     def ask(address):
@@ -127,7 +127,7 @@ START = """
     settings = Settings.from_env(os.environ)
     port = app.free_port("127.0.0.1", 17860)
     threading.Thread(target=ask, args=(f"http://localhost:{port}/",), daemon=True).start()
-    sys.argv = ["app.py", "--no-browser", "--port", str(port)]
+    sys.argv = ["app.py", "--no-browser", "--no-token", "--port", str(port)]
     app.main()
 """
 

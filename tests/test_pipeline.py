@@ -4,32 +4,50 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from bench import MODEL, Bench
 from library_case import encoder
 
-from indexer.check import check, rebuild_ledger, repair
+from indexer.check import check
 from indexer.documents import remove_documents, remove_name, restore_documents
-from indexer.jobs import do_job, waiting
-from indexer.pipeline import Pipeline
+from indexer.indexing import Indexer
+from indexer.repair import rebuild_ledger, repair
+from indexer.sandbox import ReaderPool
 from indexer.sources import folders, missing, walk
-from indexer.worker import ReaderPool
+from indexer.worker import do_job, waiting
 from labse_search.errors import UserError
 from labse_search.library import Library, Source
 from labse_search.records import Filter
 from labse_search.search import Searcher
 from labse_search.settings import Settings
+from labse_search.similarity import Vectors
 from labse_search.store import open_store
 
 
-@pytest.fixture(scope="module")
-def readers() -> Iterator[ReaderPool]:
-    pool = ReaderPool(1, model=MODEL)
-    yield pool
-    pool.close()
+def story(paragraphs: int) -> list[str]:
+    """Paragraphs of the usual length, each ending with a line feed."""
+    return [
+        f"Paragraph {n} tells of the river and of house number {n}. Its garden lay behind a wall of grey stone, and "
+        f"in the summer of 19{n:02} the people of the street used to sit there until it was dark.\n"
+        for n in range(paragraphs)
+    ]
+
+
+class Counting:
+    """The encoder, and what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(encoder(), name)
+
+    def encode(self, texts: Sequence[str], *arguments: str, **options: object) -> Vectors:
+        self.asked += texts
+        return encoder().encode(texts, *arguments, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -74,18 +92,6 @@ def test_a_job_without_anything_new_reads_no_weights(tmp_path: Path, tiny_labse:
     assert loaded == ["True", "False"]
 
 
-def test_torch_is_made_ready_for_much_that_is_new_only(bench: Bench) -> None:
-    def new_bytes() -> int:
-        return bench.library.ledger.new_bytes(bench.add(), "notes")
-
-    first, second = bench.write("a.txt", "One."), bench.write("b.txt", "Two, too.")
-    assert new_bytes() == first.stat().st_size + second.stat().st_size
-    bench.index()
-    assert new_bytes() == 0  # of all these files something became, and the paths of others are known
-    third = bench.write("c.txt", "Three.")
-    assert new_bytes() == third.stat().st_size
-
-
 def test_a_second_run_changes_nothing(bench: Bench) -> None:
     bench.write("a.txt", "One.")
     bench.write("b.txt", "Two.")
@@ -107,6 +113,36 @@ def test_a_changed_file_leaves_nothing_stale(bench: Bench) -> None:
     assert bench.is_sound()
 
 
+def test_of_a_changed_file_only_passages_that_changed_are_encoded(bench: Bench) -> None:
+    paragraphs = story(30)
+    path = bench.write("a.txt", "\n".join(paragraphs))
+    bench.index()
+    before = set(bench.texts())
+    path.write_text("\n".join([*paragraphs[:10], "A new paragraph about bread.\n", *paragraphs[10:]]), encoding="utf-8")
+    counting = Counting()
+    pipeline = Indexer(bench.library, bench.store, counting, bench.readers, "notes")  # type: ignore[arg-type]
+    row = pipeline.run(bench.add())
+    assert row.outcomes == {"replaced": 1} and row.segments == len(bench.texts())
+    assert set(counting.asked) == set(bench.texts()) - before
+    assert 0 < len(counting.asked) < len(before) / 3
+    bench.check_vectors()
+    assert bench.is_sound()
+
+
+def test_a_changed_file_of_which_only_words_went_asks_nothing_of_the_encoder(bench: Bench) -> None:
+    paragraphs = story(30)
+    path = bench.write("a.txt", "\n".join(paragraphs))
+    bench.index()
+    (row,) = bench.library.documents("notes")
+    last = max(bench.store.segments("notes"), key=lambda one: one.segment.index).segment
+    path.write_text(bench.library.originals.text(row.document).text[: last.start], encoding="utf-8")
+    counting = Counting()
+    pipeline = Indexer(bench.library, bench.store, counting, bench.readers, "notes")  # type: ignore[arg-type]
+    assert pipeline.run(bench.add()).outcomes == {"replaced": 1}
+    assert counting.asked == [] and bench.store.count("notes") == row.segments - 1
+    assert bench.is_sound()
+
+
 def test_the_same_content_twice_is_one_document_with_two_names(bench: Bench) -> None:
     bench.write("a.txt", "The same words.")
     bench.write("copy/b.txt", "The same words.")
@@ -121,17 +157,37 @@ def test_the_same_content_twice_is_one_document_with_two_names(bench: Bench) -> 
     assert bench.library.documents("notes") == []
 
 
-def test_a_renamed_file_is_not_encoded_again(bench: Bench) -> None:
+def test_a_renamed_file_is_not_encoded_again_and_its_old_name_goes(bench: Bench) -> None:
     path = bench.write("a.txt", "Some words.")
     bench.index()
     path.rename(bench.files / "b.txt")
     row = bench.index()
     assert (row.outcomes, row.segments) == ({"renamed": 1}, 0)
-    gone = missing([bench.files], bench.library, "notes")
-    assert gone == ["files/a.txt"]
-    for name in gone:
-        remove_name(bench.library, bench.store, "notes", name)
     assert bench.names() == ["files/b.txt"]
+    assert [stored.names for stored in bench.store.segments("notes")] == [("files/b.txt",)]
+    assert bench.is_sound()
+
+
+def test_a_moved_folder_retires_its_old_names_but_no_copy_that_is_still_there(bench: Bench, tmp_path: Path) -> None:
+    bench.write("old/a.txt", "First words.")
+    bench.write("old/deep/b.txt", "Second words.")
+    bench.write("copy.txt", "Second words.")
+    bench.index()
+    (tmp_path / "elsewhere").mkdir()
+    (bench.files / "old").rename(tmp_path / "elsewhere" / "new")
+    assert bench.index(tmp_path / "elsewhere" / "new").outcomes == {"renamed": 2}
+    assert bench.names() == ["files/copy.txt", "new/a.txt", "new/deep/b.txt"]
+    assert missing([bench.files], bench.library, "notes") == []
+    assert bench.is_sound()
+
+
+def test_a_removed_file_is_missing_until_its_name_is_removed(bench: Bench) -> None:
+    path = bench.write("a.txt", "Some words.")
+    bench.index()
+    path.unlink()
+    assert missing([bench.files], bench.library, "notes") == ["files/a.txt"]
+    remove_name(bench.library, bench.store, "notes", "files/a.txt")
+    assert (bench.names(), missing([bench.files], bench.library, "notes")) == ([], [])
     assert bench.is_sound()
 
 
@@ -144,16 +200,43 @@ def test_two_folders_of_one_name_do_not_overwrite_each_other(bench: Bench) -> No
     assert bench.texts() == ["First.", "Second."]
 
 
-def test_hidden_files_pipes_and_links_out_of_the_folder_are_left_out(bench: Bench, tmp_path: Path) -> None:
-    import os
-
-    (tmp_path / "secret.txt").write_text("Secret.")
+def test_hidden_files_are_left_out(bench: Bench) -> None:
     bench.write("a.txt", "Open.")
     bench.write(".hidden/b.txt", "Hidden.")
-    os.symlink(tmp_path / "secret.txt", bench.files / "link.txt")
+    bench.write(".c.txt", "Hidden.")
+    job = bench.add()
+    assert [file.source.name for file in bench.library.job_files(job)] == ["files/a.txt"]
+
+
+def test_links_and_pipes_are_listed_with_the_reason_why_they_are_not_read(bench: Bench, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.txt").write_text("Secret.")
+    bench.write("a.txt", "Open.")
+    bench.write("sub/b.txt", "Inside.")
+    for name, target in {
+        "link.txt": outside / "secret.txt",
+        "folder": outside,
+        "up": bench.files,
+        "broken.txt": tmp_path / "nothing",
+        "inside.txt": bench.files / "sub" / "b.txt",
+    }.items():
+        (bench.files / name).symlink_to(target)
     os.mkfifo(bench.files / "pipe.txt")
-    bench.index()
-    assert bench.names() == ["files/a.txt"]
+    job = bench.add()
+    bench.run(job)
+    reasons = {file.source.name: file.reason for file in bench.library.job_files(job)}
+    assert reasons == {
+        "files/a.txt": "",
+        "files/inside.txt": "",
+        "files/sub/b.txt": "",
+        "files/link.txt": "link",
+        "files/folder": "link",
+        "files/up": "link",
+        "files/broken.txt": "link_broken",
+        "files/pipe.txt": "special",
+    }
+    assert bench.names() == ["files/a.txt", "files/inside.txt", "files/sub/b.txt"]
 
 
 def test_a_missing_path_is_named(bench: Bench) -> None:
@@ -175,7 +258,7 @@ def test_a_file_without_text_is_skipped_with_a_reason_and_the_rest_goes_on(bench
 def test_a_file_over_the_limit_is_not_even_read(bench: Bench) -> None:
     bench.write("big.txt", "word " * 1000)
     job = bench.add()
-    pipeline = Pipeline(bench.library, bench.store, encoder(), bench.readers, "notes", max_file_bytes=1000)
+    pipeline = Indexer(bench.library, bench.store, encoder(), bench.readers, "notes", max_file_bytes=1000)
     assert pipeline.run(job).outcomes == {"skipped": 1}
     assert bench.library.job_files(job)[0].reason == "too_large"
 
@@ -202,7 +285,7 @@ def test_a_paused_job_goes_on_where_it_was(bench: Bench) -> None:
     for number in range(30):
         bench.write(f"{number:02}.txt", f"Sentence number {number}.")
     job = bench.add()
-    bench.library.ledger.set_job(job, state="running")
+    bench.library.ledger.jobs.set(job, state="running")
     bench.library.ask(job, "pause")
     assert bench.run(job).state == "paused"
     assert waiting(bench.library) == []
@@ -216,11 +299,11 @@ def test_a_paused_job_goes_on_where_it_was(bench: Bench) -> None:
 def test_a_cancelled_job_leaves_no_half_document(bench: Bench) -> None:
     bench.write("a.txt", "Cancelled words.")
     job = bench.add()
-    bench.library.ledger.set_job(job, state="running")
+    bench.library.ledger.jobs.set(job, state="running")
     bench.library.ask(job, "cancel")
     assert bench.run(job).state == "cancelled"
     assert bench.is_sound()
-    assert bench.library.ledger.storing("notes") == []
+    assert bench.library.ledger.documents.storing("notes") == []
 
 
 def test_removed_documents_can_be_put_back(bench: Bench) -> None:
@@ -254,8 +337,7 @@ def test_what_the_store_lost_is_found_and_rebuilt_from_the_originals(bench: Benc
     bench.store.delete("notes", Filter(documents=(lost.document,)))
     problems = check(bench.library, bench.store, "notes")
     assert [(problem.code, problem.document) for problem in problems] == [("segments_missing", lost.document)]
-    job = repair(bench.library, bench.store, "notes", problems)
-    assert job is not None
+    (job,) = repair(bench.library, bench.store, "notes", problems)
     assert bench.run(job).outcomes == {"replaced": 1} or bench.library.job(job).outcomes == {"added": 1}
     assert bench.is_sound()
     assert bench.texts() == ["First document.", "Second document."]
@@ -267,8 +349,7 @@ def test_a_lost_collection_is_rebuilt_whole(bench: Bench) -> None:
     bench.store.drop("notes")
     problems = check(bench.library, bench.store, "notes")
     assert [problem.code for problem in problems] == ["collection_missing"]
-    job = repair(bench.library, bench.store, "notes", problems)
-    assert job is not None
+    (job,) = repair(bench.library, bench.store, "notes", problems)
     bench.run(job)
     assert bench.is_sound()
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import signal
+import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +15,14 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from static_mini import static_mini
+from transformers import AutoTokenizer, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from labse_search.errors import UserError
-from labse_search.evaluate.pairs import pair_accuracy
 from labse_search.finetune import FinetuneConfig, finetune
-from labse_search.finetune.pairs import read_pairs
 from labse_search.pretrain import PretrainConfig, pretrain
-from labse_search.pretrain.corpus import read_corpus, smoothed
-from labse_search.pretrain.masking import KindBatchSampler, MaskedDataset, MaskingCollator
-from labse_search.pretrain.stacking import grow, new_encoder
+from labse_search.pretrain.data import read_data, smoothed
+from labse_search.pretrain.masking import KindBatchSampler, MaskedDataset, MaskingCollator, Positions, positions_of
+from labse_search.pretrain.stacking import EncoderShape, grow, new_encoder
 from labse_search.pretrain.vocabulary import train_vocabulary
 
 ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
@@ -104,32 +106,71 @@ def test_another_encoder_can_be_the_start(encoder: Path, config: PretrainConfig,
     assert model[0].auto_model.config.num_hidden_layers == 3
 
 
-@pytest.mark.slow
-def test_a_static_start_is_the_static_model_before_any_step(tmp_path: Path, shared: Path) -> None:
-    pairs = read_pairs(str(shared / "data" / "dev" / "dev.en-fr.tsv.xz"))[:200]
-    lines = tmp_path / "lines.tsv"
-    lines.write_text("".join(f"{pair.source}\t{pair.target}\n" for pair in pairs), "utf-8")
-    result = pretrain(
-        PretrainConfig(
-            pairs=(str(lines),),
-            init_static=str(static_mini()),
-            output=str(tmp_path / "encoder"),
-            stages=(2,),
-            steps=(0,),
-            held_out=0,
-        )
-    )
-    accuracies = []
-    for folder in (static_mini(), result.path):
-        model = SentenceTransformer(str(folder), device="cpu").float()
-        vectors = [model.encode([getattr(pair, side) for pair in pairs]) for side in ("source", "target")]
-        accuracies.append(pair_accuracy(*vectors).mean)
-    assert accuracies[0] > 0.8 and accuracies[1] > accuracies[0] - 0.04
+@pytest.fixture
+def stopped(config: PretrainConfig, tmp_path: Path) -> PretrainConfig:
+    """A run of twelve steps that Ctrl-C stopped on the way."""
+    short = replace(config, output=str(tmp_path / "short"), stages=(1,), steps=(12,), save_steps=3)
+
+    def stop(line: str) -> None:
+        if line.startswith("before:"):
+            threading.Thread(target=press_once_training, args=(tmp_path / "short.partial",), daemon=True).start()
+
+    assert pretrain(short, say=stop).interrupted
+    return short
+
+
+def press_once_training(work: Path) -> None:
+    """Ctrl-C as soon as there is a checkpoint."""
+    while not list(work.glob("checkpoints-1/checkpoint-*/trainer_state.json")):
+        threading.Event().wait(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_stopped_run_goes_on_with_the_same_settings_and_data_only(
+    stopped: PretrainConfig, corpus_file: Path, tmp_path: Path
+) -> None:
+    for changes, flag in (({"masked": 0.4}, "--masked"), ({"hidden": 64}, "--hidden"), ({"seed": 1}, "--seed")):
+        with pytest.raises(UserError, match=f"had another {flag}"):
+            pretrain(replace(stopped, **changes))  # type: ignore[arg-type]
+    whole = corpus_file.read_text("utf-8")
+    try:
+        corpus_file.write_text(whole[: len(whole) // 2].rpartition("\n")[0] + "\n", "utf-8")
+        with pytest.raises(UserError, match="was with other data"):
+            pretrain(stopped)
+    finally:
+        corpus_file.write_text(whole, "utf-8")
+    # As a process leaves it that was killed between two lines: a folder half made, a stage half written.
+    work = tmp_path / "short.partial"
+    (work / "made" / "run").mkdir(parents=True)
+    (work / "made" / "run" / "history-1.jsonl").write_text("", "utf-8")
+    (work / "stage-1.new").write_bytes(b"PK\x03\x04")
+    said: list[str] = []
+    result = pretrain(stopped, say=said.append)
+    assert any(line.startswith("going on from") for line in said)
+    steps = [json.loads(line)["step"] for line in (result.path / "run" / "history-1.jsonl").open(encoding="utf-8")]
+    assert sorted(set(steps)) == list(range(1, 13))
+    assert (result.path / "run" / "metrics.json").is_file() and not work.exists()
+
+
+def test_positions_are_those_that_the_encoder_counts_itself(tiny_xlmr: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_xlmr)
+    tokenizer.mask_token = tokenizer.unk_token  # the tiny model has none of its own
+    encoder = XLMRobertaForMaskedLM(XLMRobertaConfig.from_pretrained(tiny_xlmr)).eval()
+    collator = MaskingCollator(tokenizer, window=32, masked=1e-12, seed=0, positions=positions_of(encoder))
+    data = MaskedDataset(tokenizer, ["cat house", "the river and the sea"], [])
+    batch = collator([data[0], data[1]])
+    del batch["labels"]
+    with torch.no_grad():
+        ours = encoder(**batch).logits
+        del batch["position_ids"]
+        theirs = encoder(**batch).logits
+    real = batch["attention_mask"].bool()
+    torch.testing.assert_close(ours[real], theirs[real])
 
 
 def test_layers_are_copied_upwards_and_nothing_else_changes() -> None:
     torch.manual_seed(0)
-    small = new_encoder(vocabulary=50, hidden=16, heads=2, layers=2, window=16, pad=0)
+    small = new_encoder(EncoderShape(vocabulary=50, hidden=16, heads=2, layers=2, window=16, pad=0))
     tall = grow(small, 4)
     layers, taller = small.bert.encoder.layer, tall.bert.encoder.layer
     for at in range(4):
@@ -149,7 +190,7 @@ def masked_batch(masked: float) -> tuple[dict[str, torch.Tensor], MaskedDataset,
         iter([text for pair in pairs for text in pair]), size=200, pieces="wordpiece", window=24
     )
     data = MaskedDataset(tokenizer, [source for source, _ in pairs], pairs)
-    collator = MaskingCollator(tokenizer, window=24, masked=masked, seed=0)
+    collator = MaskingCollator(tokenizer, window=24, masked=masked, seed=0, positions=Positions())
     torch.manual_seed(0)
     return collator([data[row] for row in range(400, 800)]), data, collator
 
@@ -210,7 +251,7 @@ def test_vocabularies_are_cased_and_wrap_in_special_tokens(pieces: str) -> None:
 
 
 def test_held_out_text_is_not_trained_on(corpus_file: Path) -> None:
-    corpus = read_corpus([], [str(corpus_file)], held_out=50, seed=0)
+    corpus = read_data([], [str(corpus_file)], held_out=50, seed=0)
     held = {text for pair in corpus.held_pairs for text in (pair.source, pair.target)}
     assert len(corpus.held_pairs) == 50 and not held & {line for _, line in corpus.lines}
     assert not {line for _, line in corpus.held_lines} & {line for _, line in corpus.lines}
@@ -221,15 +262,17 @@ def test_held_out_text_is_not_trained_on(corpus_file: Path) -> None:
     [
         ({"stages": (2, 4), "steps": (5,)}, "give as many"),
         ({"stages": (4, 2), "steps": (5, 5)}, "at least the layers"),
-        ({"init": "a", "init_static": "b"}, "one or from the other"),
         ({"pairs": ()}, "no lines of text"),
         ({"text": ("xx=/no/such/file.txt",)}, "no such file"),
         ({"hidden": 30}, "does not divide among --heads"),
         ({"init": "no/such/encoder"}, "no encoder there"),
+        ({"precision": "fp16"}, "needs a GPU"),
+        ({"masked": 1.5}, "--masked 1.5"),
+        ({"output": "/proc/sys/x"}, "cannot be written"),
     ],
 )
 def test_what_a_person_can_fix_is_said(
     config: PretrainConfig, tmp_path: Path, changes: dict[str, object], says: str
 ) -> None:
     with pytest.raises(UserError, match=says):
-        pretrain(replace(config, output=str(tmp_path / "new"), **changes))  # type: ignore[arg-type]
+        pretrain(replace(config, **{"output": str(tmp_path / "new"), **changes}))  # type: ignore[arg-type]

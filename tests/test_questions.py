@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-QUESTIONS = ROOT / "tests" / "data" / "questions.jsonl"
+QUESTIONS = [
+    asked
+    for name in ("questions.jsonl", "question_passages.jsonl")
+    for line in (ROOT / "tests" / "data" / name).read_text(encoding="utf-8").splitlines()
+    if "document" in (asked := json.loads(line))
+]
 
 
 def run(*arguments: str) -> str:
@@ -29,13 +34,14 @@ def test_questions_in_other_languages_find_the_right_document(tmp_path: Path) ->
 
     searcher = open_searcher(Settings(home=Path(home)))
     ranks = {}
-    for line in QUESTIONS.read_text(encoding="utf-8").splitlines():
-        asked = json.loads(line)
+    for asked in QUESTIONS:
         names = [hit.stored.names[0] for hit in searcher.search(asked["question"]).hits]
         right = "examples/" + asked["document"]
         ranks[asked["question"]] = names.index(right) + 1 if right in names else 99
     searcher.store.close()
-    assert sum(rank <= 3 for rank in ranks.values()) >= 0.9 * len(ranks), ranks
+    # 66.7 % and 88.1 % with labse-mini as it was shipped; chance is 3 % and 8 %.
+    assert sum(rank == 1 for rank in ranks.values()) >= 0.62 * len(ranks), ranks
+    assert sum(rank <= 3 for rank in ranks.values()) >= 0.84 * len(ranks), ranks
 
     (first, *_) = json.loads(run("labse_search.search", next(iter(ranks)), "--store", home, "--json"))
     keys = ("rank", "score", "text", "language", "document", "place", "start", "end", "neighbours")

@@ -15,35 +15,34 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pytest
 from bench import MODEL, Bench
 from library_case import ROOT, Home, encoder
 
-import labse_search.library.ledger as ledger_module
+import labse_search.library.jobs as jobs_module
 from indexer.check import check
-from indexer.documents import recover, remove_documents
+from indexer.claims import Claims
+from indexer.commit import Committer
+from indexer.documents import recover, remove_documents, restore_documents
 from indexer.encoding import FIRST_BATCH
-from indexer.jobs import collection_lock, do_job, waiting, work
-from indexer.pipeline import Pipeline
+from indexer.indexing import Indexer
+from indexer.inspect import Inspector
+from indexer.job import Job
+from indexer.sandbox import ReaderPool
 from indexer.segment import Split
 from indexer.sources import clean, missing, walk
-from indexer.worker import ReaderPool
+from indexer.worker import collection_lock, do_job, waiting, work
+from labse_search.encoder import CheckCancelled, Task
 from labse_search.encoder.tokens import Tokenized
 from labse_search.errors import StoreUnavailable, UserError
 from labse_search.library import Library, document_id
+from labse_search.library.records import FileOutcome
 from labse_search.records import Extraction, StoredSegment
 from labse_search.settings import Settings
 from labse_search.similarity import Vectors
 from labse_search.store import Store
-from labse_search.store.edge import EdgeStore
-
-
-@pytest.fixture(scope="module")
-def readers() -> Iterator[ReaderPool]:
-    pool = ReaderPool(1, model=MODEL)
-    yield pool
-    pool.close()
+from labse_search.store.edge.client import EdgeStore
+from labse_search.ui.users import add_user
 
 
 @pytest.fixture(scope="module")
@@ -110,18 +109,18 @@ def test_a_content_that_moves_on_while_its_old_file_is_replaced_is_not_lost(benc
     bench.write("z.txt", "The wandering words.")
     first.write_text("Other words.")
     job = bench.add()
-    pipeline = bench.pipeline()
-    pipeline._job = job
-    files = bench.library.job_files(job)
-    look = pipeline._look(files[1])
-    assert look.outcome == "renamed"
-    pipeline._name_lost([look.document])  # held: nothing may happen
-    bench.library.ledger.drop_name("notes", "files/a.txt")
-    pipeline._name_lost([look.document])
-    assert bench.library.originals.path(look.document).exists()
-    remove_documents(bench.library, bench.store, "notes", [look.document])  # and then another process takes it
-    pipeline._conclude(look)
-    assert [file.source.name for file in pipeline._again] == ["files/z.txt"]
+    working = Job(job, "notes", bench.library, bench.store)
+    claims = Claims(working)
+    file = Inspector(working, claims, bench.readers, max_file_bytes=1 << 20).inspect(bench.library.job_files(job)[1])
+    assert file.outcome == "renamed"
+    claims.names_changed([file.document])  # claimed: nothing may happen
+    bench.library.ledger.names.drop("notes", "files/a.txt")
+    claims.names_changed([file.document])
+    assert bench.library.originals.path(file.document).exists()
+    remove_documents(bench.library, bench.store, "notes", [file.document])  # and then another process takes it
+    committer = Committer(working, claims, encoder(), stored=0)
+    committer.conclude(file)
+    assert [file.source.name for file in committer.again] == ["files/z.txt"]
     assert bench.pipeline().run(job).state == "done"
     assert bench.stored() == {"files/a.txt": "Other words.", "files/z.txt": "The wandering words."}
 
@@ -170,7 +169,7 @@ def test_a_pause_while_the_model_is_being_loaded_is_heard(bench: Bench) -> None:
     assert do_job(bench.library, Settings(home=bench.library.home), bench.library.job(job)) is None
     assert bench.library.job(job).state == "paused"
     bench.library.ask(job, "")
-    assert bench.library.ledger.start_job(job)  # taken; the model loads now
+    assert bench.library.ledger.jobs.start(job)  # taken; the model loads now
     bench.library.ask(job, "cancel")
     assert bench.pipeline().run(job).state == "cancelled"
     assert bench.library.documents("notes") == []
@@ -200,13 +199,13 @@ class Slow:
         return Future()
 
 
-@pytest.mark.parametrize("wish", ["pause", "cancel"])
-def test_a_wish_is_heard_while_a_large_file_is_read(bench: Bench, wish: str) -> None:
+@pytest.mark.parametrize("action", ["pause", "cancel"])
+def test_a_request_is_heard_while_a_large_file_is_read(bench: Bench, action: str) -> None:
     bench.write("a.txt", "Words.")
     job = bench.add()
-    reader = Slow(lambda: bench.library.ask(job, wish))
-    assert bench.pipeline(readers=reader).run(job).state == {"pause": "paused", "cancel": "cancelled"}[wish]
-    assert wish == "pause" or list(bench.library.originals.documents()) == []
+    reader = Slow(lambda: bench.library.ask(job, action))
+    assert bench.pipeline(readers=reader).run(job).state == {"pause": "paused", "cancel": "cancelled"}[action]
+    assert action == "pause" or list(bench.library.originals.documents()) == []
 
 
 def sentences(count: int) -> str:
@@ -230,31 +229,29 @@ class Endless(Twin):
     def __init__(self, batches: int, asked: Callable[[], None]) -> None:
         super().__init__()
         self._left, self._asked = batches, asked
-        self.pause: Callable[[], None] | None = None
 
-    def encode(self, texts: list[str]) -> Vectors:
+    def encode(self, texts: list[str], task: Task, *, check_cancelled: CheckCancelled) -> Vectors:
         self._left -= 1
         if self._left >= 0:
             return self._real.encode(texts)
         self._asked()
         while True:
-            assert self.pause is not None
-            self.pause()
+            check_cancelled()
             time.sleep(0.01)
 
 
-@pytest.mark.parametrize("wish", ["pause", "cancel"])
+@pytest.mark.parametrize("action", ["pause", "cancel"])
 @pytest.mark.parametrize("batches", [0, 1])
-def test_a_wish_is_heard_while_a_batch_is_encoded(bench: Bench, wish: str, batches: int) -> None:
+def test_a_request_is_heard_while_a_batch_is_encoded(bench: Bench, action: str, batches: int) -> None:
     bench.write("a.txt", sentences(2000))
     bench.write("b.txt", "Words.")
     job = bench.add()
-    model = Endless(batches, lambda: bench.library.ask(job, wish))
-    row = Pipeline(bench.library, bench.store, model, bench.readers, "notes").run(job)  # type: ignore[arg-type]
-    kept = batches * FIRST_BATCH if wish == "pause" else 0
-    assert (row.state, model.pause) == ({"pause": "paused", "cancel": "cancelled"}[wish], None)
+    model = Endless(batches, lambda: bench.library.ask(job, action))
+    row = Indexer(bench.library, bench.store, model, bench.readers, "notes").run(job)  # type: ignore[arg-type]
+    kept = batches * FIRST_BATCH if action == "pause" else 0
+    assert row.state == {"pause": "paused", "cancel": "cancelled"}[action]
     assert bench.store.count("notes") == kept
-    if wish == "pause":
+    if action == "pause":
         bench.library.ask(job, "")
         assert bench.run(job).outcomes == {"added": 2}
     else:
@@ -262,17 +259,17 @@ def test_a_wish_is_heard_while_a_batch_is_encoded(bench: Bench, wish: str, batch
     assert bench.is_sound()
 
 
-class Abreast(Twin):
+class Concurrent(Twin):
     """It is fastest with two batches at a time, and slow to begin."""
 
-    abreast = 2
+    max_concurrent_calls = 2
 
     def __init__(self) -> None:
         super().__init__()
         self._now, self.most = 0, 0
         self.tokenizers: set[str] = set()
 
-    def encode(self, texts: list[str]) -> Vectors:
+    def encode(self, texts: list[str], task: Task, *, check_cancelled: CheckCancelled) -> Vectors:
         assert isinstance(texts, Tokenized)
         self.tokenizers.add(texts.tokenizer)
         self._now += 1
@@ -285,18 +282,12 @@ class Abreast(Twin):
 
 def test_two_batches_at_a_time_are_stored_as_one_after_the_other(bench: Bench) -> None:
     bench.write("a.txt", sentences(3000))
-    model = Abreast()
-    pipeline = Pipeline(bench.library, bench.store, model, bench.readers, "notes")  # type: ignore[arg-type]
+    model = Concurrent()
+    pipeline = Indexer(bench.library, bench.store, model, bench.readers, "notes")  # type: ignore[arg-type]
     assert pipeline.run(bench.add()).outcomes == {"added": 1}
     assert model.most == 2
     assert model.tokenizers == {encoder().tokenizer.identity}  # the readers' tokens serve the encoder
-    found = list(bench.store.segments("notes"))
-    vectors = bench.store.vectors("notes", [one.point for one in found])
-    np.testing.assert_allclose(
-        np.stack([vectors[one.point] for one in found]),
-        encoder().encode([one.segment.text for one in found]),
-        atol=1e-5,
-    )
+    bench.check_vectors()
     assert bench.is_sound()
 
 
@@ -307,7 +298,7 @@ class Interrupting(Twin):
         super().__init__()
         self._left = batches
 
-    def encode(self, texts: list[str]) -> Vectors:
+    def encode(self, texts: list[str], task: Task, *, check_cancelled: CheckCancelled) -> Vectors:
         self._left -= 1
         if self._left < 0:
             raise KeyboardInterrupt
@@ -317,7 +308,7 @@ class Interrupting(Twin):
 def test_ctrl_c_in_the_middle_of_a_document_leaves_no_half_of_it(bench: Bench) -> None:
     bench.write("a.txt", sentences(5000))
     job = bench.add()
-    pipeline = Pipeline(bench.library, bench.store, Interrupting(2), bench.readers, "notes")  # type: ignore[arg-type]
+    pipeline = Indexer(bench.library, bench.store, Interrupting(2), bench.readers, "notes")  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
         pipeline.run(job)
     assert bench.library.job(job).state == "cancelled"
@@ -415,8 +406,8 @@ def test_names_that_the_store_has_not_learnt_are_told_by_the_next_job(bench: Ben
     bench.index()
     (row,) = bench.library.documents("notes")
     with bench.library.ledger.transaction():
-        bench.library.ledger.put_name("notes", "files/b.txt", row.document)
-        bench.library.ledger.set_unsettled("notes", [row.document])
+        bench.library.ledger.names.put("notes", "files/b.txt", row.document)
+        bench.library.ledger.names.set_unsettled("notes", [row.document])
     assert [one.code for one in check(bench.library, bench.store, "notes", full=True)] == ["names_changed"]
     recover(bench.library, bench.store, "notes")
     assert bench.is_sound()
@@ -433,7 +424,7 @@ def test_what_a_killed_run_cut_another_way_is_not_mixed_in(bench: Bench) -> None
     )
     bench.store.upsert("notes", [leftover], encoder().encode(["Short"]), fingerprint=encoder().fingerprint)
     job = bench.add()
-    bench.library.ledger.set_state("notes", document, "storing", job=job)
+    bench.library.ledger.documents.set_state("notes", document, "storing", job=job)
     assert bench.pipeline().run(job).state == "done"
     assert bench.store.count("notes") == 1
     assert bench.is_sound()
@@ -443,9 +434,9 @@ def test_a_half_document_of_a_failed_job_is_reported(bench: Bench) -> None:
     path = bench.write("a.txt", "Words.")
     bench.index()
     job = bench.add()
-    bench.library.ledger.set_state("notes", document_id(path), "storing", job=job)
+    bench.library.ledger.documents.set_state("notes", document_id(path), "storing", job=job)
     assert bench.is_sound()  # its job goes on
-    bench.library.ledger.set_job(job, state="failed")
+    bench.library.ledger.jobs.set(job, state="failed")
     assert [one.code for one in check(bench.library, bench.store, "notes")] == ["document_unfinished"]
 
 
@@ -453,9 +444,9 @@ def test_a_job_that_kills_its_process_each_time_is_given_up_and_can_be_retried(b
     bench.write("a.txt", "Words.")
     job = bench.add()
     starts = 0
-    while bench.library.ledger.start_job(job):
+    while bench.library.ledger.jobs.start(job):
         starts += 1
-    assert starts == ledger_module.MOST_STARTS
+    assert starts == jobs_module.MOST_STARTS
     assert bench.library.job(job).state == "failed"
     assert waiting(bench.library) == []
     bench.library.ask(job, "")
@@ -466,9 +457,9 @@ def test_a_job_that_gets_on_between_kills_is_never_given_up(bench: Bench) -> Non
     for number in range(3):
         bench.write(f"{number}.txt", f"Words {number}.")
     job = bench.add()
-    for number in range(3 * ledger_module.MOST_STARTS - 3):
-        assert bench.library.ledger.start_job(job)
-        bench.library.ledger.set_outcome(job, number // ledger_module.MOST_STARTS, "added")
+    for number in range(3 * jobs_module.MOST_STARTS - 3):
+        assert bench.library.ledger.jobs.start(job)
+        bench.library.ledger.jobs.set_outcome(job, number // jobs_module.MOST_STARTS, FileOutcome("added"))
 
 
 # ---- the disk, the clock and other programs
@@ -490,8 +481,9 @@ def test_a_rotten_original_does_not_replace_the_document(bench: Bench) -> None:
     (row,) = bench.library.documents("notes")
     original = bench.library.originals.path(row.document)
     original.write_text("Rot")
-    row_of_job = bench.index(original)
-    assert bench.library.job_files(row_of_job.id)[0].reason == "damaged"
+    job = restore_documents(bench.library, "notes", MODEL, [row.document])
+    bench.run(job)
+    assert bench.library.job_files(job)[0].reason == "damaged"
     assert bench.stored()["files/a.txt"] == "Words."
     assert path.exists()
 
@@ -602,7 +594,7 @@ def test_a_full_disk_fails_the_job_with_a_sentence_and_breaks_nothing(
     assert bench.is_sound()
     assert bench.stored()["files/first.txt"] == "Stored before the disk was full."
     kept = set(library.originals.documents())
-    assert kept == {one.document for one in library.ledger.documents("notes", ("stored", "storing"))}
+    assert kept == {one.document for one in library.ledger.documents.all("notes", ("stored", "storing"))}
     subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)  # space is made
     library.ask(row.id, "")
     outcomes = bench.pipeline().run(row.id).outcomes
@@ -630,6 +622,22 @@ def test_a_read_only_home_is_named_in_one_line(small_disk: Path, tmp_path: Path)
     done = Home(small_disk / "home").command("indexer", str(tmp_path / "a.txt"), "--model", MODEL, status=2)
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert "cannot be written" in done.stderr and "LABSE_HOME" in done.stderr
+
+
+COMMANDS = [("labse_search.ui", "remove-user", "Ada"), ("labse_search.teach", "runs"), ("labse_search.library", "list")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_home_on_a_read_only_disk_is_named_in_one_line_by_every_command(
+    small_disk: Path, command: tuple[str, ...]
+) -> None:
+    folder = small_disk / "home"
+    folder.mkdir()
+    add_user(folder, "Ada", "a long password")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    done = Home(folder).command(*command, status=2)
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "written" in done.stderr and str(folder) in done.stderr
 
 
 def test_a_home_that_becomes_read_only_fails_the_job_and_not_its_files(

@@ -6,7 +6,11 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OPTIONAL = {"peft"}  # `finetune --lora-rank` says how to install it
+OPTIONAL = {
+    "peft",
+    "extract-msg",
+    "libpff-python",
+}  # `finetune --lora-rank` and the reader of .msg say how to install them
 
 
 def pinned(file: str) -> set[str]:
@@ -17,7 +21,7 @@ def pinned(file: str) -> set[str]:
 def imported() -> set[str]:
     """The first names of all modules that the product imports."""
     names: set[str] = set()
-    for file in [ROOT / "app.py", *ROOT.glob("labse_search/**/*.py"), *ROOT.glob("indexer/**/*.py")]:
+    for file in [*ROOT.glob("labse_search/**/*.py"), *ROOT.glob("indexer/**/*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labse_search.encoder import Task
 from labse_search.errors import UserError
 from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
 from labse_search.search import Searcher
-from labse_search.search.__main__ import hit_value
+from labse_search.search.values import hit_value
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import Store, open_store
 
@@ -26,6 +27,9 @@ class WordTokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
+
+    def unreadable(self, texts: Sequence[str], ids: object = None) -> list[bool]:
+        return ["???" in text for text in texts]
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         at, found = 0, []
@@ -45,7 +49,7 @@ class LexiconEncoder:
     def describe(self) -> str:
         return "a lexicon"
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], task: Task = "text", **_: object) -> Vectors:
         rows = np.zeros((len(texts), self.dimension), np.float32)
         for row, text in zip(rows, texts, strict=True):
             words = text.split()
@@ -89,6 +93,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def searcher(store: Store) -> Searcher:
     return Searcher(store, LexiconEncoder(), "notes", identify=lambda text: "en" if "sea" in text else "unknown")
+
+
+def small(store: Store, collection: str, texts: dict[str, tuple[str, str]]) -> Searcher:
+    """A searcher of a collection with one passage a document: name → (language, text)."""
+    encoder = LexiconEncoder()
+    stored = [
+        StoredSegment(name * 32, (f"{name}.txt",), (), "txt", 1.0, Segment(0, 0, len(text), text, language, {}))
+        for name, (language, text) in texts.items()
+    ]
+    store.create(collection, CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    rows = encoder.encode([text for _, text in texts.values()])
+    store.upsert(collection, stored, rows, fingerprint=encoder.fingerprint)
+    return Searcher(store, encoder, collection, identify=lambda text: "en" if "sea" in text else "unknown")
 
 
 def first_names(searcher: Searcher, question: str, **options: object) -> list[str]:
@@ -150,7 +167,7 @@ def test_more_hits_take_no_more_calls_of_the_store(store: Store) -> None:
 
     (few, first), (many, second) = calls(1), calls(5)
     assert (few, many) == (1, 5)
-    assert first == second
+    assert first == second == ["ask", "by_point"]  # what is found with all that belongs to it, and its neighbours
 
 
 def test_only_other_languages_than_the_question(searcher: Searcher) -> None:
@@ -169,6 +186,121 @@ def test_filters_hold(searcher: Searcher) -> None:
     assert set(first_names(searcher, "sea", where=Filter(folders=("de",)))) == {"de/meer.txt", "de/markt.txt"}
     assert set(first_names(searcher, "sea", where=Filter(kinds=("md",)))) == {"ru/gorod.md"}
     assert first_names(searcher, "sea", mode="meaning", where=Filter(added_after=4)) == ["copies/sea.txt"]
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        (Filter(languages=("fr",)), r"No passage is in French.*German \(de\), 3"),
+        (Filter(languages=("xx",)), r"“xx” is no language.*Russian \(ru\)"),
+        (Filter(kinds=("pdf",)), r"No document has the file type “pdf”.*txt, 7"),
+        (Filter(folders=("nowhere",)), r"No document has the folder “nowhere”.*copies, 1"),
+    ],
+)
+def test_a_filter_that_nothing_can_pass_says_what_there_is(searcher: Searcher, where: Filter, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        searcher.search("sea", where=where)
+
+
+def test_filters_are_taken_as_people_type_them(searcher: Searcher) -> None:
+    assert set(first_names(searcher, "sea", where=Filter(languages=("german",)))) == {"de/meer.txt", "de/markt.txt"}
+    assert set(first_names(searcher, "sea", where=Filter(languages=("deu",)))) == {"de/meer.txt", "de/markt.txt"}
+    assert set(first_names(searcher, "sea", where=Filter(kinds=(".MD",)))) == {"ru/gorod.md"}
+    assert set(first_names(searcher, "sea", where=Filter(folders=("/de/",)))) == {"de/meer.txt", "de/markt.txt"}
+
+
+def test_passages_of_unknown_language_pass_where_their_script_fits(store: Store) -> None:
+    texts = {"a": ("unknown", "the boat sea"), "b": ("unknown", "море лодка"), "c": ("en", "sea wind")}
+    searcher = small(store, "short", texts)
+    answer = searcher.search("sea", where=Filter(languages=("en",)))
+    assert {hit.stored.document[0] for hit in answer.hits} == {"a", "c"}
+    assert "2 passages are too short" in answer.notes[0]
+    answer = searcher.search("sea", where=Filter(languages=("ru",)))
+    assert {hit.stored.document[0] for hit in answer.hits} == {"b"}
+
+
+def test_only_other_languages_says_when_it_cannot_apply(searcher: Searcher) -> None:
+    answer = searcher.search("wind", mode="meaning", other_languages_only=True)
+    assert "could not be told" in answer.notes[0] and "en" in answer.languages
+
+
+def test_only_other_languages_says_when_there_are_none(store: Store) -> None:
+    searcher = small(store, "english", {"a": ("en", "sea wind"), "b": ("en", "bread")})
+    answer = searcher.search("sea", other_languages_only=True)
+    assert answer.hits == () and "none in other languages" in answer.notes[0]
+
+
+def test_phrases_and_exclusions_hold_in_words_and_in_both(store: Store) -> None:
+    texts = {"a": ("en", "sea and wind"), "b": ("en", "wind and sea"), "c": ("de", "Meer und Wind")}
+    searcher = small(store, "phrases", texts)
+    assert [name[0] for name in first_names(searcher, '"wind and sea"', mode="words")] == ["b"]
+    assert [name[0] for name in first_names(searcher, '"wind and sea"', mode="both")] == ["b"]
+    assert {name[0] for name in first_names(searcher, "sea -and", mode="both")} == {"c"}
+    assert {name[0] for name in first_names(searcher, "sea -and", mode="words")} == set()
+
+
+def test_a_phrase_that_stands_nowhere_is_looked_for_without_its_quotes(searcher: Searcher) -> None:
+    answer = searcher.search('"wind on the sea"')
+    assert answer.hits and "“wind on the sea”" in answer.notes[0]
+
+
+def test_what_is_spelled_exactly_so_comes_first(store: Store) -> None:
+    texts = {"a": ("fr", "un résumé"), "b": ("en", "a resume"), "c": ("fr", "bread")}
+    searcher = small(store, "accents", texts)
+    assert [name[0] for name in first_names(searcher, "resume", mode="words")] == ["b", "a"]
+    assert [name[0] for name in first_names(searcher, "résumé", mode="words")] == ["a", "b"]
+
+
+def test_a_heading_is_never_the_answer(store: Store) -> None:
+    """The sentence that is marked is the closest of the others, and a passage of headings alone comes last."""
+    encoder = LexiconEncoder()
+    section = "Rain\nDer Regen. Das Meer."
+    segment = Segment(0, 0, len(section), section, "de", {}, ((0, 4), (5, 15), (16, 25)), headings=(0,))
+    alone = Segment(0, 0, 4, "Rain", "en", {}, ((0, 4),), headings=(0,))
+    stored = [
+        StoredSegment(name * 32, (f"{name}.txt",), (), "txt", 9.0, one) for name, one in (("a", segment), ("b", alone))
+    ]
+    store.create("headings", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    rows = encoder.encode([one.segment.text.replace("\n", " ") for one in stored])
+    store.upsert("headings", stored, rows, fingerprint=encoder.fingerprint)
+    hits = Searcher(store, encoder, "headings").search("rain Rain Regen", mode="meaning").hits
+    assert [hit.stored.names[0] for hit in hits] == ["a.txt", "b.txt"]
+    assert section[slice(*hits[0].sentence)] == "Der Regen."
+
+
+def test_the_translation_of_a_sentence_is_in_another_language_and_stands_out(searcher: Searcher) -> None:
+    answer = searcher.search("the sea and wind", intent="translation")
+    assert answer.hits[0].stored.names == ("de/meer.txt",)
+    assert "en" not in answer.languages
+    chances = [hit.probability for hit in answer.hits]
+    assert chances[0] == max(chances)
+
+
+def test_what_says_the_same_in_another_language_is_named_and_not_hidden(searcher: Searcher) -> None:
+    answer = searcher.search("wind sea", mode="meaning")
+    hit = next(hit for hit in answer.hits if hit.stored.segment.text == "Das Meer und Wind.")
+    assert [one.segment.language for one in hit.translations] == ["en"]
+    assert "en" in answer.languages
+
+
+def test_the_very_sentence_is_very_close_in_a_collection_of_any_size(store: Store) -> None:
+    searcher = small(store, "one", {"a": ("de", "Der Basstölpel fliegt nach Helgoland.")})
+    assert searcher.search("Der Basstölpel fliegt nach Helgoland").strengths == ("very close",)
+
+
+def test_words_that_met_are_linked_on_request(searcher: Searcher) -> None:
+    question = "bread and salt"
+    (start, end), links = searcher.explain_words(question, f"{2:032x}", 0)
+    text = "Brot und Salz Markt."
+    assert text[start:end] == text
+    pairs = {(question[slice(*link.question)], text[slice(*link.passage)]) for link in links}
+    assert {("bread", "Brot"), ("salt", "Salz")} <= pairs
+
+
+def test_an_old_index_of_words_is_told_with_the_answer(store: Store) -> None:
+    searcher = small(store, "old", {"a": ("en", "the sea")})
+    store.mark_words("old", 1)
+    assert "check --repair" in searcher.search("sea").notes[0]
 
 
 def test_more_like_this_comes_from_other_documents(searcher: Searcher) -> None:
@@ -202,8 +334,14 @@ def test_the_closest_sentence_of_a_passage_is_marked(store: Store) -> None:
     store.create("sentences", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
     store.upsert("sentences", [stored], encoder.encode([text]), fingerprint=encoder.fingerprint)
     hit = Searcher(store, encoder, "sentences").search("rain", mode="meaning").hits[0]
-    start, end = hit.best_sentence
-    assert text[start:end] == "Der Regen."
+    assert text[slice(*hit.sentence)] == "Der Regen."
+
+
+def test_the_closest_sentences_can_be_told_after_the_answer(searcher: Searcher) -> None:
+    whole = searcher.search("the sea and wind")
+    answer = searcher.search("the sea and wind", mark=False)
+    assert {hit.best_sentence for hit in answer.hits} == {None} and len(answer.hits) > 2
+    assert searcher.marked(answer, answer.hits[1:3]) == list(whole.hits[1:3])
 
 
 def test_a_question_to_one_document_shows_its_passages_apart(searcher: Searcher) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import lzma
 import random
 from itertools import pairwise
@@ -13,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizing import TinyTokenizer
 
-from indexer.language import LanguageIdentifier
 from indexer.segment import Segmenter, Split
 from labse_search.encoder import Tokenizer, load_tokenizer
 from labse_search.encoder.tokens import pack_ids
+from labse_search.languages.identify import LanguageIdentifier
 from labse_search.records import Extraction, Place, Segment, Unit
 
 LANGUAGES = ("en", "de", "fr", "ru", "uk", "ar", "he", "hi", "th", "km", "ja", "zh", "ko", "el")
@@ -65,7 +66,7 @@ def assert_sound(extraction: Extraction, split: Split, tokenizer: Tokenizer) -> 
     assert split.ids == tuple(map(pack_ids, ids))
     inside = {at for s in split.segments for at in range(s.start, s.end)}
     lost = [c for at, c in enumerate(text) if at not in inside and not c.isspace() and not "\ud800" <= c <= "\udfff"]
-    assert len(lost) == split.skipped.get("no_tokens", 0) + split.skipped.get("over_window", 0)
+    assert len(lost) == sum(split.skipped.get(reason, 0) for reason in ("no_tokens", "over_window", "encoded"))
 
 
 def assert_characters_whole(text: str, split: Split) -> None:
@@ -118,7 +119,7 @@ LONG_LINES = {
     "thai": "น้ำในแม่น้ำไหลผ่านเมืองเก่า" * 3_700,
     "khmer": "ទឹកទន្លេហូរកាត់ទីក្រុង" * 4_400,
     "one letter": "a" * 100_000,
-    "base64": "".join(random.Random(1).choices("ABCDEFGHabcdefgh0123456789+/", k=5_000)),
+    "small letters": "".join(random.Random(1).choices("abcdefghijklmnop", k=5_000)),
     "emoji families": "👩‍👩‍👧‍👦" * 3_000,
     "flags": "🇩🇪🇫🇷" * 1_000,
     "stacked marks": "a" + "\u0301" * 50_000,
@@ -306,3 +307,29 @@ def test_an_empty_document_has_no_segments() -> None:
         split = segmenter().split(extraction)
         assert (split.segments, split.language) == ((), "unknown")
         assert sum(split.skipped.values()) == len(extraction.text)
+
+
+def test_headings_that_a_reader_knows_are_told_from_sentences() -> None:
+    units = (
+        Unit("Name | Price", headings=((0, 12),)),
+        Unit("Watering the plants in summer. Water them\nin the evening, when the sun is low.", headings=((0, 30),)),
+    )
+    first, second = segmenter(target=60).split(Extraction(units, "text")).segments
+    assert first.headings == (0,) and first.sentences == ((0, 12),)
+    assert second.headings == (0,)
+    assert [second.text[a:b] for a, b in second.sentences][0] == "Watering the plants in summer."
+
+
+def test_encoded_stretches_make_no_segments_and_are_counted() -> None:
+    packed = base64.encodebytes(random.Random(1).randbytes(600)).decode()
+    dump = " ".join(f"{byte:02x}" for byte in random.Random(2).randbytes(200))
+    program = "!function(e){" + "".join(f"var a{n}=e[{n}];if(a{n}){{b.push({n})}}" for n in range(40)) + "}"
+    for junk in (packed, dump, program):
+        split = segmenter().split(document(f"The words before it.\n{junk}\nThe words behind it."))
+        assert texts(split) == ["The words before it.", "The words behind it."]
+        assert split.skipped["encoded"] == len("".join(junk.split()))
+
+
+def test_long_words_addresses_and_checksums_are_no_junk() -> None:
+    text = "https://example.org/" + "a-path-of-many-parts/" * 12 + "\nsha256 " + "9f86d081884c7d65" * 4
+    assert "encoded" not in segmenter().split(document(text)).skipped

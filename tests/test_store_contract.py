@@ -13,7 +13,8 @@ import pytest
 from labse_search.errors import CollectionMissing, ModelMismatch, UserError
 from labse_search.records import CollectionSpec, Filter, Place, Segment, StoredSegment
 from labse_search.similarity import Vectors, normalize
-from labse_search.store import Store, open_store
+from labse_search.store import Store, StoreQuestion, open_store, rewrite_words, words_outdated
+from labse_search.store.folding import VERSION
 
 SPEC = CollectionSpec(dimension=16, fingerprint="a" * 64, model="labse-mini")
 PRINT = SPEC.fingerprint
@@ -22,7 +23,7 @@ PRINT = SPEC.fingerprint
 @pytest.fixture(scope="module", params=["edge", "memory", "server"])
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     if request.param == "edge":
-        from labse_search.store.edge import EdgeStore
+        from labse_search.store.edge.client import EdgeStore
 
         edge = EdgeStore.open(tmp_path_factory.mktemp("store"), idle_seconds=30, scan_mb=0)
         yield edge
@@ -30,7 +31,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         return
     from qdrant_client import QdrantClient
 
-    from labse_search.store.server import ServerStore
+    from labse_search.store.qdrant_server import ServerStore
 
     if request.param == "memory":
         memory = ServerStore(QdrantClient(":memory:"), ":memory:")
@@ -134,6 +135,29 @@ def test_an_empty_collection_finds_nothing(store: Store, name: str) -> None:
     assert store.count(name) == 0
     assert store.facet(name, "language") == {}
     store.optimize(name)
+
+
+def test_a_question_gets_all_at_once_that_it_would_get_one_by_one(store: Store, name: str) -> None:
+    segments = [segment("cat", n, text) for n, text in enumerate(("The cat sat.", "A dog ran.", "A cat and a dog."))]
+    put(store, name, [*segments, segment("other", 0, "Das Haus", "de")])
+    vector, text, where = directions(1, seed=5)[0], "dog cat", Filter(languages=("en",))
+    both = store.ask(name, StoreQuestion(PRINT, vector, text, 2, where))
+    assert both.meaning == store.search_meaning(name, vector, 2, where=where, fingerprint=PRINT)
+    assert both.words == store.search_words(name, text, 2, where=where)
+    assert len(both.meaning) == len(both.words) == 2
+    found = list({one.stored.point for one in (*both.meaning, *both.words)})
+    vectors = store.vectors(name, found)
+    assert both.vectors.keys() == vectors.keys()
+    assert all(np.array_equal(both.vectors[point], vectors[point]) for point in found)
+    assert both.info == store.info(name)
+    one = store.ask(name, StoreQuestion(PRINT, vector, None, 2))
+    assert (one.meaning, one.words) == (store.search_meaning(name, vector, 2, fingerprint=PRINT), [])
+    one = store.ask(name, StoreQuestion(PRINT, None, text, 2))
+    assert (one.meaning, one.words) == ([], store.search_words(name, text, 2))
+    nothing = store.ask(name, StoreQuestion(PRINT, None, "?!", 2))
+    assert (nothing.meaning, nothing.words, nothing.vectors) == ([], [], {})
+    with pytest.raises(ModelMismatch):
+        store.ask(name, StoreQuestion("b" * 64, vector, text, 2))
 
 
 def test_the_same_segment_twice_is_one(store: Store, name: str) -> None:
@@ -350,7 +374,9 @@ def test_a_broken_question_is_refused(store: Store, name: str, kind: str) -> Non
 def test_another_model_is_refused_for_upsert_search_and_create(store: Store, name: str) -> None:
     other = CollectionSpec(SPEC.dimension, "b" * 64, "sentence-transformers/LaBSE")
     put(store, name, [segment()])
-    with pytest.raises(ModelMismatch, match="labse-mini.*bbbbbbbbbbbb.*LABSE_MODEL"):
+    with pytest.raises(
+        ModelMismatch, match="labse-mini.*bbbbbbbbbbbb.*LABSE_MODEL.*library reembed .*--model labse-mini --switch"
+    ):
         store.upsert(name, [segment("x")], directions(1), fingerprint=other.fingerprint)
     with pytest.raises(ModelMismatch, match="labse-mini"):
         store.search_meaning(name, directions(1)[0], 5, fingerprint=other.fingerprint)
@@ -366,6 +392,20 @@ def test_creating_again_changes_nothing(store: Store, name: str) -> None:
     assert (info.name, info.spec, info.segments) == (name, SPEC, 1)
 
 
+def test_words_folded_by_another_version_are_told_and_folded_anew(store: Store, name: str) -> None:
+    assert store.info(name).words == VERSION
+    put(store, name, [segment(index=index, text=f"Dvořák {index}") for index in range(3)])
+    store.mark_words(name, VERSION - 1)
+    assert words_outdated(store.info(name))
+    before = store.vectors(name, [segment().point])
+    assert rewrite_words(store, name) == 3
+    assert not words_outdated(store.info(name))
+    assert store.count(name) == 3
+    assert len(store.search_words(name, "dvorak", 5)) == 3
+    after = store.vectors(name, [segment().point])
+    assert all(np.allclose(after[point], vector) for point, vector in before.items())
+
+
 def test_a_missing_collection_is_named_with_those_that_exist(store: Store, name: str) -> None:
     vector = directions(1)
     calls = [
@@ -375,6 +415,7 @@ def test_a_missing_collection_is_named_with_those_that_exist(store: Store, name:
         lambda: store.rename("nowhere", "x", [], []),
         lambda: store.search_meaning("nowhere", vector[0], 1, fingerprint=PRINT),
         lambda: store.search_words("nowhere", "cat", 1),
+        lambda: store.ask("nowhere", StoreQuestion(PRINT, vector[0], "cat", 1)),
         lambda: list(store.segments("nowhere")),
         lambda: list(store.segments("nowhere", Filter(documents=("x",)))),
         lambda: store.vectors("nowhere", [segment().point]),
@@ -382,6 +423,7 @@ def test_a_missing_collection_is_named_with_those_that_exist(store: Store, name:
         lambda: store.count("nowhere"),
         lambda: store.facet("nowhere", "language"),
         lambda: store.optimize("nowhere"),
+        lambda: store.mark_words("nowhere", 1),
     ]
     for call in calls:
         with pytest.raises(CollectionMissing, match=f"nowhere.*{name}"):
@@ -403,7 +445,9 @@ def test_dropping_removes_the_collection(store: Store) -> None:
     store.drop(name)
 
 
-@pytest.mark.parametrize("bad", ["", "../up", "a/b", "a\\b", ".hidden", "..", "x" * 81, "tab\t", "é", "a b", "con:"])
+@pytest.mark.parametrize(
+    "bad", ["", "../up", "a/b", "a\\b", ".hidden", "..", "x" * 65, "tab\t", "a ", "con:", "a%2f", "本" * 61]
+)
 def test_a_name_that_could_be_a_path_is_refused(store: Store, bad: str) -> None:
     with pytest.raises(UserError, match="name of a collection"):
         store.create(bad, SPEC)
@@ -411,11 +455,71 @@ def test_a_name_that_could_be_a_path_is_refused(store: Store, bad: str) -> None:
         store.drop(bad)
 
 
-def test_names_of_generations_are_allowed(store: Store) -> None:
-    name = f"documents@{uuid.uuid4().hex[:8]}-v1.0_x"
+# ---- generations
+
+
+@pytest.fixture
+def generations(store: Store) -> Iterator[str]:
+    """A collection of two generations by two models; the second one has one segment more."""
+    name = f"book {uuid.uuid4().hex[:12]}"
+    other = CollectionSpec(dimension=16, fingerprint="b" * 64, model="LaBSE")
+    store.create(name, SPEC)
+    store.create(f"{name}@2", other)
+    store.upsert(name, [segment("cat")], directions(1), fingerprint=PRINT)
+    two = [segment("cat"), segment("dog")]
+    store.upsert(f"{name}@2", two, directions(2), fingerprint=other.fingerprint)
+    yield name
+    store.drop(name)
+
+
+def test_a_name_means_the_generation_that_serves_and_switching_goes_both_ways(store: Store, generations: str) -> None:
+    name = generations
+    assert store.generations(name) == [1, 2]
+    assert store.collections().count(name) == 1 and f"{name}@2" not in store.collections()
+    for serving, count, model in ((1, 1, "labse-mini"), (2, 2, "LaBSE"), (1, 1, "labse-mini")):
+        store.serve(name, serving)
+        info = store.info(name)
+        assert (info.generation, info.segments, info.spec.model) == (serving, count, model)
+        assert store.count(name) == count and len(list(store.segments(name))) == count
+        assert [one.document for one in store.segments(f"{name}@1", Filter(documents=("cat",)))] == ["cat"]
+        assert (store.count(f"{name}@1"), store.count(f"{name}@2")) == (1, 2)
+        assert store.count_documents(name) == count
+
+
+def test_a_question_by_the_model_before_is_answered_by_its_generation_after_the_switch(
+    store: Store, generations: str
+) -> None:
+    store.serve(generations, 2)
+    assert store.search_meaning(f"{generations}@1", directions(1)[0], 3, fingerprint=PRINT)
+    with pytest.raises(ModelMismatch):
+        store.search_meaning(generations, directions(1)[0], 3, fingerprint=PRINT)
+
+
+def test_what_serves_is_not_dropped_and_what_does_not_is(store: Store, generations: str) -> None:
+    with pytest.raises(UserError, match="answers.*Switch"):
+        store.drop(f"{generations}@1")
+    store.serve(generations, 2)
+    store.drop(f"{generations}@1")
+    assert store.generations(generations) == [2]
+    assert store.count(generations) == 2
+    with pytest.raises(CollectionMissing):
+        store.serve(generations, 1)
+    store.create(generations, CollectionSpec(dimension=16, fingerprint="b" * 64, model="LaBSE"))  # nothing to make
+    assert store.generations(generations) == [2]
+    store.drop(generations)
+    assert generations not in store.collections()
+    store.create(generations, SPEC)  # a new collection of that name begins with its first one
+    assert store.info(generations).generation == 1
+
+
+@pytest.mark.parametrize("name", ["книги", "my docs", "本", "a@b", "-x", "x" * 64, "Ärzte & Söhne (2)", "हिन्दी"])
+def test_a_name_in_any_script_is_a_name(store: Store, name: str) -> None:
     store.create(name, SPEC)
     assert name in store.collections()
+    store.upsert(name, [segment("cat")], directions(1), fingerprint=PRINT)
+    assert (store.count(name), store.info(name).name) == (1, name)
     store.drop(name)
+    assert name not in store.collections()
 
 
 def test_an_embedded_store_opens_by_its_folder(tmp_path: Path) -> None:

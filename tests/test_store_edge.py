@@ -20,11 +20,12 @@ import numpy as np
 import pytest
 
 from labse_search.errors import CollectionDamaged, StoreUnavailable
+from labse_search.files import write_private
 from labse_search.records import CollectionSpec, Filter, Found, Segment, StoredSegment
 from labse_search.similarity import Vectors, normalize
-from labse_search.store import wire
-from labse_search.store.disk import copy_tree
-from labse_search.store.edge import EdgeStore
+from labse_search.store.edge import wire
+from labse_search.store.edge.client import EdgeStore
+from labse_search.store.edge.disk import copy_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = CollectionSpec(dimension=256, fingerprint="a" * 64, model="labse-mini")
@@ -91,7 +92,8 @@ def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
 
 def client_process(folder: Path, code: str) -> subprocess.Popen[str]:
     """Another Python with `store` open on the folder."""
-    head = f"from pathlib import Path\nfrom labse_search.store.edge import EdgeStore\nfolder = Path({str(folder)!r})\n"
+    head = "from pathlib import Path\nfrom labse_search.store.edge.client import EdgeStore\n"
+    head += f"folder = Path({str(folder)!r})\n"
     head += "store = EdgeStore.open(folder, idle_seconds=60, scan_mb=0)\n"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
@@ -108,7 +110,7 @@ def test_two_client_processes_share_one_store(folder: Path) -> None:
         "from labse_search.records import Filter\n"
         f"print(store.count({NAME!r}))\n"
         f"store.delete({NAME!r}, Filter(indexes=(0,)))\n"
-        "print(__import__('labse_search.store.wire', fromlist=['x']).read_address(folder)['pid'])\n",
+        "print(__import__('labse_search.store.edge.wire', fromlist=['x']).read_address(folder)['pid'])\n",
     )
     output, _ = other.communicate(timeout=30)
     assert output.split() == ["3", str(pid(folder))]
@@ -172,6 +174,19 @@ def test_a_search_is_answered_while_others_write_and_optimize(folder: Path) -> N
     assert store.count(NAME) == 3000
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold a process")
+def test_a_pause_is_heard_while_the_index_is_built(folder: Path) -> None:
+    store = open_store(folder)
+    store.create(NAME, SPEC)
+    put(store, "base", 50)
+    os.kill(pid(folder), signal.SIGSTOP)  # it answers nothing, as when it builds an index for minutes
+    try:
+        store.optimize(NAME, stop=lambda: True)
+    finally:
+        os.kill(pid(folder), signal.SIGCONT)
+    assert store.count(NAME) == 50
+
+
 def test_what_is_written_while_optimizing_is_carried_over(folder: Path) -> None:
     store = open_store(folder)
     store.create(NAME, SPEC)
@@ -228,7 +243,7 @@ STEPS = 60
 
 @POSIX
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_thirty_kills_at_random_points_lose_nothing_acknowledged(folder: Path) -> None:
     """A writer upserts, replaces, deletes and optimises; during every second step its store process is killed. After
     every fifth step the store must hold exactly the documents it should, each whole and in its last version."""
@@ -274,7 +289,7 @@ def random_step(store: EdgeStore, steps: random.Random, number: int, expected: d
 
 
 def until_done(call: Callable[[], None]) -> None:
-    """One kill is survived inside the call; two during one call are reported, and the caller repeats it."""
+    """A kill is survived inside the call; a process that cannot be started is reported, and the caller repeats it."""
     while True:
         try:
             return call()
@@ -371,6 +386,36 @@ def test_it_is_replaced_when_its_socket_was_removed(folder: Path) -> None:
     assert pid(folder) != known["pid"]
 
 
+def claim_version(folder: Path, **version: int) -> None:
+    """As if the folder's process were of another version of the program, or of one that did not say."""
+    known = wire.read_address(folder)
+    assert known is not None
+    known.pop("version", None)
+    write_private(folder / wire.ADDRESS, json.dumps(known | version).encode())
+
+
+def test_a_process_that_an_older_version_left_running_is_replaced(folder: Path) -> None:
+    first = open_store(folder)
+    first.create(NAME, SPEC)
+    put(first, "a", 3)
+    before = pid(folder)
+    claim_version(folder)
+    second = open_store(folder)
+    assert pid(folder) != before
+    assert second.info(NAME).segments == first.info(NAME).segments == 3
+
+
+def test_a_process_of_a_newer_version_is_left_alone(folder: Path) -> None:
+    store = open_store(folder)
+    before = pid(folder)
+    claim_version(folder, version=wire.VERSION + 1)
+    with pytest.raises(StoreUnavailable, match=f"newer .* end process {before}"):
+        open_store(folder)
+    assert alive(before)
+    claim_version(folder, version=wire.VERSION)
+    assert store.collections() == []
+
+
 def test_a_wrong_key_is_refused(folder: Path) -> None:
     open_store(folder)
     known = wire.read_address(folder)
@@ -412,7 +457,7 @@ def test_only_the_owner_can_reach_the_socket_and_the_key(folder: Path) -> None:
 
 def test_the_process_loads_none_of_the_heavy_packages() -> None:
     code = (
-        "import sys, labse_search.store.edge_process, labse_search.store.edge\n"
+        "import sys, labse_search.store.edge.process, labse_search.store.edge\n"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'gradio', 'fastapi', 'qdrant_client', 'pandas'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

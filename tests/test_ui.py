@@ -15,25 +15,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lexicon import sentence
+from page_case import HOSTILE, page_client
 
+from indexer.preflight import Preflight, preflight
 from labse_search.errors import UserError
 from labse_search.library import Library, Source
 from labse_search.records import Extraction, Filter, Found, Hit, Link, Segment, StoredSegment, Unit
+from labse_search.search.facets import GROUPS
+from labse_search.search.steer import Steer
 from labse_search.settings import Settings
 from labse_search.ui.cards import card
-from labse_search.ui.guard import HEADERS, Guard, Rates
+from labse_search.ui.events import Event
+from labse_search.ui.facets import facets
+from labse_search.ui.guard import HEADERS
 from labse_search.ui.pdf_page import draw
-from labse_search.ui.plan import Plan, Waiting, make_plan
-from labse_search.ui.query import Query
+from labse_search.ui.plan import Waiting
+from labse_search.ui.query import DAY, Query
+from labse_search.ui.steers import chips, read_steers
 from labse_search.ui.strings import STRINGS
 from labse_search.ui.uploads import clean_name, received, sweep
-from labse_search.ui.users import SignIn, add_user, check_address, hash_password, load_users, password_fits
+from labse_search.ui.users import SignIn, Users, add_user, check_address, hash_password, load_users, password_fits
 from labse_search.ui.values import Status
-from labse_search.ui.viewer import Wanted, text_around
+from labse_search.ui.viewer import PART, Wanted, blocks_between, part_bounds
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "labse_search" / "ui" / "static"
-HOSTILE = "`${window.__p=1}` {{x}} <img src=x onerror=window.__p=2>"
 DOCUMENT = "ab" * 16
 
 
@@ -58,6 +65,12 @@ def test_a_card_marks_the_closest_sentence_and_keeps_the_whole_text() -> None:
     ]
     assert (value["title"], value["place"], value["lang"]) == ("Bericht.pdf", "p. 12 of 80", "de")
     assert (value["level"], value["cosine"]) == (3, "0.810")
+
+
+def test_a_card_marks_nothing_before_the_closest_sentence_is_known() -> None:
+    value = card(Hit(1, 0.81, stored("Das Meer steigt. Die Deiche wachsen.")), "very close")
+    assert value["mark"] is None and value["sentence"] == ""
+    assert value["parts"] == [{"text": "Das Meer steigt. Die Deiche wachsen.", "mark": False, "link": 0}]
 
 
 def test_a_card_shows_one_sentence_of_each_neighbour() -> None:
@@ -106,7 +119,7 @@ def test_a_citation_has_sentence_document_and_place() -> None:
 
 
 def test_hostile_text_stays_what_it_is() -> None:
-    value = card(Hit(1, 0.5, stored(HOSTILE, names=(HOSTILE,))), "close")
+    value = card(Hit(1, 0.5, stored(HOSTILE, names=(HOSTILE,)), best_sentence=(0, len(HOSTILE))), "close")
     assert value["parts"] == [{"text": HOSTILE, "mark": True, "link": 0}]
     assert value["names"] == [HOSTILE]
     json.dumps(value)
@@ -117,18 +130,41 @@ def test_no_template_and_no_script_takes_data_as_markup() -> None:
         source = script.read_text(encoding="utf-8")
         for forbidden in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
             assert forbidden not in source, f"{forbidden} in {script.name}"
-    page = (ROOT / "labse_search" / "ui" / "page.py").read_text(encoding="utf-8")
+    page = "".join(path.read_text(encoding="utf-8") for path in STATIC.parent.glob("page/*.py"))
     assert page.count("gr.HTML(") == 1  # the one whose template is built from constants
 
 
 def test_every_word_on_the_page_is_in_the_table_and_used() -> None:
     scripts = "".join(path.read_text(encoding="utf-8") for path in STATIC.glob("*.js"))
     python = "".join(
-        path.read_text(encoding="utf-8") for path in STATIC.parent.glob("*.py") if path.name != "strings.py"
+        path.read_text(encoding="utf-8") for path in STATIC.parent.rglob("*.py") if path.parent.name != "strings"
     )
-    asked = set(re.findall(r"\bt\('(\w+)'", scripts)) | set(re.findall(r"\btext\(\s*\"(\w+)\"", python))
+    asked = set(re.findall(r"\bt\('(\w+)'", scripts)) | set(re.findall(r"(?<![.\w])text\(\s*\"(\w+)\"", python))
     assert asked <= set(STRINGS)
-    families = ("strength_", "job_", "outcome_", "mode_", "key_", "settings_", "why_", "last_", "filter_")
+    families = (
+        "gen_",
+        "steer_",
+        "strength_",
+        "job_",
+        "outcome_",
+        "mode_",
+        "key_",
+        "settings_",
+        "why_",
+        "last_",
+        "filter_",
+        "export_",
+        "note_",
+        "tags_",
+        "watch_",
+        "judge_",
+        "teach_",
+        "manage_",
+        "theme_",
+        "space_",
+        "model_known_",
+        "align_",
+    )
     unused = {
         key for key in STRINGS if not key.startswith(families) and not re.search(rf"['\"]{key}['\"]", scripts + python)
     }
@@ -174,7 +210,7 @@ def test_a_question_survives_the_address_bar() -> None:
 
 
 def test_nonsense_from_a_browser_counts_as_empty() -> None:
-    assert Query.from_controls(3, "sql", "yes", {"a": 1}, "de", [1, None], None, "soon") == Query()
+    assert Query.from_controls(3, "sql", "yes", {"a": 1}, "de", [1, None], None, "soon", 7, {}, "up") == Query()
     assert Query.from_address({"lang": "[", "mode": "x"}) == Query()
 
 
@@ -184,6 +220,44 @@ def test_an_address_of_deep_brackets_counts_as_empty() -> None:
 
 def test_a_question_is_never_cut_on_its_way() -> None:
     assert len(Query.from_address({"q": "x" * 5001}).question) == 5001  # and then refused, with the limit
+
+
+def test_steers_in_an_address_are_taken_as_they_are_or_not_at_all() -> None:
+    written = f'[[1,"{DOCUMENT}.3"],[-0.5,"","Wo?"]]'
+    query = Query.from_address({"q": "x", "steer": written, "sort": "place"})
+    assert query.steers == (Steer(1.0, DOCUMENT, 3), Steer(-0.5, text="Wo?")) and query.sort == "place"
+    assert Query.from_controls(*query.controls()) == query and query.controls()[-2:] == (written, "place")
+    wrong = [[3, f"{DOCUMENT}.1"], [0, f"{DOCUMENT}.1"], [1, "../x.1"], [1, f"{DOCUMENT}.-1"], [True, "", "x"],
+             [1, f"{DOCUMENT}.{10**30}"], [1, "", ""], [10**400, "", "x"], ["1", "", "x"], [1], {}, None,
+             [float("nan"), "", "x"]]  # fmt: skip
+    assert read_steers(json.dumps(wrong)) == read_steers("[" * 60_000) == read_steers(7) == ()
+    assert len(read_steers(json.dumps([[1, "", str(n)] for n in range(99)]))) == 12
+    shown = chips((*query.steers, Steer(2.0, DOCUMENT, 9)), {(one := stored(HOSTILE)).point: one})
+    assert [(one["weight"], one["text"], one["lang"]) for one in shown] == [
+        (1.0, HOSTILE, "de"), (-0.5, "Wo?", ""), (2.0, "", ""),
+    ]  # fmt: skip
+
+
+def test_the_bar_of_filters_counts_what_was_found_and_offers_only_choices() -> None:
+    found = [replace(stored(f"{n}", n, "de" if n else "ja"), added=100.0 * DAY + n) for n in range(3)]
+    found.append(replace(stored("x", 9, "de"), kind="txt", folders=("a",), added=0.0))
+    pools = dict.fromkeys(GROUPS, tuple(found))
+    query = Query(languages=("fr",), added="week")
+    bar = {group["name"]: group["values"] for group in facets(pools, query, 101.0 * DAY)}
+    assert [(one["value"], one["count"], one["on"]) for one in bar["languages"]] == [
+        ("de", 3, False), ("ja", 1, False), ("fr", 0, True),
+    ]  # fmt: skip
+    assert [(one["value"], one["count"]) for one in bar["kinds"]] == [("pdf", 3), ("txt", 1)]
+    assert "folders" not in bar  # all but one passage lie in a/b: nothing to choose from
+    assert [(one["value"], one["count"], one["on"]) for one in bar["added"]] == [("day", 3, False), ("week", 3, True)]
+    assert facets(dict.fromkeys(GROUPS, ()), Query(), 0.0) == facets({}, query, 0.0) == []
+
+
+def test_a_filter_is_toggled_and_all_are_cleared() -> None:
+    query = Query(question="x", like=f"{DOCUMENT}.1").toggled("languages", "de").toggled("added", "week")
+    assert (query.languages, query.added, query.like) == (("de",), "week", "")
+    assert query.toggled("languages", "de").languages == () and query.toggled("added", "soon").added == ""
+    assert query.toggled("question", "y") == query and query.without("all", "") == Query(question="x")
 
 
 def test_a_filter_can_be_taken_away_again() -> None:
@@ -196,24 +270,39 @@ def test_a_filter_can_be_taken_away_again() -> None:
 # ---- the source
 
 
-def test_the_viewer_shows_the_passage_where_it_stands() -> None:
+def test_the_reader_shows_the_passage_where_it_stands() -> None:
     extraction = Extraction((Unit("Vorwort.", {"page": 1}), Unit("Eins. Zwei. Drei.\nVier.", {"page": 2})), "text")
     start = extraction.text.index("Zwei.")
     segment = Segment(1, start, start + 11, "Zwei. Drei.", "de", {"page": 2})
-    value = text_around(extraction, segment, (6, 11))
-    assert [block["label"] for block in value["blocks"]] == ["p. 1", "p. 2"]
-    first, second = value["blocks"][1]["lines"]
+    blocks = blocks_between(extraction, segment, (6, 11), part_bounds(extraction.text))
+    assert [block["label"] for block in blocks] == ["p. 1", "p. 2"]
+    first, second = blocks[1]["lines"]
     assert [(part["text"], part["mark"]) for part in first["parts"]] == [("Eins. ", 0), ("Zwei. ", 1), ("Drei.", 2)]
     assert (first["lang"], second["lang"]) == ("de", None)
-    assert not value["cut_before"] and not value["cut_after"]
 
 
-def test_a_long_document_is_cut_around_the_passage() -> None:
-    text = "Wort. " * 5000
-    segment = Segment(0, 12000, 12006, text[12000:12006], "de", {})
-    value = text_around(Extraction((Unit(text),), "text"), segment, None)
-    shown = "".join(part["text"] for block in value["blocks"] for line in block["lines"] for part in line["parts"])
-    assert value["cut_before"] and value["cut_after"] and len(shown) < 9000
+@pytest.mark.parametrize("text", ["", "x", "Wort.\n" * 20_000, "W" * 200_000, "a\n" * 15_000 + "b" * 70_000])
+def test_parts_of_a_text_are_the_whole_text(text: str) -> None:
+    bounds = part_bounds(text)
+    assert bounds[0] == 0 and bounds[-1] == len(text) and bounds == sorted(bounds)
+    assert all(after - before <= 2 * PART for before, after in zip(bounds, bounds[1:], strict=False))
+    segment = Segment(0, 0, 0, "", "de", {})
+    extraction = Extraction((Unit(text),), "text")
+    shown = [
+        part["text"]
+        for pair in zip(bounds, bounds[1:], strict=False)
+        for block in blocks_between(extraction, segment, None, pair)
+        for line in block["lines"]
+        for part in line["parts"]
+    ]
+    assert "".join(shown) == text.replace("\n", "")
+
+
+@pytest.mark.parametrize("address", ["", "x.1", DOCUMENT, f"{DOCUMENT}.-1", f"{DOCUMENT}.1.2", f"{DOCUMENT}.{10**30}"])
+def test_an_address_that_names_no_passage_is_refused(address: str) -> None:
+    with pytest.raises(UserError):
+        Wanted.from_address(address)
+    assert Wanted.from_address(f"{DOCUMENT}.7.3-9") == Wanted(DOCUMENT, 7, (3, 9))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +310,7 @@ def test_a_long_document_is_cut_around_the_passage() -> None:
 )
 def test_what_only_a_forger_would_send_is_refused(data: object) -> None:
     with pytest.raises(UserError):
-        Wanted.from_event(data)
+        Wanted.from_event(Event(data))
 
 
 def test_a_page_is_drawn_with_boxes_around_the_passage() -> None:
@@ -245,27 +334,26 @@ def test_what_is_no_pdf_cannot_be_drawn(tmp_path: Path) -> None:
 # ---- uploads
 
 
-def test_uploads_outside_the_folder_are_refused(tmp_path: Path) -> None:
-    folder, outside = tmp_path / "uploads", tmp_path / "secret.txt"
-    (folder / "h").mkdir(parents=True)
-    (folder / "h" / "a.txt").write_text("a")
-    outside.write_text("s")
-    (folder / "h" / "link.txt").symlink_to(outside)
-    paths = [str(folder / "h" / "a.txt"), str(outside), str(folder / "h" / ".." / ".." / "secret.txt"), "", "\0",
-             str(folder / "h" / "link.txt"), str(folder / "h"), None, 7]  # fmt: skip
-    good, refused = received([{"path": path, "name": "f/a.txt"} for path in paths], folder)
-    assert [source.name for source in good] == ["f/a.txt"]
-    assert good[0].kept and len(refused) == 8
+def test_only_what_an_upload_was_called_opens_it_and_once(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("s")
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    name = "ab" * 16
+    (folder / name).write_text("a")
+    names = [name, name, "cd" * 16, str(folder / name), "../secret.txt", "", "\0", f"{name}\n", ".", name.upper()]
+    good, refused = received([(one, "f/a.txt") for one in names], folder)
+    assert [(source.name, source.kept, Path(source.path).read_text()) for source in good] == [("f/a.txt", True, "a")]
+    assert len(refused) == 9 and not (folder / name).exists()
 
 
-def test_equal_files_in_two_folders_wait_apart(tmp_path: Path) -> None:
-    (tmp_path / "h").mkdir()
-    (tmp_path / "h" / "LICENSE").write_text("the same")
-    files = [{"path": str(tmp_path / "h" / "LICENSE"), "name": f"{folder}/LICENSE"} for folder in "ab"]
-    (one, other), _ = received(files, tmp_path)
+def test_files_of_one_name_stay_apart(tmp_path: Path) -> None:
+    names = ["ab" * 16, "cd" * 16]
+    for name in names:
+        (tmp_path / name).write_text("the same")
+    (one, other), _ = received([(name, "LICENSE") for name in names], tmp_path)
+    assert (one.name, other.name) == ("LICENSE", "LICENSE (2)")
     Path(one.path).unlink()
     assert Path(other.path).read_text() == "the same"
-    assert not (tmp_path / "h" / "LICENSE").exists()
 
 
 @pytest.mark.parametrize(
@@ -276,11 +364,10 @@ def test_equal_files_in_two_folders_wait_apart(tmp_path: Path) -> None:
         ("a\n\0b.txt", "a  b.txt"),
         ("evil\u202etxt.exe", "evil txt.exe"),
         ("", "unnamed"),
-        (None, "unnamed"),
         (HOSTILE, HOSTILE),
     ],
 )
-def test_names_cannot_climb_or_hide(given: object, name: str) -> None:
+def test_names_cannot_climb_or_hide(given: str, name: str) -> None:
     assert clean_name(given) == name
 
 
@@ -290,105 +377,29 @@ def test_the_sweep_leaves_what_a_job_waits_for(tmp_path: Path) -> None:
         file.parent.mkdir()
         file.write_text("x")
     assert sweep(tmp_path, [str(wanted)], older_than_seconds=-1) == 1
-    assert wanted.exists() and not other.exists()
+    assert wanted.exists() and not other.parent.exists()
 
 
 def test_the_plan_sorts_files_before_any_work(tmp_path: Path) -> None:
     library = Library(tmp_path / "home")
     files = {"a.txt": b"text", "b.weird": b"plain text", "c.weird": b"\0\1\2", "d.txt": b"x" * 2000}
+    files |= {"scan": b"%PDF-1.7\n\0", "backup.2024": b"PK\3\4\0\0"}  # known by their content alone
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     sources = [Source(str(tmp_path / name), name, len(content)) for name, content in files.items()]
-    plan = make_plan(library, "documents", sources, max_file_bytes=1000)
-    assert [source.name for source in plan.new] == ["a.txt", "b.weird"]
+    plan = preflight(library, "documents", sources, max_file_bytes=1000)
+    assert [source.name for source in plan.new] == ["a.txt", "b.weird", "scan", "backup.2024"]
     assert [source.name for source in plan.unsupported] == ["c.weird"]
     assert plan.too_large == (("d.txt", 2000),)
-    assert plan.seconds is None  # no run to learn from
+    assert (plan.seconds, plan.passages) == (None, 1)  # nobody knows yet how fast it goes
     library.close()
 
 
 def test_a_plan_can_be_started_once() -> None:
     waiting = Waiting()
-    token = waiting.put("documents", Plan(new=()))
+    token = waiting.put("documents", Preflight(new=()))
     assert waiting.take(token) is not None
     assert waiting.take(token) is None and waiting.take(None) is None
-
-
-# ---- the guard
-
-
-async def nothing(*_: object) -> None:
-    raise AssertionError("the page was reached")
-
-
-def refused(guard: Guard, path: str = "/", method: str = "GET", **headers: str) -> int | None:
-    pairs = [
-        (key.replace("_", "-").encode(), value.encode())
-        for key, value in ({"host": "127.0.0.1:7860"} | headers).items()
-    ]
-    refusal = guard.refusal({"type": "http", "method": method, "path": path, "headers": pairs, "client": ("::1", 1)})
-    return refusal[0] if refusal else None
-
-
-@pytest.fixture
-def guard() -> Guard:
-    return Guard(nothing, host="127.0.0.1", max_file_bytes=1 << 20, room=lambda: 10 << 20)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost", "LOCALHOST:1", "[::1]:7860"])
-def test_the_page_answers_under_its_own_names(guard: Guard, host: str) -> None:
-    assert refused(guard, host=host) is None
-
-
-@pytest.mark.parametrize(
-    "host", ["evil.com", "evil.com:7860", "127.0.0.1.evil.com", "192.168.1.2", "", "[", "localhost@evil.com"]
-)
-def test_a_foreign_host_is_refused(guard: Guard, host: str) -> None:
-    assert refused(guard, host=host) == 421
-
-
-@pytest.mark.parametrize(
-    "origin", ["http://evil.com", "null", "http://127.0.0.1:9999", "https://127.0.0.1:7860.evil.com"]
-)
-def test_a_foreign_origin_is_refused(guard: Guard, origin: str) -> None:
-    assert refused(guard, "/gradio_api/upload", "POST", origin=origin, content_length="5") == 403
-
-
-def test_other_pages_may_link_here_but_not_embed(guard: Guard) -> None:
-    assert refused(guard, sec_fetch_site="cross-site", sec_fetch_mode="navigate") is None
-    assert refused(guard, "/source/a/b/original", sec_fetch_site="cross-site", sec_fetch_mode="no-cors") == 403
-
-
-def test_bodies_have_limits(guard: Guard) -> None:
-    assert refused(guard, "/gradio_api/upload", "POST", content_length=str(1 << 20)) is None
-    assert refused(guard, "/gradio_api/upload", "POST", content_length=str(3 << 20)) == 413
-    assert refused(guard, "/gradio_api/upload", "POST", content_length="-1") == 411
-    assert refused(guard, "/gradio_api/queue/join", "POST", content_length=str(17 << 20)) == 413
-    assert refused(guard, "/gradio_api/queue/join", "POST", transfer_encoding="chunked") == 411
-    full = Guard(nothing, host="127.0.0.1", max_file_bytes=1 << 20, room=lambda: 100)
-    assert refused(full, "/gradio_api/upload", "POST", content_length="101") == 413
-
-
-@pytest.mark.parametrize(
-    "path", ["/gradio_api/file=/etc/passwd", "/gradio_api/proxy=http://a", "/file=x", "/monitoring", "/gradio_api/runs"]
-)
-def test_unused_doors_of_gradio_are_shut(guard: Guard, path: str) -> None:
-    assert refused(guard, path) == 404
-
-
-def test_a_flood_is_slowed() -> None:
-    now = [0.0]
-    rates = Rates(rate=1, burst=3, clock=lambda: now[0])
-    assert [rates.allow("a") for _ in range(4)] == [True, True, True, False]
-    assert rates.allow("b")
-    now[0] = 1.0
-    assert rates.allow("a") and not rates.allow("a")
-
-
-def test_other_addresses_know_figures_but_no_names() -> None:
-    guard = Guard(nothing, host="0.0.0.0", max_file_bytes=1, room=lambda: 1)
-    assert refused(guard, host="192.168.1.2:7860") is None
-    assert refused(guard, host="evil.com") == 421
 
 
 # ---- people
@@ -406,9 +417,19 @@ def test_another_address_needs_people_who_sign_in(tmp_path: Path) -> None:
     assert (tmp_path / "users.json").stat().st_mode & 0o077 == 0
 
 
+class Known(Users):
+    """People without a file."""
+
+    def __init__(self, people: dict[str, str]) -> None:
+        self.people = people
+
+    def current(self) -> dict[str, str]:
+        return self.people
+
+
 def cheap_sign_in(now: list[float]) -> SignIn:
     users = {"Ada": hash_password("right", cost=2**4), "Bo": hash_password("right too", cost=2**4)}
-    return SignIn(users, clock=lambda: now[0])
+    return SignIn(Known(users), clock=lambda: now[0])
 
 
 def test_five_wrong_passwords_close_a_name_for_a_while() -> None:
@@ -495,42 +516,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(home: Path) -> Iterator[Any]:
-    """The page over a small real library: lexicon model, embedded store, two documents."""
-    from lexicon import make_lexicon_model, sentence
-    from starlette.testclient import TestClient
-
-    from indexer.jobs import do_job
-    from indexer.sources import walk
-    from labse_search.encoder import load_encoder
-    from labse_search.search import Searcher
-    from labse_search.store import open_store
-    from labse_search.ui import AppContext, create_app
-
-    model = str(make_lexicon_model(home / "model"))
-    documents = home / "in"
-    documents.mkdir()
-    (documents / "one.txt").write_text(sentence("de", [1, 2, 3, 4, 5]) + ".")
-    (documents / "two.txt").write_text(sentence("fr", [11, 12, 13, 14]) + ".\n\n" + HOSTILE)
-    settings = Settings(home=home / "home", model=model)
-    library = Library(settings.home)
-    job = library.add_index_job("documents", model, walk([documents], library, "documents"))
-    do_job(library, settings, library.job(job))
-    assert library.job(job).state == "done", library.job(job).error
-    store = open_store("", home=settings.home)
-    encoder = load_encoder(model)
-    context = AppContext(
-        settings=settings,
-        library=library,
-        store=store,
-        model=model,
-        searcher=lambda collection: Searcher(store, encoder, collection),
-        wake=lambda: None,
-        examples=ROOT / "examples",
-    )
-    with TestClient(create_app(context), base_url="http://127.0.0.1:7860") as client:
-        client.context = context
+    with page_client(home) as client:
         yield client
-    store.close()
 
 
 def test_every_answer_carries_the_headers(client: Any) -> None:
@@ -539,12 +526,52 @@ def test_every_answer_carries_the_headers(client: Any) -> None:
         assert {key: answer.headers.get(key) for key in HEADERS} == HEADERS, path
 
 
+def test_text_is_packed_as_the_browser_asks_and_gradios_files_are_kept(client: Any) -> None:
+    plain = client.get("/", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    for encoding in ("br", "gzip"):
+        packed = client.get("/", headers={"accept-encoding": encoding})
+        assert packed.headers["content-encoding"] == encoding and packed.text == plain.text
+        assert int(packed.headers["content-length"]) < len(plain.content) / 3
+    script = re.findall(r"\./(assets/[^\"']+\.js)", plain.text)[0]
+    first, again = (client.get(script, headers={"accept-encoding": "br"}) for _ in range(2))
+    assert first.headers["content-encoding"] == "br" and "immutable" in first.headers["cache-control"]
+    assert first.content == again.content == client.get(script, headers={"accept-encoding": "identity"}).content
+    assert "default-src 'none'" in first.headers["content-security-policy"]
+
+
+def test_gradios_files_are_packed_well_after_they_were_first_given_out(tmp_path: Path) -> None:
+    from starlette.testclient import TestClient
+
+    from labse_search.ui.compress import Compress
+
+    script = ("const words = " + json.dumps([f"word {number * 7919 % 1009}" for number in range(500)])).encode()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/javascript")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": script})
+
+    def sizes() -> list[int]:
+        client = TestClient(Compress(app, tmp_path))  # type: ignore[arg-type]
+        return [int(client.get(path, headers={"accept-encoding": "br"}).headers["content-length"]) for path in paths]
+
+    paths = ["/assets/a-1.js", "/other.js"]
+    first = sizes()
+    until = time.monotonic() + 60
+    while not (tmp_path / "a-1.js.br").is_file():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert sizes()[0] < first[0] and sizes()[1] == first[1]
+
+
 def test_foreign_requests_are_refused_on_the_wire(client: Any) -> None:
     assert client.get("/", headers={"host": "evil.com"}).status_code == 421
-    upload = client.post("/gradio_api/upload", files={"files": b"x"}, headers={"origin": "http://evil.com"})
+    upload = client.post("/upload?sizes=1", content=b"x", headers={"origin": "http://evil.com"})
     assert upload.status_code == 403
     assert client.get("/gradio_api/file=/etc/passwd").status_code == 404
-    assert client.post("/gradio_api/upload", files={"files": b"x"}).status_code == 200
+    assert client.post("/gradio_api/upload", files={"files": b"x"}).status_code == 404
+    assert client.post("/upload?sizes=1", content=b"x").status_code == 200
 
 
 def test_the_page_names_no_foreign_address_that_a_browser_would_fetch(client: Any) -> None:
@@ -566,10 +593,10 @@ def test_whoever_has_not_signed_in_sees_nothing(client: Any) -> None:
     original = f"/source/documents/{document}/original"
     with TestClient(create_app(context), base_url="http://192.168.1.2:7860") as guest:
         assert "in/two.txt" not in guest.get("/").text
-        assert guest.get(original).status_code == 404
+        assert guest.get(original).status_code == 401
         call = guest.post("/gradio_api/call/search", json={"data": ["en1", 3, "documents"]})
         assert call.status_code == 401
-        assert guest.post("/gradio_api/upload", files={"files": b"x"}).status_code == 401
+        assert guest.post("/upload?sizes=1", content=b"x").status_code == 401
         wrong = guest.post("/login", data={"username": "Ada", "password": "guess"})
         assert wrong.status_code == 400
         signed_in = guest.post("/login", data={"username": "Ada", "password": "correct horse battery"})
@@ -616,17 +643,28 @@ def test_nothing_but_documents_of_the_collection_is_served(client: Any, document
 
 
 def test_the_published_search_answers(client: Any) -> None:
-    event = client.post("/gradio_api/call/search", json={"data": ["en1 en2 en3 en4", 3, "documents"]}).json()[
-        "event_id"
-    ]
+    event = client.post(
+        "/gradio_api/call/search", json={"data": [sentence("en", [1, 2, 3, 4]), 3, "documents"]}
+    ).json()["event_id"]
     stream = client.get(f"/gradio_api/call/search/{event}").text
     hits = json.loads(re.findall(r"event: complete\ndata: (.*)", stream)[0])[0]
     assert hits[0]["document"] == "in/one.txt" and hits[0]["rank"] == 1
 
 
-@pytest.mark.parametrize(("question", "why"), [("en1 " * 1250 + "x", "5,000"), ("  ", "Type a question")])
-def test_the_published_search_says_why_it_refuses(client: Any, question: str, why: str) -> None:
-    call = client.post("/gradio_api/call/search", json={"data": [question, 3, "documents"]})
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["en1 " * 1250 + "x", 3, "documents"], "5,000"),
+        (["  ", 3, "documents"], "Type a question"),
+        ([None, 3, "documents"], "query"),
+        ([["en1"], 3, "documents"], "query"),
+        (["en1", "three", "documents"], "limit"),
+        (["en1", 1.5, "documents"], "limit"),
+        (["en1", 3, {"a": 1}], "collection"),
+    ],
+)
+def test_the_published_search_says_why_it_refuses(client: Any, given: list[Any], why: str) -> None:
+    call = client.post("/gradio_api/call/search", json={"data": given})
     stream = client.get(f"/gradio_api/call/search/{call.json()['event_id']}").text
     assert why in json.loads(re.findall(r"event: error\ndata: (.*)", stream)[0])["error"]
 
@@ -643,7 +681,7 @@ def test_errors_tell_a_reference_and_neither_text_nor_paths(client: Any, caplog:
         raise RuntimeError(f"secret text in {ROOT}")
 
     handlers = Handlers(replace(client.context, searcher=fail))
-    value = handlers.results(Query(question="a question of mine"), "documents")
+    value = handlers.search.results(Query(question="a question of mine"), "documents")
     assert value["state"] == "error" and len(value["reference"]) == 8
     said = json.dumps(value) + caplog.text
     assert value["reference"] in caplog.text and "RuntimeError" in caplog.text
@@ -651,50 +689,134 @@ def test_errors_tell_a_reference_and_neither_text_nor_paths(client: Any, caplog:
 
 
 def test_a_question_finds_and_a_removed_document_comes_back(client: Any) -> None:
-    from indexer.jobs import do_job
+    from indexer.worker import do_job
     from labse_search.ui.handlers import Handlers
 
     context = client.context
     handlers = Handlers(context)
-    question = Query(question="en1 en2 en3 en4 en5", mode="meaning")
-    found = handlers.results(question, "documents")
+    question = Query(question=sentence("en", [1, 2, 3, 4, 5]), mode="meaning")
+    found = handlers.search.results(question, "documents")
     assert found["cards"][0]["title"] == "one.txt" and found["state"] in ("results", "weak")
     document = found["cards"][0]["document"]
-    assert handlers.view("documents", {"document": document, "index": 0, "mark": [0, 3]})["blocks"]
+    shown = handlers.search.view("documents", Event({"document": document, "index": 0, "mark": [0, 3]}))
+    part = client.get(f"/{shown['text']}/{shown['part']}?at=0.0-3").json()
+    assert (shown["parts"], part["blocks"][0]["lines"][0]["parts"][0]["mark"]) == (1, 2)
+    assert client.get(f"/{shown['text']}/1?at=0").status_code == 404
 
-    removed = handlers.remove("documents", {"document": document})
+    removed = handlers.collection.remove("documents", Event({"document": document}))
     assert {one["document"]: one["state"] for one in removed["documents"]}[document] == "removed"
-    assert handlers.results(question, "documents")["cards"][0]["title"] != "one.txt"
-    handlers.restore("documents", {"document": document})
+    assert handlers.search.results(question, "documents")["cards"][0]["title"] != "one.txt"
+    handlers.collection.restore("documents", Event({"document": document}))
     job = context.library.jobs("documents")[0]
     do_job(context.library, context.settings, job)
-    assert handlers.results(question, "documents")["cards"][0]["title"] == "one.txt"
+    assert handlers.search.results(question, "documents")["cards"][0]["title"] == "one.txt"
+
+
+def test_settings_are_changed_on_the_page_where_the_environment_leaves_them(client: Any, home: Path) -> None:
+    from lexicon import make_lexicon_model
+
+    from labse_search.ui.handlers import Handlers
+
+    tab = Handlers(client.context).settings
+    before = client.context.model_of("another")
+    wrong = tab.save(Event({"model": "/no/such/model", "precision": "bf16"}))
+    assert wrong["message"] and not wrong["saved"] and client.context.model_of("another") == before
+    other = str(make_lexicon_model(home / "chosen", seed=2))
+    saved = tab.save(Event({"model": other, "precision": "fp32", "theme": "dark", "host": "0.0.0.0"}))
+    shown = {one["name"]: one["value"] for one in saved["fields"]}
+    assert saved["saved"] and (shown["model"], shown["precision"]) == (other, "fp32")
+    assert client.context.model_of("another") == other and client.context.model_of("documents") == before
+    assert dict(map(tuple, saved["space"]))["space_store"] > 0
+    (client.context.settings.home / "settings.json").unlink()
+
+
+def test_a_collection_is_renamed_exported_and_brought_back_from_a_backup(client: Any, home: Path) -> None:
+    from indexer.sources import walk
+    from indexer.worker import do_job
+    from labse_search.ui.handlers import Handlers
+
+    context, handlers = client.context, Handlers(client.context)
+    library = context.library
+    job = library.add_index_job("drafts", context.model, walk([home / "in"], library, "drafts"))
+    do_job(library, context.settings, library.job(job))
+    assert handlers.manage.shown("drafts")["others"] == ["documents"]
+    (queued,) = handlers.manage.backup("drafts", Event({}))["jobs"]
+    assert (queued["kind"], queued["state"]) == ("backup", "queued")
+    do_job(library, context.settings, library.job(queued["id"]))
+    (made,) = handlers.manage.shown("drafts")["backups"]
+    assert made["name"] == queued["file"] == handlers.state("drafts")["works"][0]["file"]
+    packed = client.get(f"/backup/{made['name']}")
+    assert packed.status_code == 200 and len(packed.content) == made["bytes"]
+    assert client.get("/backup/..%2Fledger.sqlite3").status_code == 404
+    assert handlers.manage.rename("drafts", Event({"name": "documents"}))["message"]
+    assert handlers.manage.rename("drafts", Event({"name": "письма"}))["to"] == "письма"
+    lines = client.get("/passages/письма.jsonl").text.splitlines()
+    assert len(lines) == context.store.count("письма") == context.store.count("documents")
+    assert handlers.manage.merge("письма", Event({"name": "письма", "into": "documents"}))["to"] == "documents"
+    assert client.get("/passages/письма.jsonl").status_code == 404
+    bringing = handlers.manage.bring("documents", Event({"name": made["name"]}))["jobs"][0]
+    do_job(library, context.settings, library.job(bringing["id"]))
+    assert library.job(bringing["id"]).state == "done"
+    assert {"documents", "drafts"} <= {*library.ledger.collections.all()}
+    assert handlers.manage.delete_backup("drafts", Event({"name": made["name"]}))["backups"] == []
+    handlers.manage.erase("drafts", Event({"name": "drafts"}))
 
 
 def test_what_the_store_has_lost_is_seen_and_rebuilt(client: Any) -> None:
-    from indexer.jobs import do_job
+    from indexer.worker import do_job
     from labse_search.ui.handlers import Handlers
 
     context = client.context
     handlers = Handlers(context)
     row = next(row for row in context.library.documents("documents") if row.names == ("in/one.txt",))
-    assert handlers.check("documents")["problems"] == []
+    assert handlers.collection.check("documents")["problems"] == []
     context.store.delete("documents", Filter(documents=(row.document,)))
-    assert [problem["name"] for problem in handlers.opened("documents")["problems"]] == ["in/one.txt"]
-    handlers.repair("documents")
+    assert [problem["name"] for problem in handlers.collection.opened("documents")["problems"]] == ["in/one.txt"]
+    handlers.collection.repair("documents")
     do_job(context.library, context.settings, context.library.jobs("documents")[0])
-    assert handlers.check("documents") | {"problems": []} == handlers.check("documents")
+    assert handlers.collection.check("documents") | {"problems": []} == handlers.collection.check("documents")
     assert context.store.count("documents", Filter(documents=(row.document,))) == row.segments
 
 
+def test_a_collection_is_embedded_again_switched_back_and_erased(client: Any, home: Path) -> None:
+    from lexicon import make_lexicon_model
+
+    from indexer.sources import walk
+    from indexer.worker import do_job
+    from labse_search.ui.handlers import Handlers
+
+    context = client.context
+    tab, manage = Handlers(context).models, Handlers(context).manage
+    library = context.library
+    job = library.add_index_job("книги", context.model, walk([home / "in"], library, "книги"))
+    do_job(library, context.settings, library.job(job))
+    other = make_lexicon_model(home / "other", seed=1)
+    looked = tab.look_at("книги", Event({"model": str(other)}))["candidate"]
+    assert looked["here"] and looked["passages"] == context.store.count("книги") and looked["seconds"] > 0
+    value = tab.embed_again("книги", Event({"model": str(other)}))
+    assert [one["state"] for one in value["generations"]] == ["serving", "building"]
+    assert value["generations"][1]["job"]["state"] == "queued"
+    assert value["message"] == ""
+    do_job(library, context.settings, library.jobs("книги")[0])
+    assert [one["state"] for one in tab.shown("книги")["generations"]] == ["serving", "ready"]
+    switched = tab.switch("книги", Event({"number": 2}))
+    assert {one["number"]: one["state"] for one in switched["generations"]} == {1: "ready", 2: "serving"}
+    assert tab.drop_generation("книги", Event({"number": 2}))["message"] != ""
+    dropped = tab.drop_generation("книги", Event({"number": 1}))
+    assert [one["number"] for one in dropped["generations"]] == [2]
+    assert "erased" not in manage.erase("книги", Event({"name": "documents"}))
+    assert manage.erase("книги", Event({"name": "книги"}))["erased"] == "книги"
+    assert library.documents("книги") == [] and library.documents("documents") != []
+
+
 def test_indexing_again_reads_every_document_anew(client: Any) -> None:
-    from indexer.jobs import do_job
+    from indexer.worker import do_job
     from labse_search.ui.handlers import Handlers
 
     context = client.context
     handlers = Handlers(context)
     before = {row.document: row.digest for row in context.library.documents("documents")}
-    handlers.read_again("documents", {"document": ""})
+    handlers.collection.read_again("documents", Event({"document": ""}))
     job = do_job(context.library, context.settings, context.library.jobs("documents")[0])
     assert job is not None and job.state == "done" and job.segments > 0
     assert {row.document: row.digest for row in context.library.documents("documents")} == before
@@ -704,7 +826,7 @@ def test_an_empty_collection_offers_the_sample_and_counts_nothing(client: Any) -
     from labse_search.ui.handlers import Handlers
 
     context = client.context
-    value = Handlers(context).results(Query(), "another")
+    value = Handlers(context).search.results(Query(), "another")
     assert (value["state"], value["sample"]) == ("first", True)
     assert Status(context).counts("another").passages == 0
 
@@ -714,19 +836,30 @@ def test_a_drop_becomes_a_plan_and_then_a_job(client: Any) -> None:
 
     context = client.context
     handlers = Handlers(context)
-    folder = context.uploads / "abc"
-    folder.mkdir(parents=True)
-    (folder / "n.txt").write_text(f"new {time.time_ns()}")
-    (folder / "one.txt").write_bytes((context.settings.home.parent / "in" / "one.txt").read_bytes())
-    files = [{"path": str(folder / name), "name": f"mine/{name}", "size": 9} for name in ("n.txt", "one.txt")]
-    value = handlers.stage("documents", {"files": [*files, {"path": "/etc/passwd", "name": "p"}], "failed": 1})
+    contents = [f"new {time.time_ns()}".encode(), (context.settings.home.parent / "in" / "one.txt").read_bytes()]
+    sizes = ",".join(str(len(content)) for content in contents)
+    uploads = client.post(f"/upload?sizes={sizes}", content=b"".join(contents)).json()
+    files = [{"upload": one, "name": f"mine/{name}"} for one, name in zip(uploads, ("n.txt", "one.txt"), strict=True)]
+    value = handlers.adding.stage(
+        "documents", Event({"files": [*files, {"upload": "/etc/passwd", "name": "p"}], "failed": 1})
+    )
     plan = value["plan"]
     assert (plan["new"], plan["already"]["n"], plan["refused"]["n"], plan["failed"]) == (1, 1, 1, 1)
-    assert not (folder / "one.txt").exists()  # what is there already need not wait
-    assert "plan" not in handlers.start("documents", {"token": plan["token"]})
+    assert not any((context.uploads / one).exists() for one in uploads)
+    assert len(list(context.uploads.iterdir())) <= 2  # what is there already need not wait
+    again = [
+        f"other {time.time_ns()}".encode(),
+        contents[0],
+    ]  # a second drop: a file of that name, and the same
+    sizes = ",".join(str(len(content)) for content in again)
+    uploads = client.post(f"/upload?sizes={sizes}", content=b"".join(again)).json()
+    files = [{"upload": one, "name": name} for one, name in zip(uploads, ("mine/n.txt", "same.txt"), strict=True)]
+    plan = handlers.adding.stage("documents", Event({"files": files, "token": plan["token"]}))["plan"]
+    assert (plan["new"], plan["already"]["n"], plan["refused"]["n"], plan["files"]) == (2, 2, 1, 4)
+    assert "plan" not in handlers.adding.start("documents", Event({"token": plan["token"]}))
     job = context.library.jobs("documents")[0]
-    assert [file.source.name for file in context.library.job_files(job.id)] == ["mine/n.txt"]
-    assert handlers.start("documents", {"token": plan["token"]})["message"] == STRINGS["stale"]
+    assert [file.source.name for file in context.library.job_files(job.id)] == ["mine/n.txt", "mine/n (2).txt"]
+    assert handlers.adding.start("documents", Event({"token": plan["token"]}))["message"] == STRINGS["stale"]
 
 
 OFFLINE = """

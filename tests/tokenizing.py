@@ -37,6 +37,9 @@ class TinyTokenizer:
         self.calls += 1
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
+    def unreadable(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None = None) -> list[bool]:
+        return [False for _ in texts]
+
     def offsets(self, text: str) -> list[tuple[int, int]]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
 

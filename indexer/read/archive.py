@@ -30,6 +30,9 @@ class Archive:
         except _BROKEN as error:
             raise Unreadable("damaged", f"ZIP: {error}") from None
         self.members = self._zip.infolist()
+        for member in self.members:
+            if "\\" in member.filename and "/" not in member.filename:  # some programs write Windows' own separators
+                self._zip.NameToInfo.setdefault(member.filename.replace("\\", "/"), member)
         limits = self._account.limits
         if len(self.members) > limits.members:
             raise Unreadable("archive_too_many_files", f"{len(self.members)} members, the limit is {limits.members}")
@@ -85,13 +88,18 @@ class Archive:
 
 
 def member_name(member: zipfile.ZipInfo) -> str:
-    """The path inside the archive, as a label: "/" between folders, no drive, no "..", whatever was declared."""
+    """The path inside a ZIP, as a label, whatever was declared."""
     name = member.orig_filename
     if not member.flag_bits & _UTF8_NAME:
         try:
             name = decode(name.encode("cp437")).text  # zipfile read the bytes as cp437; old tools wrote their own
         except (UnicodeEncodeError, Unreadable):
             pass  # the name as zipfile has it is a label too
+    return label(name)
+
+
+def label(name: str) -> str:
+    """A path that an archive declares, with "/" between folders, no drive and no ".."."""
     parts = [part for part in re.split(r"[\\/]+", name.partition("\0")[0]) if part not in ("", ".", "..")]
     if parts and re.fullmatch(r"[A-Za-z]:", parts[0]):
         parts = parts[1:]
@@ -101,10 +109,11 @@ def member_name(member: zipfile.ZipInfo) -> str:
 def is_skipped_silently(name: str) -> bool:
     """Folders' own data that systems put beside a person's files: no content of anybody's."""
     parts = name.split("/")
-    return "__MACOSX" in parts or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini")
+    return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 def is_link(member: zipfile.ZipInfo) -> bool:
+    """Whether a member of a ZIP is a symbolic link, which is never followed."""
     return stat.S_ISLNK(member.external_attr >> 16)
 
 

@@ -1,19 +1,28 @@
-"""ODT in, sections out; ODP in, slides out."""
+"""ODT in, sections out; ODP in, slides out; ODS in, rows out. Each in a ZIP, or flat in one XML file."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from indexer.read.archive import Archive
+from indexer.read.charset import decode
 from indexer.read.clean import clean, one_line
+from indexer.read.drawing import TableRow
 from indexer.read.limits import Source
 from indexer.read.sections import Sections
 from indexer.read.xml import events
 from labse_search.errors import Unreadable
 from labse_search.records import Extraction, Unit
 
-_UNSEEN = frozenset(("text:tracked-changes", "text:note-citation", "text:sequence-decls", "office:forms"))
+_UNSEEN = frozenset(
+    "text:tracked-changes text:note-citation text:sequence-decls text:ruby-text office:forms office:binary-data "
+    "office:styles office:automatic-styles office:master-styles office:meta office:settings office:scripts".split()
+)
 _PARAGRAPHS = frozenset(("text:p", "text:h"))
 # What stands in the middle of a paragraph but belongs beside it.
 _ASIDES = {"text:note": "note", "office:annotation": "comment"}
+_COLUMNS = 200  # the most that one empty cell may stand for
 _SPACES = 1000  # the most that one <text:s/> may stand for
 
 
@@ -27,6 +36,9 @@ class _Story:
         self._levels: list[int | None] = []
         self._cells: list[list[str]] = []
         self._asides: list[str] = []
+        self._spanning: dict[int, tuple[str, int]] = {}  # column → text of a merged cell, rows that it still covers
+        self._opened: tuple[int, int] | None = None
+        self._first_row = self._header_rows = False
         self._in_notes = self._unseen = 0
         self.aside_units: list[Unit] = []
 
@@ -35,7 +47,7 @@ class _Story:
             self._unseen += 1
         elif name in _PARAGRAPHS:
             self._paragraphs.append([])
-            level = attributes.get("text:outline-level", "1")
+            level = attributes.get("text:outline-level") or attributes.get("text:level", "1")  # OpenOffice 1
             self._levels.append(int(level) if name == "text:h" and level.isdigit() else None)
         elif name in _ASIDES:
             self._asides.append(_ASIDES[name])
@@ -43,15 +55,29 @@ class _Story:
             self.slides.append(([], []))
         elif name == "presentation:notes":
             self._in_notes += 1
+        elif name in ("table:table", "table:table-header-rows"):
+            self._first_row = True
+            self._header_rows = name == "table:table-header-rows"
         elif name == "table:table-row":
             self._cells.append([])
         elif name in ("table:table-cell", "table:covered-table-cell") and self._cells:
-            self._cells[-1].append("")
+            self._cells[-1] += [""] * min(_COLUMNS, _count(attributes.get("table:number-columns-repeated")))
+            self._span(name, attributes)
         elif self._paragraphs and name in ("text:tab", "text:line-break"):
             self._paragraphs[-1].append("\t" if name == "text:tab" else "\n")
         elif self._paragraphs and name == "text:s":
             count = attributes.get("text:c", "1")
             self._paragraphs[-1].append(" " * min(_SPACES, int(count) if count.isdigit() else 1))
+
+    def _span(self, name: str, attributes: dict[str, str]) -> None:
+        """A cell that is merged over several rows says its text in each of them."""
+        column = len(self._cells[-1]) - 1
+        if name == "table:covered-table-cell" and self._spanning.get(column, ("", 0))[1] > 0:
+            text, rows = self._spanning[column]
+            self._cells[-1][-1] = text
+            self._spanning[column] = (text, rows - 1)
+        rows = _count(attributes.get("table:number-rows-spanned"))
+        self._opened = (column, rows) if rows > 1 else None
 
     def text(self, data: str) -> None:
         if self._paragraphs and not self._unseen:
@@ -66,10 +92,19 @@ class _Story:
             self._asides.pop()
         elif name == "presentation:notes":
             self._in_notes -= 1
+        elif name == "table:table-cell" and self._opened and self._cells:
+            column, rows = self._opened
+            self._spanning[column] = (self._cells[-1][-1], rows - 1)
+            self._opened = None
+        elif name == "table:table-header-rows":
+            self._header_rows = False
         elif name == "table:table-row" and self._cells:
-            self._place(" | ".join(cell for cell in self._cells.pop() if cell), None)
+            row = TableRow(self._cells.pop(), self._header_rows)
+            names = row.is_header or (self._first_row and row.names_columns)
+            self._first_row = False
+            self._place(row.text, None, names=names)
 
-    def _place(self, text: str, level: int | None) -> None:
+    def _place(self, text: str, level: int | None, *, names: bool = False) -> None:
         text = text.strip()
         if not text or self._unseen:
             return
@@ -79,6 +114,8 @@ class _Story:
             self._cells[-1][-1] += ("\n" if self._cells[-1][-1] else "") + text
         elif self.slides:
             self.slides[-1][1 if self._in_notes else 0].append(text)
+        elif names:
+            self.sections.columns(text)
         elif level is not None:
             self.sections.heading(level, text)
         else:
@@ -86,22 +123,53 @@ class _Story:
 
 
 def read_opendocument(source: Source) -> Extraction:
-    """Text documents by section, presentations by slide; headers and footers come last, each once."""
+    """Text documents by section, presentations by slide, spreadsheets by row; headers and footers come last, once."""
     archive = Archive(source)
     if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read("META-INF/manifest.xml"):
         raise Unreadable("encrypted", "the manifest says so")
-    story = _follow(archive.read("content.xml"))
-    units = list(story.sections.units())
+    content = archive.read("content.xml")
+    if b"<office:spreadsheet" in content:
+        from indexer.read.ods import read_sheets
+
+        return read_sheets(content, source.extension or "ods", _title(archive))
+    story = _follow(content)
+    units = [*_story_units(story), *_headers_and_footers(archive)]
+    objects = archive.names(r"Object \d+/content\.xml")
+    for name in objects:  # charts, formulas and tables that are embedded
+        texts = _follow(archive.read(name)).sections.units()
+        units += [Unit(unit.text, {"part": "object"}) for unit in texts]
+    images = len(archive.names(r"Pictures/.*"))
+    kind = "odp" if story.slides else "odt"
+    holds = {"slides": len(story.slides), "images": images, "objects": len(objects)}
+    title = _title(archive) or story.sections.first_heading
+    return Extraction(tuple(units), kind, title, holds={what: count for what, count in holds.items() if count})
+
+
+def read_flat(source: Source) -> Extraction:
+    """The same in one XML file."""
+    content = decode(source.content).text.encode()
+    content = re.sub(rb"(<\?xml[^>]*?)\s+encoding=(\"[^\"]*\"|'[^']*')", rb"\1", content[:200]) + content[200:]
+    if b"<office:spreadsheet" in content:
+        from indexer.read.ods import read_sheets
+
+        return read_sheets(content, "fods", None)
+    story = _follow(content)
+    return Extraction(tuple(_story_units(story)), "fodp" if story.slides else "fodt", story.sections.first_heading)
+
+
+def _story_units(story: _Story) -> Iterator[Unit]:
+    yield from story.sections.units()
     for number, (texts, remarks) in enumerate(story.slides, 1):
         place: dict[str, str | int] = {"slide": number, "slides": len(story.slides)}
         if texts:
-            units.append(Unit(clean("\n\n".join(texts)), place))
+            yield Unit(clean("\n\n".join(texts)), place)
         if remarks:
-            units.append(Unit(clean("\n\n".join(remarks)), {**place, "part": "notes"}))
-    units += story.aside_units
-    units += _headers_and_footers(archive)
-    kind = "odp" if story.slides else "odt"
-    return Extraction(tuple(units), kind, _title(archive) or story.sections.first_heading)
+            yield Unit(clean("\n\n".join(remarks)), {**place, "part": "notes"})
+    yield from story.aside_units
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isdigit() and len(text) < 8 else 1
 
 
 def _follow(content: bytes) -> _Story:

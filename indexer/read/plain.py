@@ -18,10 +18,12 @@ _RULE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*$")
 
 
 def read_text(source: Source) -> Extraction:
+    """Text in any encoding, as it is."""
     return text_extraction(decode(source.content), "text")
 
 
 def text_extraction(decoded: Decoded, kind: str) -> Extraction:
+    """The whole text as one unit from line 1."""
     return Extraction((Unit(decoded.text, {"line": 1}),), kind, encoding=decoded.encoding, notes=decoded.notes)
 
 
@@ -42,22 +44,28 @@ def read_markdown(source: Source) -> Extraction:
     while at < len(lines):
         line, number = lines[at], at + 1
         at += 1
-        mark = _FENCE.match(line)
+        begin = line[:4].lstrip()[:1]
+        mark = _FENCE.match(line) if begin in ("`", "~") else None
         if fence:
             fence = "" if mark and mark[1].startswith(fence) and not line.strip().strip(fence[0]) else fence
             sections.paragraph(line, line=number)
         elif mark:
             fence = mark[1]
             sections.paragraph(line, line=number)
-        elif hashes := _HASHES.match(line):
+        elif begin == "#" and (hashes := _HASHES.match(line)):
             sections.heading(len(hashes[1]), hashes[2] or "", line=number)
-        elif at < len(lines) and not _NO_SETEXT.match(line) and (underline := _SETEXT.match(lines[at])):
+        elif begin and (underline := _underline(lines, at)) and not _NO_SETEXT.match(line):
             sections.heading(1 if underline[1][0] == "=" else 2, line, shown=f"{line}\n", line=number)
             at += 1
         else:
             sections.paragraph(line, line=number)
     units = sections.units()
     return Extraction(units, "markdown", title or sections.first_heading, decoded.encoding, decoded.notes)
+
+
+def _underline(lines: list[str], at: int) -> re.Match[str] | None:
+    following = lines[at] if at < len(lines) else ""
+    return _SETEXT.match(following) if following[:4].lstrip()[:1] in ("=", "-") else None
 
 
 def read_rest(source: Source) -> Extraction:

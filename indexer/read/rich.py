@@ -15,16 +15,20 @@ from labse_search.records import Extraction, Note, Unit
 _KEPT = re.compile(
     r"\\(?:\*\s*\\)?(?:footnote|annotation|headerl|headerr|headerf|header|footerl|footerr|footerf|footer)(?![a-z])"
 )
+# Of files that name a system instead of a code page.
+_USUAL = {"\\mac\\": "mac-roman", "\\pc\\": "cp437", "\\pca\\": "cp850"}
 _TITLE = re.compile(r"\{\\title ([^{}]{1,500})\}")
 
 
 def read_rtf(source: Source) -> Extraction:
+    """The text of an RTF file; Unreadable where its control words are broken."""
     markup = source.content.decode("latin-1")  # RTF is ASCII with escapes; bytes above pass through unchanged
     title = _TITLE.search(markup)
     markup = _KEPT.sub(r"\\par ", markup)
+    usual = next((encoding for word, encoding in _USUAL.items() if word in markup[:200]), "cp1252")
     try:
-        text = _plain(markup)
-        name = _plain("{\\rtf1 " + title[1] + "}") if title else ""
+        text = _plain(markup, usual)
+        name = _plain("{\\rtf1 " + title[1] + "}", usual) if title else ""
     except (ValueError, LookupError, IndexError, TypeError) as error:  # what striprtf raises on broken control words
         raise Unreadable("damaged", f"RTF: {type(error).__name__}") from None
     text = re.sub(r"[ \t]*\n\s*", "\n\n", clean(text)).strip()  # \\par ends a paragraph
@@ -33,6 +37,6 @@ def read_rtf(source: Source) -> Extraction:
     return Extraction((Unit(text),), "rtf", one_line(name) or None, notes=notes)
 
 
-def _plain(markup: str) -> str:
-    text: str = rtf_to_text(markup, errors="replace")  # type: ignore[no-untyped-call]
+def _plain(markup: str, encoding: str) -> str:
+    text: str = rtf_to_text(markup, encoding, errors="replace")  # type: ignore[no-untyped-call]
     return join_surrogates(text)

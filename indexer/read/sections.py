@@ -21,7 +21,7 @@ class Sections:
         self._joiner = joiner
         self._common = dict(place or {})
         self._path: list[tuple[int, str]] = []
-        self._parts: list[str] = []
+        self._parts: list[tuple[str, bool]] = []  # text, and whether it only names what follows
         self._line: int | None = None
         self._has_body = False
         self._units: list[Unit] = []
@@ -40,28 +40,60 @@ class Sections:
             self._path.pop()
         self._path.append((level, name))
         self.first_heading = self.first_heading or name
-        self._add(text if shown is None else shown, line)
+        self._add(text if shown is None else shown, line, True)
 
     def paragraph(self, text: str, *, line: int | None = None) -> None:
-        self._add(text, line)
+        """A paragraph of the section that is open; `line`: where it begins, from 1."""
+        self._add(text, line, False)
         self._has_body = self._has_body or bool(text.strip())
 
+    def columns(self, text: str) -> None:
+        """The names of a table's columns: they stand above the rows, and are no row."""
+        self._add(text, None, True)
+        self._has_body = True
+
+    def record(self, number: int) -> None:
+        """What follows is one record of many, "row" its number."""
+        self._close()
+        self._common["row"] = number
+
+    def part(self, name: str) -> None:
+        """What follows is another part of the document ("quoted", "hidden"), "" the document itself."""
+        if self._common.get("part", "") != name:
+            self._close()
+            self._common["part"] = name
+            if not name:
+                del self._common["part"]
+
     def units(self) -> tuple[Unit, ...]:
+        """All sections so far, the open one closed."""
         self._close()
         return tuple(self._units)
 
-    def _add(self, text: str, line: int | None) -> None:
+    def _add(self, text: str, line: int | None, names: bool) -> None:
         if self._line is None:
             self._line = line
-        self._parts.append(text)
+        self._parts.append((text, names))
 
     def _close(self) -> None:
-        text = clean(self._joiner.join(self._parts))
-        if self._line is None:
-            text = text.strip()
+        text = self._joiner.join(part for part, _ in self._parts)
+        if clean(text) is not text:
+            self._parts = [(clean(part), names) for part, names in self._parts]
+            text = self._joiner.join(part for part, _ in self._parts)
+        ahead = len(text) - len(text.lstrip()) if self._line is None else 0
+        text = text.strip() if self._line is None else text
         if text.strip():
-            self._units.append(Unit(text, self._place()))
+            self._units.append(Unit(text, self._place(), tuple(self._headings(ahead, len(text)))))
         self._parts, self._line, self._has_body = [], None, False
+
+    def _headings(self, ahead: int, length: int) -> list[tuple[int, int]]:
+        found, at = [], -ahead
+        for part, names in self._parts:
+            start, end = max(at, 0), min(at + len(part.rstrip()), length)
+            if names and start < end:
+                found.append((start, end))
+            at += len(part) + len(self._joiner)
+        return found
 
     def _place(self) -> Place:
         place = dict(self._common)

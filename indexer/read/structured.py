@@ -1,67 +1,148 @@
-"""JSON, JSON Lines and subtitles: records in, one unit a record out."""
+"""JSON and JSON Lines in, one unit a record out."""
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
 
 from indexer.read.charset import Decoded, decode
-from indexer.read.clean import clean
+from indexer.read.clean import clean, join_surrogates
 from indexer.read.limits import Source
+from indexer.read.markup import is_markup, without_markup
+from indexer.read.mojibake import mended
 from indexer.read.plain import text_extraction
 from indexer.read.ranges import ranges
 from labse_search.records import Extraction, Note, Unit
 
 # Keys that only say "here is the text" are not worth repeating in front of it.
 _BARE_KEYS = frozenset(("text", "content", "body", "value", "title", "sentence"))
+_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_GARBLED = re.compile(r"\\u00[cde][0-9a-fA-F]\\u00[89ab]", re.I)  # UTF-8 written as escapes of its bytes: Facebook
+_ASSIGNED = re.compile(
+    r"(?:(?:var|let|const)\s+)?[\w$.]+(?:\[[^\]\n]{1,80}\])?\s*=\s*(?=[\[{])"
+)  # an archive of Twitter
+_REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_PLAIN = {"b": "", "f": " ", "n": "\n", "r": "\n", "t": "\t"}
 
 
 def read_json(source: Source) -> Extraction:
-    """One unit for each item of a list, and for each key of the outermost object. What is no JSON is read as text."""
+    """One unit for each item of a list, and for each key of the outermost object. Several values, one a line, are read
+    as JSON Lines; what is no JSON at all is read as text, its escapes resolved."""
     decoded = decode(source.content)
     try:
-        value = json.loads(decoded.text)
-    except (ValueError, RecursionError):  # comments, several values, nested too deep: the words are there all the same
-        extraction = text_extraction(decoded, "json")
-        return Extraction(extraction.units, "json", None, decoded.encoding, (*decoded.notes, Note("read_as_text")))
+        value = json.loads(without_assignment(decoded.text))
+    except (
+        ValueError,
+        RecursionError,
+    ):  # comments, a comma too many, nested too deep: the words are there all the same
+        return _several(decoded) or as_text(decoded, "json")
     units = tuple(
-        Unit(text, {"path": path} if path else {}) for path, record in _records(value) if (text := _record_text(record))
+        Unit(text, {"path": path} if path else {}) for path, record in _records(value) if (text := record_text(record))
     )
-    return Extraction(units, "json", encoding=decoded.encoding, notes=decoded.notes)
+    notes = decoded.notes
+    if _GARBLED.search(decoded.text):
+        repaired = [mended(unit.text) for unit in units]
+        units = tuple(Unit(text, unit.place) for unit, (text, _) in zip(units, repaired, strict=True))
+        lines = sum(count for _, count in repaired)
+        notes = (*notes, Note("mojibake_repaired", f"{lines} lines")) if lines else notes
+    return Extraction(units, "json", encoding=decoded.encoding, notes=notes)
 
 
-def read_notebook(source: Source) -> Extraction:
-    """Jupyter: one unit a cell, its source only. Outputs are made from it, and are pictures as often as not."""
-    decoded = decode(source.content)
+def is_assigned_json(head: str, content: bytes) -> bool:
+    """Whether a program's text is JSON that gets a name, and nothing else."""
+    if _ASSIGNED.match(head[:300]) is None:
+        return False
     try:
-        cells = json.loads(decoded.text)["cells"]
-        texts = [cell["source"] for cell in cells]
-    except (ValueError, RecursionError, KeyError, TypeError):
-        return read_json(source)
-    units = [
-        Unit(clean("".join(map(str, text)) if isinstance(text, list) else str(text)), {"path": f"cells[{number}]"})
-        for number, text in enumerate(texts)
-    ]
-    return Extraction(tuple(units), "ipynb", encoding=decoded.encoding, notes=(*decoded.notes, Note("outputs_skipped")))
+        json.loads(without_assignment(content.decode("utf-8", "replace")))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def without_assignment(text: str) -> str:
+    """JSON that is a program's line, `window.tweets = [...]`, as the value alone; other texts as they are."""
+    assigned = _ASSIGNED.match(text.lstrip()[:300]) if not text.lstrip().startswith(("{", "[")) else None
+    return text.strip().rstrip(";")[assigned.end() :] if assigned else text
 
 
 def read_json_lines(source: Source) -> Extraction:
     """One unit a line, "row" its number. Lines that are no JSON are read as they stand, and noted."""
-    decoded = decode(source.content)
+    return _lines(decode(source.content))
+
+
+def as_text(decoded: Decoded, kind: str) -> Extraction:
+    """Broken JSON: what stands in the file, with letters where it has escapes."""
+    text = join_surrogates(_ESCAPE.sub(_unescaped, decoded.text)) if "\\" in decoded.text else decoded.text
+    extraction = text_extraction(Decoded(clean(text), decoded.encoding, decoded.notes), kind)
+    return Extraction(extraction.units, kind, None, decoded.encoding, (*decoded.notes, Note("read_as_text")))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else _PLAIN.get(escape[2], escape[2])
+
+
+def _several(decoded: Decoded) -> Extraction | None:
+    """Values one a line, or one after the other over several lines each; None if it is neither."""
+    lines = [line for line in decoded.text.split("\n") if line.strip()]
+    good = sum(1 for line in lines[:100] if line.lstrip()[0] in "{[" and _parses(line))
+    if good > 1 and good >= 0.6 * min(len(lines), 100):
+        return _lines(decoded)
+    try:
+        values = list(_values(decoded.text))
+    except (ValueError, RecursionError):
+        return None
+    units = tuple(
+        Unit(found, {"row": number}) for number, value in enumerate(values, 1) if (found := record_text(value))
+    )
+    return Extraction(units, "json", encoding=decoded.encoding, notes=decoded.notes)
+
+
+def _values(text: str) -> Iterator[object]:
+    """JSON values that follow each other; ValueError where something else stands between them."""
+    at, decoder = 0, json.JSONDecoder()
+    while (at := _next_value(text, at)) < len(text):
+        value, at = decoder.raw_decode(text, at)
+        yield value
+
+
+def _next_value(text: str, at: int) -> int:
+    while at < len(text) and (text[at].isspace() or text[at] in ",\x1e"):
+        at += 1
+    return at
+
+
+def _parses(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _lines(decoded: Decoded) -> Extraction:
     units, damaged = [], []
     for number, line in enumerate(decoded.text.split("\n"), 1):
-        if not line.strip():
+        line = line.strip("\x1e \t")
+        if not line:
             continue
         try:
-            text = _record_text(json.loads(line))
+            text = _line_text(line)
         except (ValueError, RecursionError):
             damaged.append(number)
-            text = line.strip()
+            text = clean(join_surrogates(_ESCAPE.sub(_unescaped, line)))
         if text:
             units.append(Unit(text, {"row": number}))
     notes = (*decoded.notes, Note("lines_damaged", ranges(damaged))) if damaged else decoded.notes
     return Extraction(tuple(units), "jsonl", encoding=decoded.encoding, notes=notes)
+
+
+def _line_text(line: str) -> str:
+    try:
+        return record_text(json.loads(line))
+    except ValueError:
+        return "\n".join(record_text(value) for value in _values(line))
 
 
 def _records(value: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -79,8 +160,9 @@ def _records(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-def _record_text(value: object) -> str:
-    """ "key: value" lines of everything in it but nulls, in order; iterative, since nesting may be deep."""
+def record_text(value: object) -> str:
+    """ "key: value" lines of everything in it but nulls, in order; iterative, since nesting may be deep. A value that
+    is HTML becomes its text."""
     lines: list[str] = []
     waiting: list[tuple[str, object]] = [("", value)]
     while waiting:
@@ -90,72 +172,25 @@ def _record_text(value: object) -> str:
         elif isinstance(item, list):
             waiting += [(path, inner) for inner in reversed(item)]
         elif item is not None:
-            text = clean(str(item).lower() if isinstance(item, bool) else str(item)).strip()
-            bare = not path or path.rpartition(".")[2] in _BARE_KEYS
+            text = clean(item).strip() if isinstance(item, str) else str(item)
+            if isinstance(item, bool):
+                text = text.lower()
+            elif text.startswith(("{", "[")) and (inside := _value_in(text)) is not None:
+                waiting.append((path, inside))
+                continue
+            text = without_markup(text) if "<" in text and is_markup(text) else text
+            text = html.unescape(text) if "&" in text and _REFERENCE.search(text) else text
+            bare = path in _BARE_KEYS or not path or path.rpartition(".")[2] in _BARE_KEYS
             lines += [text if bare else f"{clean(path)}: {text}"] if text else []
     return "\n".join(lines)
 
 
-_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
-_CUE = re.compile(rf"{_TIME}[ \t]+-->[ \t]+{_TIME}")
-_TAG = re.compile(r"<[^<>\n]{0,200}>|\{\\[^{}\n]{0,200}\}")  # <i>, <c.yellow>, <00:01.000>, {\an8}
-_SENTENCE_END = re.compile(r"[.!?…。！？।؟۔]['\"”»’)\]]*$")
-_PAUSE_SECONDS = 3.0
-_LONGEST = 400  # characters that are gathered before a sentence must end
-
-
-def read_subtitles(source: Source) -> Extraction:
-    """SRT and WebVTT. Cues that go on with one sentence become one unit, placed at the time of the first."""
-    decoded = decode(source.content)
-    units: list[Unit] = []
-    gathered: list[str] = []
-    begun = ended = 0.0
-    for start, end, text in _cues(decoded.text):
-        length = sum(map(len, gathered))
-        if gathered and (start - ended > _PAUSE_SECONDS or length > _LONGEST or _SENTENCE_END.search(gathered[-1])):
-            units.append(_spoken(gathered, begun))
-            gathered = []
-        if not gathered:
-            begun = start
-        gathered.append(text)
-        ended = end
-    if gathered:
-        units.append(_spoken(gathered, begun))
-    if not units:
-        return _not_subtitles(decoded, source.extension)
-    return Extraction(tuple(units), source.extension, encoding=decoded.encoding, notes=decoded.notes)
-
-
-def _not_subtitles(decoded: Decoded, kind: str) -> Extraction:
-    extraction = text_extraction(decoded, kind)
-    return Extraction(extraction.units, kind, None, decoded.encoding, (*decoded.notes, Note("read_as_text")))
-
-
-def _spoken(lines: list[str], begun: float) -> Unit:
-    seconds = int(begun)
-    return Unit("\n".join(lines), {"time": f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"})
-
-
-def _cues(text: str) -> Iterator[tuple[float, float, str]]:
-    """(start, end, text) of each cue, times in seconds. The cue's number or name above its times is left out."""
-    lines = text.split("\n")
-    at = 0
-    while at < len(lines):
-        times = _CUE.search(lines[at])
-        at += 1
-        if times is None:
-            continue
-        said = []
-        while at < len(lines) and lines[at].strip() and not _CUE.search(lines[at]):
-            said.append(lines[at].strip())
-            at += 1
-        if said and at < len(lines) and _CUE.search(lines[at]) and said[-1].isdigit():
-            said.pop()  # no empty line between cues: the last line is the next one's number
-        spoken = _TAG.sub("", "\n".join(said)).strip()
-        if spoken:
-            numbers = [int(group or 0) for group in times.groups()]
-            yield _seconds(*numbers[:4]), _seconds(*numbers[4:]), spoken
-
-
-def _seconds(hours: int, minutes: int, seconds: int, thousandths: int) -> float:
-    return hours * 3600 + minutes * 60 + seconds + thousandths / 1000
+def _value_in(text: str) -> dict[str, object] | list[object] | None:
+    """The JSON that a text is: programs pack it into JSON again."""
+    if not text.endswith(("}", "]")):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if value and isinstance(value, dict | list) else None

@@ -2,66 +2,117 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from indexer.read.charset import decode
-from indexer.read.clean import one_line
+from indexer.read.clean import clean, one_line
 from indexer.read.limits import Source
+from indexer.read.markup import shallow, with_closed_tags
 from indexer.read.sections import Sections
+from indexer.read.structured import record_text
 from labse_search.records import Extraction, Note, Unit
 
 _CHARSET = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w:.-]+)", re.I)
-_UNSEEN = frozenset("script style template head noscript svg math-annotation rp object applet map datalist".split())
+_UNSEEN = frozenset("script style template head svg math-annotation rp object applet map datalist".split())
+_INSTEAD = frozenset(("noscript", "noframes"))  # shown where scripts or frames are not
 _BLOCKS = frozenset(
     "address article aside blockquote body button caption center dd details dialog dir div dl dt fieldset figcaption "
     "figure footer form header hgroup hr legend li main menu nav ol optgroup option p pre section select summary table "
     "tbody textarea tfoot thead tr ul".split()
 )
+_SPACES = re.compile(r"[\t\r\n\f][ \t\r\n\f]*| [ \t\r\n\f]+")
+_WIDE_SPACES, _LINE_ENDS = re.compile(r"[ \t\u00a0]{2,}"), re.compile(r"[ \t]*\n[ \t]*")
+_UNEVEN = re.compile(r"\n|[ \t\u00a0]{2}")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-# In XML <script/> is whole, in HTML it opens and swallows the rest of the file.
-_SELF_CLOSED = re.compile(
-    r"""<(a|b|i|p|div|span|title|script|style|textarea|iframe|noscript|object|em|strong|td|th|li)\b"""
-    r"""((?:[^<>"'/]|"[^"]*"|'[^']*'|/(?!>))*+)/>""",
-    re.I,
+_QUOTED = re.compile(
+    r"gmail_quote|moz-cite-prefix|yahoo_quoted|divRplyFwdMsg|OutlookMessageHeader|protonmail_quote|gmail_attr", re.I
 )
+_SIGNATURE = re.compile(r"gmail_signature|moz-signature|protonmail_signature|(?<![a-z])signature(?![a-z])", re.I)
 
 
 def read_html(source: Source) -> Extraction:
+    """The text that a browser shows, menus left out; the encoding is the one that the page declares, if it fits."""
     declared = _CHARSET.search(source.content[:4096])
     decoded = decode(source.content, declared[1].decode("ascii", "ignore") if declared else None)
     page = Page(decoded.text)
-    return Extraction(page.units(), "html", page.title, decoded.encoding, (*decoded.notes, *page.notes()))
+    notes = (*decoded.notes, *page.notes())
+    units = page.units() or tuple(_data(decoded.text))
+    return Extraction(units, "html", page.title, decoded.encoding, notes, holds=page.holds())
+
+
+def _data(markup: str) -> Iterator[Unit]:
+    """What a page that scripts would draw says of itself, and the data that it brings along for them."""
+    tree = LexborHTMLParser(shallow(markup))
+    for remark in tree.css('meta[name="description"], meta[property="og:description"]')[:1]:
+        if text := clean(remark.attributes.get("content") or "").strip():
+            yield Unit(text, {"part": "description"})
+    for script in tree.css('script[type="application/json"], script[type="application/ld+json"]'):
+        try:
+            text = record_text(json.loads(script.text()))
+        except (ValueError, RecursionError):
+            continue
+        if text:
+            yield Unit(text, {"part": "data"})
 
 
 class Page:
-    """One HTML document. Everything a person would see is read, in order; a navigation menu is left out and noted."""
+    """One HTML document. Everything a person would see is read, in order; a navigation menu is left out and noted.
 
-    def __init__(self, markup: str, place: Mapping[str, str | int] | None = None) -> None:
-        if markup.lstrip()[:5] == "<?xml" or 'xmlns="http://www.w3.org/1999/xhtml"' in markup[:2000]:
-            markup = _SELF_CLOSED.sub(r"<\1\2></\1>", markup)
-        tree = LexborHTMLParser(markup)
+    What stands in <noscript> and <noframes> is read where it is longer than the rest. `of_mail`: quoted mails and
+    signatures become units of their own.
+    """
+
+    def __init__(
+        self, markup: str, place: Mapping[str, str | int] | None = None, *, of_mail: bool = False, depth: int = 0
+    ) -> None:
+        tree = LexborHTMLParser(shallow(with_closed_tags(markup)))
         title = tree.css_first("title")
         self.title: str | None = (one_line(title.text()) or None) if title is not None else None
-        self._sections = Sections(place=place)
-        self._parts: list[str] = []  # of the paragraph that is being collected
-        self._heading: int | None = None
-        self._open = {"pre": 0, "nav": 0}
-        self._menu_characters = 0
-        if tree.body is not None:
-            self._walk(tree.body)
-        self._end_paragraph()
+        self._frames = len(tree.css("frame, iframe[src]"))
+        self._given_place = place
+        self._of_mail = of_mail
+        self._depth = depth
+        self._instead: list[str] = []
+        self._units: tuple[Unit, ...] = ()
+        self._gather(tree.root)
+        if depth < 2 and sum(map(len, self._instead)) > len("".join(unit.text for unit in self._sections.units())):
+            inner = Page("<p>".join(self._instead), place, depth=depth + 1)
+            self._units = (*self._units, *inner.units())
 
     def units(self) -> tuple[Unit, ...]:
-        return self._sections.units()
+        """The text under its headings, in order."""
+        return self._units
 
     def notes(self) -> tuple[Note, ...]:
-        return (Note("navigation_skipped", str(self._menu_characters)),) if self._menu_characters else ()
+        """What was left out, for the person."""
+        found = [Note("navigation_skipped", str(self._menu_characters))] if self._menu_characters else []
+        return (*found, *([Note("frames_skipped", str(self._frames))] if self._frames else []))
 
-    def _walk(self, body: LexborNode) -> None:
-        for node, entered in _steps(body):
+    def holds(self) -> dict[str, int]:
+        """How much there is that cannot be read, by what it is."""
+        found = {"images without text": self._mute_images, "frames": self._frames}
+        return {what: count for what, count in found.items() if count}
+
+    def _gather(self, root: LexborNode | None) -> None:
+        self._sections = Sections(place=self._given_place)
+        self._parts: list[str] = []  # of the paragraph that is being collected
+        self._readings: list[str] = []  # of the words in <ruby>, which follow them
+        self._heading: int | None = None
+        self._open = {"pre": 0, "nav": 0, "rt": 0, "ruby": 0}
+        self._cells: list[bool] = []  # of the row: whether each is a header
+        self._marked: list[tuple[int, str]] = []  # ids and parts of open elements that are quoted, innermost last
+        self._menu_characters = self._mute_images = 0
+        if root is not None:
+            self._walk(root)
+        self._end_paragraph()
+        self._units = self._sections.units()
+
+    def _walk(self, root: LexborNode) -> None:
+        for node, entered in _steps(root):
             name = node.tag or ""
             if name == "-text":
                 if entered:
@@ -70,37 +121,84 @@ class Page:
                 self._end_paragraph()
                 self._heading = _HEADINGS[name] if entered else None
             elif name in _BLOCKS:
-                self._end_paragraph()
+                self._end_paragraph(is_row=name == "tr" and not entered)
                 if name in ("pre", "nav"):
                     self._open[name] += 1 if entered else -1
+                if self._of_mail and name in ("div", "blockquote"):
+                    self._mark(node, name, entered)
             else:
                 self._inline(node, name, entered)
+
+    def _mark(self, node: LexborNode, name: str, entered: bool) -> None:
+        if entered:
+            attributes = node.attributes
+            label = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
+            part = "signature" if _SIGNATURE.search(label) else ""
+            if name == "blockquote" or _QUOTED.search(label):
+                part = "quoted"
+            if not part:
+                return
+            self._marked.append((node.mem_id, part))
+        elif self._marked and self._marked[-1][0] == node.mem_id:
+            self._marked.pop()
+        else:
+            return
+        quoted = any(part == "quoted" for _, part in self._marked)
+        self._sections.part("quoted" if quoted else self._marked[-1][1] if self._marked else "body")
 
     def _inline(self, node: LexborNode, name: str, entered: bool) -> None:
         if name == "br" and entered:
             self._parts.append("\n")
-        elif name in ("td", "th") and not entered:
-            self._parts.append(" | ")
-        elif name == "rt":
-            self._parts.append("(" if entered else ")")
+        elif name in ("td", "th"):
+            if entered:
+                self._cells.append(name == "th")
+            else:
+                self._parts.append(" | ")
+        elif name in ("rt", "rtc", "ruby"):
+            self._open["ruby" if name == "ruby" else "rt"] += 1 if entered else -1
         elif name == "img" and entered:
-            self._parts.append(f" {node.attributes.get('alt') or ''} ")
+            words = node.attributes.get("alt") or ""
+            self._parts.append(f" {words} ")
+            self._mute_images += not words
+        elif name == "svg" and entered:
+            self._parts += [f" {label.text()} " for label in node.css("text")]
+        elif name in _INSTEAD and entered:
+            self._instead.append(node.inner_html or "")
+        elif name == "iframe" and entered and self._depth < 2 and (inside := node.attributes.get("srcdoc")):
+            self._end_paragraph()
+            for unit in Page(inside, depth=self._depth + 1).units():
+                self._sections.paragraph(unit.text)
 
     def _text(self, text: str) -> None:
-        if self._open["nav"]:
+        if self._open["rt"]:
+            self._readings.append(text.strip())
+        elif self._open["nav"]:
             self._menu_characters += len(text.strip())
         else:
-            self._parts.append(text if self._open["pre"] else re.sub(r"[ \t\r\n\f]+", " ", text))
+            if self._readings and not self._open["ruby"] and text.strip():
+                self._give_readings()
+            self._parts.append(text if self._open["pre"] else _SPACES.sub(" ", text))
 
-    def _end_paragraph(self) -> None:
+    def _give_readings(self) -> None:
+        """Behind the words that they belong to, which stay whole: 漢字(かんじ)."""
+        self._parts.append(f"({''.join(self._readings)})")
+        self._readings = []
+
+    def _end_paragraph(self, *, is_row: bool = False) -> None:
+        if self._readings:
+            self._give_readings()
         text = "".join(self._parts).strip()
         self._parts = []
-        if not self._open["pre"]:
-            text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r"[ \t\u00a0]{2,}", " ", text)).strip().removesuffix(" |")
+        cells, self._cells = self._cells, []
+        if text and not self._open["pre"]:
+            text = _LINE_ENDS.sub("\n", _WIDE_SPACES.sub(" ", text)) if _UNEVEN.search(text) else text
+            text = text.strip().removesuffix(" |")
         if not text:
             return
         if self._heading is not None:
             self._sections.heading(self._heading, text)
+        elif is_row and len(cells) > 1 and all(cells):
+            self._sections.columns(text)
         else:
             self._sections.paragraph(text)
 
@@ -110,7 +208,8 @@ def _steps(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
     node, entered = root, True
     while True:
         yield node, entered
-        child = node.first_child if entered and (node.tag or "") not in _UNSEEN else None
+        name = node.tag or ""
+        child = node.first_child if entered and name not in _UNSEEN and name not in _INSTEAD else None
         if child is not None:
             node, entered = child, True
             continue

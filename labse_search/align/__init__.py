@@ -1,26 +1,26 @@
-"""Align languages: large-scale training of a dual encoder from files of translations, small enough for two CPU cores.
+"""Two translations of one text, sentence by sentence: which sentences say the same, and which stand alone.
 
-Three things after one another: a static model (a table of word vectors, trained in minutes) learns which words mean the
-same; a transformer begins as exactly that mean of word vectors (`pretrain.static_start`) and learns order and context
-from batches in which half of the pairs have neighbours; the folder it leaves is a sentence-transformers model in half
-precision with LaBSE's stack. Fine-tuning to a field is `labse_search.finetune`.
-
-`config` names every flag; `corpus` tokenizes once; `sampling` draws batches; `neighbours` finds what is hard to tell
-apart; `static` and `network` are the two models; `loop` trains either; `recipe` is the order of it all.
+sentences of both → joins of one to four, encoded → the line through both texts (anchors) → beads of n with m sentences
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
-from labse_search.align.config import AlignConfig, AlignResult
+from labse_search.align.beads import Bead, find_beads
+from labse_search.align.joins import make_sides
+from labse_search.encoder import Encoder
+from labse_search.encoder.texts import Progress
 
-__all__ = ["AlignConfig", "AlignResult", "align"]
+__all__ = ["Bead", "align_sentences"]
 
 
-def align(config: AlignConfig, *, say: Callable[[str], None] | None = None) -> AlignResult:
-    """Train as `config` says. Raises UserError."""
-    from labse_search.align.recipe import run  # torch only once it is needed
-
-    result: AlignResult = run(config, say)
-    return result
+def align_sentences(
+    encoder: Encoder, source: Sequence[str], target: Sequence[str], *, progress: Progress | None = None
+) -> list[Bead]:
+    """The alignment of two texts in the order of both; every sentence stands in exactly one bead. Time and memory grow
+    with the number of sentences."""
+    if not source or not target:
+        alone = [Bead(range(i, i + 1), range(0), 0.0) for i in range(len(source))]
+        return alone + [Bead(range(0), range(j, j + 1), 0.0) for j in range(len(target))]
+    return find_beads(*make_sides(encoder, source, target, progress=progress))

@@ -2,26 +2,37 @@
 
 Against the usual padded forward pass: no work for padding; query, key and value in one multiplication; in the last
 layer only keys and values for every token and all the rest for the [CLS] token alone, when nothing else is read;
-weights in the matrix unit's own order (linear.py). The table of word vectors stays in the file, its rows are gathered.
+weights in the matrix unit's own order (kernels.py). The table of word vectors stays in the file, its rows are gathered.
 
 Devlin et al. 2018, post-norm; also RoBERTa's and XLM-R's stacks, which differ in where positions start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from labse_search.encoder.linear import prepare
-from labse_search.encoder.stack import WORD_TABLE, BertFile, Group, Packed, first_position
+from labse_search.encoder.kernels import prepare
+from labse_search.encoder.packing import Group, Packed
+from labse_search.encoder.protocols import CheckCancelled
+from labse_search.encoder.safetensors import TensorFile, Tensors
 from labse_search.errors import ModelUnavailable
 
+WORD_TABLE = "embeddings.word_embeddings.weight"
+_PREFIXES = ("", "bert.", "roberta.", "model.")  # that a head puts before the names
 MAPPED_MB = 64  # a table that may come to lie in memory whole; its rows are gathered ten times as fast
-_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
 
 
 class Bert:
@@ -34,39 +45,35 @@ class Bert:
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.device = device
         self._eps = float(config.get("layer_norm_eps", 1e-12))
-        self._first_position = first_position(config)
-        weights = _Weights(folder / "model.safetensors")
-        self._words = _Table(weights, WORD_TABLE, device, self.dtype)
+        self._first_position = _first_position(config)
+        weights = _Weights(folder, self.dtype, device)
+        self._words = _Table(weights, WORD_TABLE)
         self._positions = weights.copy("embeddings.position_embeddings.weight").to(device)
         self._positions += weights.copy("embeddings.token_type_embeddings.weight")[0].to(device)  # one type only
-        self._norm = weights.norms("embeddings.LayerNorm", torch.float32, device)
-        act = str(config.get("hidden_act", "gelu"))
+        self._norm = weights.norms("embeddings.LayerNorm", torch.float32)
+        activation = str(config.get("hidden_act", "gelu"))
         layers = int(config["num_hidden_layers"])
         self._layers = [
-            _Layer(weights, f"encoder.layer.{n}", act, self.dtype, device, split=n == layers - 1 and pooling == "cls")
+            _Layer(weights, f"encoder.layer.{n}", activation, split=n == layers - 1 and pooling == "cls")
             for n in range(layers)
         ]
-        weights.file.give_back()
+        weights.all.release_pages()
 
     @property
     def packed(self) -> bool:
         """Are the weights prepacked for the matrix unit?"""
         return bool(self._layers[0].output.packed)
 
-    def __call__(self, batch: Packed, pause: Callable[[], None] | None = None) -> torch.Tensor:
-        """(texts, hidden) float32. `pause` is called before layers. To be called under torch.inference_mode."""
+    def __call__(self, batch: Packed, check_cancelled: CheckCancelled | None = None) -> torch.Tensor:
+        """(texts, hidden) float32. `check_cancelled` is called before layers. Call it under torch.inference_mode."""
         states = self._look_up(batch)  # (tokens, hidden)
         for layer in self._layers:
-            if pause is not None:
-                pause()
+            if check_cancelled is not None:
+                check_cancelled()
             states = self._last(layer, states, batch) if layer.split else self._layer(layer, states, batch.groups)
         if self.pooling != "cls":
             return torch.cat([self._pool(states, group) for group in batch.groups])
         return states[: sum(group.n for group in batch.groups)].float()
-
-    def word_rows(self, ids: torch.Tensor) -> torch.Tensor:
-        """(n,) ids → (n, hidden) float32, the word table's own rows."""
-        return self._words(ids)
 
     def _look_up(self, batch: Packed) -> torch.Tensor:
         """(tokens, hidden), and rows of nothing up to a round number of them."""
@@ -124,12 +131,12 @@ def rounded(rows: int) -> int:
 class _Layer:
     """One layer's weights. `split`: query apart from keys and values, for a last layer of which only [CLS] counts."""
 
-    def __init__(self, weights: _Weights, name: str, act: str, dtype: torch.dtype, device: str, *, split: bool) -> None:
+    def __init__(self, weights: _Weights, name: str, activation: str, *, split: bool) -> None:
         def linear(*parts: str, activation: str = "none") -> Any:
             names = [f"{name}.{part}" for part in parts]
-            weight = torch.cat([weights(f"{part}.weight").to(dtype) for part in names])
-            bias = torch.cat([weights(f"{part}.bias").to(dtype) for part in names])
-            return prepare(weight, bias, dtype, activation=activation, device=device)
+            weight = torch.cat([weights(f"{part}.weight").to(weights.dtype) for part in names])
+            bias = torch.cat([weights(f"{part}.bias").to(weights.dtype) for part in names])
+            return prepare(weight, bias, weights.dtype, activation=activation, device=weights.device)
 
         own = "attention.self"
         self.split = split
@@ -137,44 +144,62 @@ class _Layer:
         query = [] if split else [f"{own}.query"]
         self.query_key_value = linear(*query, f"{own}.key", f"{own}.value")
         self.output = linear("attention.output.dense")
-        self.up = linear("intermediate.dense", activation=act)
+        self.up = linear("intermediate.dense", activation=activation)
         self.down = linear("output.dense")
-        self.norm = weights.norms(f"{name}.attention.output.LayerNorm", dtype, device)
-        self.last_norm = weights.norms(f"{name}.output.LayerNorm", dtype, device)
-        weights.file.give_back()
+        self.norm = weights.norms(f"{name}.attention.output.LayerNorm", weights.dtype)
+        self.last_norm = weights.norms(f"{name}.output.LayerNorm", weights.dtype)
+        weights.all.release_pages()
 
 
-class _Weights(BertFile):
-    """The tensors of a BERT's file as torch's."""
+class _Weights:
+    """The tensors of a BERT's folder by their own names, with or without the prefix that a head puts before them."""
+
+    def __init__(self, folder: Path, dtype: torch.dtype, device: str) -> None:
+        self.dtype, self.device = dtype, device  # in which the layers compute, and where
+        self.all = Tensors(folder)
+        found = [prefix for prefix in _PREFIXES if prefix + WORD_TABLE in self.all]
+        if not found:
+            raise ModelUnavailable(
+                f"{folder} has no tensor {WORD_TABLE}, as a BERT has. Copy or download the model again."
+            )
+        self._prefix = found[0]
+
+    def find(self, name: str) -> tuple[TensorFile, str]:
+        """The file that holds it, and its whole name there."""
+        return self.all.file(self._prefix + name), self._prefix + name
 
     def __call__(self, name: str) -> torch.Tensor:
         """A view of the file: its pages are read when it is."""
-        tensor = self.tensor(name)
+        file, whole_name = self.find(name)
+        tensor = file.tensor(whole_name)
         if tensor.dtype not in _DTYPES:
-            raise ModelUnavailable(f"{name} in {self.file.path} is {tensor.dtype}, expected {', '.join(_DTYPES)}.")
+            raise ModelUnavailable(f"{name} in {file.path} is {tensor.dtype}, expected {', '.join(_DTYPES)}.")
         dtype = _DTYPES[tensor.dtype]
         count = (tensor.end - tensor.start) // dtype.itemsize
-        flat = torch.frombuffer(self.file.buffer, dtype=dtype, count=count, offset=tensor.start)
+        flat = torch.frombuffer(file.buffer, dtype=dtype, count=count, offset=tensor.start)
         return flat.view(tensor.shape)
 
     def copy(self, name: str) -> torch.Tensor:
         return self(name).to(torch.float32, copy=True)
 
-    def norms(self, name: str, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """A LayerNorm's weight and bias."""
-        weight, bias = (self(part).to(device, dtype, copy=True) for part in self.norm(name))
+    def norms(self, name: str, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        """A LayerNorm's weight and bias. Old checkpoints call them gamma and beta."""
+        old = f"{self._prefix}{name}.gamma" in self.all
+        parts = ("gamma", "beta") if old else ("weight", "bias")
+        weight, bias = (self(f"{name}.{part}").to(self.device, dtype, copy=True) for part in parts)
         return weight, bias
 
 
 class _Table:
     """Word vectors: on a CPU left in the file, mapped if small and else read by the row; on a GPU copied there."""
 
-    def __init__(self, weights: _Weights, name: str, device: str, dtype: torch.dtype) -> None:
-        self._weights, self._name, self._device = weights, name, device
+    def __init__(self, weights: _Weights, name: str) -> None:
+        self._device = device = weights.device
+        self._file, self._name = weights.find(name)
         mapped = weights(name)
         self._stored, self._width = mapped.dtype, mapped.shape[1]
         small = mapped.nbytes <= MAPPED_MB << 20
-        self._all = mapped.to(device, dtype) if device != "cpu" else mapped if small else None
+        self._all = mapped.to(device, weights.dtype) if device != "cpu" else mapped if small else None
 
     def __call__(self, ids: torch.Tensor) -> torch.Tensor:
         """(tokens, hidden) float32, a copy."""
@@ -183,5 +208,10 @@ class _Table:
         if not len(ids):
             return torch.zeros(0, self._width)
         used, row_of = torch.unique(ids, return_inverse=True)
-        rows = torch.from_numpy(self._weights.rows(self._name, used.numpy())).view(self._stored)
+        rows = torch.from_numpy(self._file.rows(self._name, used.numpy())).view(self._stored)
         return rows.float()[row_of]
+
+
+def _first_position(config: dict[str, Any]) -> int:
+    """Row of the position table that a text's first token gets."""
+    return 0 if config["model_type"] == "bert" else int(config.get("pad_token_id", 1)) + 1

@@ -2,15 +2,14 @@
 
     with EncoderPool("labse-mini", processes=2) as encoder: ...
 
-Texts go out in small lots to whoever is free and come back as bytes of float32. On a CPU it gains little, since one
+Texts go out in small batches to whoever is free and come back as bytes of float32. On a CPU it gains little, since one
 encoder uses all cores already (1.1 × measured with two); it is for machines with several GPUs.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -19,26 +18,27 @@ from types import TracebackType
 
 import numpy as np
 
-from labse_search.encoder import Tokenizer, load_encoder, load_tokenizer
-from labse_search.encoder.small import SmallEncoder
+from labse_search.encoder.loading import load_encoder, load_tokenizer
+from labse_search.encoder.protocols import CheckCancelled, DescribedEncoder, OpenedModel, Task
 from labse_search.errors import ModelUnavailable
+from labse_search.machine import usable_cores
 from labse_search.similarity import Vectors
 
-LOT = 512  # texts sent at a time: long enough to fill batches, short enough that nobody waits for the last one
+TEXTS_AT_ONCE = (
+    512  # texts sent at a time: long enough to fill batches, short enough that nobody waits for the last one
+)
 
 
-class EncoderPool:
+class EncoderPool(DescribedEncoder):
     """An Encoder. ModelUnavailable if a process cannot open the model, RuntimeError if one dies at work."""
 
-    abreast = 2  # so that nobody waits for the last lots of a call
+    max_concurrent_calls = 2  # so that nobody waits for the last batches of a call
 
     def __init__(self, model: str, *, processes: int, precision: str = "auto") -> None:
         context = get_context("spawn")
-        self.model = model
-        self.pause: Callable[[], None] | None = None
         self._free: SimpleQueue[Connection] = SimpleQueue()
         self._connections: list[Connection] = []
-        threads = max(1, (os.cpu_count() or 1) // processes)
+        threads = max(1, usable_cores() // processes)
         for number in range(processes):
             ours, theirs = context.Pipe()
             context.Process(target=_serve, args=(theirs, model, precision, threads, number), daemon=True).start()
@@ -53,30 +53,32 @@ class EncoderPool:
             if isinstance(about, str):
                 self.close()
                 raise ModelUnavailable(about)
-            self.dimension, self.fingerprint, self.languages, description = about
+            dimension, fingerprint, languages, description = about
+        super().__init__(OpenedModel(model, dimension, fingerprint, languages, load_tokenizer(model)))
         self._description = f"{processes} processes, each: {description}"
-        self._tokenizer = load_tokenizer(model)
         self._threads = ThreadPoolExecutor(processes)
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        return self._tokenizer
-
     def describe(self) -> str:
+        """How many processes, and how each computes, in one line."""
         return self._description
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """(n, dimension) float32, length 1, in the order of the texts."""
-        lots = [texts[at : at + LOT] for at in range(0, len(texts), LOT)]
-        parts = list(self._threads.map(self._encode_lot, lots))
+    def encode(
+        self, texts: Sequence[str], task: Task = "text", *, check_cancelled: CheckCancelled | None = None
+    ) -> Vectors:
+        """(n, dimension) float32, length 1, in the order of the texts. `check_cancelled` is called before a batch."""
+
+        def encode_batch(start: int) -> Vectors:
+            if check_cancelled is not None:
+                check_cancelled()
+            return self._encode_batch(texts[start : start + TEXTS_AT_ONCE], task)
+
+        parts = list(self._threads.map(encode_batch, range(0, len(texts), TEXTS_AT_ONCE)))
         return np.concatenate(parts) if parts else np.zeros((0, self.dimension), np.float32)
 
-    def _encode_lot(self, texts: Sequence[str]) -> Vectors:
-        if self.pause is not None:
-            self.pause()
+    def _encode_batch(self, texts: Sequence[str], task: Task) -> Vectors:
         connection = self._free.get()
         try:
-            connection.send(texts)
+            connection.send((texts, task))
             answer = connection.recv_bytes()
         except (EOFError, OSError) as error:
             raise RuntimeError("an encoding process died; was there enough memory for all of them?") from error
@@ -105,18 +107,16 @@ def _serve(connection: Connection, model: str, precision: str, threads: int, num
     os.environ["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)] if devices else str(number)
     try:
         encoder = load_encoder(model, precision=precision, threads=threads)
-        if isinstance(encoder, SmallEncoder):
-            encoder.expect(sys.maxsize)  # one of several processes was started for a large job
     except ModelUnavailable as error:
         connection.send(str(error))
         return
     connection.send((encoder.dimension, encoder.fingerprint, encoder.languages, encoder.describe()))
     while True:
         try:
-            texts = connection.recv()
+            texts, task = connection.recv()
         except EOFError:
             return
         try:
-            connection.send_bytes(b"=" + encoder.encode(texts).tobytes())
+            connection.send_bytes(b"=" + encoder.encode(texts, task).tobytes())
         except ValueError as error:
             connection.send_bytes(b"!" + str(error).encode())

@@ -8,7 +8,6 @@ as if it had a space every 80 characters. Text without such runs gets exactly th
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import threading
 import unicodedata
@@ -24,15 +23,16 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
-from labse_search.encoder import TokenVectors
 from labse_search.encoder.folder import TOKENIZER_CONFIG, TOKENIZERS, ModelFolder, read_json
+from labse_search.encoder.protocols import Task
 from labse_search.errors import ModelUnavailable
-from labse_search.similarity import Vectors
 
 # Where BERT's pre-tokenizer ends a word: spaces, punctuation, and every Chinese character for itself.
 _BREAKS = r"\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff0f"
 _OPENED: weakref.WeakValueDictionary[tuple[object, ...], ModelTokenizer] = weakref.WeakValueDictionary()
 _OPENING = threading.Lock()
+_UNREAD = "𒀀𐘀"  # of cuneiform and Linear A: letters that no vocabulary holds
+UNREADABLE_SHARE = 0.5  # of a text's characters
 TEXTS_AT_ONCE = 1024  # one call into the tokenizer: tens of milliseconds, and the interpreter is free meanwhile
 
 
@@ -40,7 +40,7 @@ def open_tokenizer(folder: ModelFolder) -> ModelTokenizer:
     """The folder's tokenizer; one for all who hold it: LaBSE's takes a second to read and 160 MB."""
     files = [file for name in (*TOKENIZERS, TOKENIZER_CONFIG) if (file := folder.first.folder / name).is_file()]
     states = [(file, status.st_size, status.st_mtime_ns) for file in files for status in [file.stat()]]
-    key = (*states, folder.window, folder.lowercase, folder.first.kind)
+    key = (*states, folder.window, folder.lowercase, folder.prompts, folder.first.kind)
     with _OPENING:
         known = _OPENED.get(key)
         if known is None:
@@ -76,12 +76,17 @@ def pack_ids(ids: Iterable[int]) -> bytes:
     return array("i", ids).tobytes()
 
 
+def unpack_ids(packed: bytes) -> list[int]:
+    """What `pack_ids` packed."""
+    return array("i", packed).tolist()
+
+
 class ModelTokenizer:
     """The tokenizer of one model folder. Many threads may use it."""
 
     def __init__(self, folder: ModelFolder, identity: str) -> None:
-        self.max_tokens = folder.window
         self.identity = identity
+        self._window, self._prompts = folder.window, folder.prompts
         self.special = folder.first.kind != "StaticEmbedding"  # sentence-transformers adds none there
         self._tokenizer = _open(folder.first.folder)
         self._tokenizer.no_padding()
@@ -92,6 +97,9 @@ class ModelTokenizer:
         # 80 of 100: the normaliser may make a word a little longer than it was.
         self._longest_word = limit * 4 // 5 if limit else 0
         self._long_word = re.compile(f"[^{_BREAKS}]{{{limit + 1},}}") if limit else None
+        prompts = [prompt for prompt in (folder.prompts.text, folder.prompts.query, folder.prompts.document) if prompt]
+        self.max_tokens = self._window - max(self.count(prompts), default=0)  # special tokens are counted twice: slack
+        self._unknown = self.unknown_id()
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special tokens included, never truncated."""
@@ -101,18 +109,23 @@ class ModelTokenizer:
         """Token ids of each text, special tokens included where the model adds them."""
         return [ids for start in range(0, len(texts), TEXTS_AT_ONCE) for ids in self._ids(texts, start)]
 
-    def flat_ids(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """All ids in one array, and the (n,) lengths; a text longer than the window is a ValueError."""
-        if isinstance(texts, Tokenized) and texts.tokenizer == self.identity:
+    def flat_ids(self, texts: Sequence[str], task: Task = "text") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All ids in one array, the task's prompt before each text, and the (n,) lengths; a text longer than the
+        window is a ValueError."""
+        prompt = self._prompts.of(task)
+        packed: Sequence[bytes]
+        if prompt:
+            packed = [pack_ids(ids) for ids in self.ids([prompt + text for text in texts])]
+        elif isinstance(texts, Tokenized) and texts.tokenizer == self.identity:
             packed = texts.ids
         else:
             packed = [pack_ids(ids) for ids in self.ids(texts)]
         flat = np.frombuffer(b"".join(packed), dtype=np.intc)
         lengths = np.array([len(ids) // flat.itemsize for ids in packed], dtype=np.int64)
-        if len(lengths) and lengths.max() > self.max_tokens:
-            text = int(np.argmax(lengths > self.max_tokens))
+        if len(lengths) and lengths.max() > self._window:
+            text = int(np.argmax(lengths > self._window))
             raise ValueError(
-                f"text {text} has {lengths[text]} tokens, the model reads {self.max_tokens}: cut it first "
+                f"text {text} has {lengths[text]} tokens, the model reads {self._window}: cut it first "
                 f"(it begins {texts[text][:40]!r})"
             )
         if len(flat) and (flat.min() < 0 or flat.max() >= self._tokenizer.get_vocab_size()):
@@ -131,13 +144,26 @@ class ModelTokenizer:
             return list(found)
         return [(start - bisect_left(inserted, start), end - bisect_left(inserted, end)) for start, end in found]
 
-    def unknown_id(self) -> int:
-        """The id of the unknown token; 0 if the tokenizer has none. A tenth of a second with a Unigram model, which
-        tells it in its file alone."""
-        token = getattr(self._tokenizer.model, "unk_token", None)
-        if token is not None:
-            return self._tokenizer.token_to_id(token) or 0
-        return int(json.loads(self._tokenizer.to_str())["model"].get("unk_id") or 0)
+    def unknown_id(self) -> int | None:
+        """The id of the unknown token; None if the tokenizer reads everything, as one over bytes does."""
+        first, second = (self.ids([letter])[0] for letter in _UNREAD)
+        middle = first[1:-1] if self.special else first
+        return middle[-1] if middle and first == second else None
+
+    def unreadable(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None = None) -> list[bool]:
+        """Of each text, whether more than half of it (white space apart) lies in unknown tokens. `ids`: its tokens, if
+        they are known already."""
+        return [
+            self._unknown is not None and self._unknown in tokens and self._unknown_share(text) > UNREADABLE_SHARE
+            for text, tokens in zip(texts, self.ids(texts) if ids is None else ids, strict=True)
+        ]
+
+    def _unknown_share(self, text: str) -> float:
+        spaced, _ = self._spaced(text)
+        found = self._tokenizer.encode(spaced, add_special_tokens=False)
+        spans = [span for span, token in zip(found.offsets, found.ids, strict=True) if token == self._unknown]
+        unknown = sum(len("".join(spaced[start:end].split())) for start, end in spans)
+        return unknown / max(len("".join(spaced.split())), 1)
 
     def _spaced(self, text: str) -> tuple[str, list[int]]:
         """The text with a space inside every overlong word, and where these spaces are in the new text."""
@@ -157,23 +183,6 @@ class ModelTokenizer:
         return " ".join(pieces), inserted
 
 
-def tokens_by_text(
-    table: Vectors,
-    weights: NDArray[np.float32],
-    rows_of: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    *,
-    special: int = 0,
-) -> list[TokenVectors]:
-    """The tokens of all texts, each known by its row of the table, text by text; without the `special` ones at either
-    end of each."""
-    ends = np.cumsum(lengths).tolist()
-    return [
-        TokenVectors(rows_of[end - length + special : end - special], table, weights)
-        for end, length in zip(ends, lengths.tolist(), strict=True)
-    ]
-
-
 def _open(folder: Path) -> tokenizers.Tokenizer:
     """tokenizer.json, or a BERT vocabulary of an older folder."""
     if (path := folder / "tokenizer.json").is_file():
@@ -182,8 +191,13 @@ def _open(folder: Path) -> tokenizers.Tokenizer:
         except Exception as error:  # the library raises bare Exception for every kind of damage
             raise ModelUnavailable(f"{path} cannot be read ({error}). Copy or download the model again.") from error
     if (path := folder / "vocab.txt").is_file():
-        lower = bool(read_json(folder / TOKENIZER_CONFIG).get("do_lower_case", False))
-        vocabulary = tokenizers.BertWordPieceTokenizer(str(path), lowercase=lower)
+        settings = read_json(folder / TOKENIZER_CONFIG)  # where it is silent, transformers' own defaults
+        vocabulary = tokenizers.BertWordPieceTokenizer(
+            str(path),
+            lowercase=bool(settings.get("do_lower_case", True)),
+            strip_accents=settings.get("strip_accents"),
+            handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
+        )
         return tokenizers.Tokenizer.from_str(vocabulary.to_str())
     raise ModelUnavailable(
         f"{folder} has no tokenizer that can be read here: looked for {' and '.join(TOKENIZERS)}. "

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from labse_search.corpora.aligned import AlignedTexts
+from labse_search.evaluate.embedding_cache import EmbeddingCache
 from labse_search.evaluate.pairs import pair_accuracy
-from labse_search.evaluate.read import AlignedTexts
-from labse_search.evaluate.remember import Remembering
 from labse_search.evaluate.report import Report, Row, Section, percent
 
 COLUMNS = ("forward", "backward", "mean", "MRR", "pairs")
 
 
-def evaluate_pairs(encoder: Remembering, sets: Sequence[AlignedTexts]) -> Report:
+def evaluate_pairs(encoder: EmbeddingCache, sets: Sequence[AlignedTexts]) -> Report:
     """Forward: the first column looks for the second. Equal texts count as one candidate."""
     encoder.prepare([text for one in sets for text in (*one.sources, *one.targets)])
     rows: dict[str, Row] = {}

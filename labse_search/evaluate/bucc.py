@@ -8,20 +8,17 @@ are; the gold of the official test sets was never public.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from labse_search.corpora.bucc import BuccSet
 from labse_search.encoder import Encoder
-from labse_search.errors import UserError
+from labse_search.encoder.texts import encode_texts
 from labse_search.evaluate.report import Report, Row, Section, percent
-from labse_search.mine.corpus import Corpus, read_corpus, read_gold
-from labse_search.mine.encode import encode_texts
 from labse_search.mine.margin import Margin, Retrieval, margins, retrieve
 from labse_search.mine.neighbours import find_neighbours
-from labse_search.mine.progress import ProgressLine
 from labse_search.mine.threshold import Tuned, tune_threshold
+from labse_search.progress import ProgressLine
 
 WAYS: tuple[tuple[str, Margin, Retrieval], ...] = (
     ("cosine, forward", "absolute", "forward"),
@@ -42,34 +39,8 @@ PUBLISHED: Mapping[str, Row] = {  # training set, ratio margin, max, tuned thres
 PUBLISHED_SOURCE = "LASER, tasks/bucc/README.md; the published LaBSE figures could not be checked and are left out"
 
 
-@dataclass(frozen=True)
-class BuccSet:
-    name: str
-    source: Corpus
-    target: Corpus
-    gold: list[tuple[str, str]]
-
-
-def read_bucc(source: Path, target: Path, gold: Path) -> BuccSet:
-    """Files of `id TAB sentence`, and gold of `id TAB id`. Sentences that occur twice are left out, as LASER does."""
-    corpora = [read_corpus(path, with_ids=True, repeated="drop") for path in (source, target)]
-    return BuccSet(gold.name.removesuffix(".gold"), corpora[0], corpora[1], read_gold(gold))
-
-
-def find_bucc(folder: Path) -> list[BuccSet]:
-    """The sets of a folder: xx-en.training.xx, xx-en.training.en and xx-en.training.gold, in subfolders too."""
-    found = []
-    for gold in sorted(folder.rglob("*.gold")):
-        languages = gold.name.split(".")[0].split("-")
-        sides = [gold.with_name(gold.name.removesuffix("gold") + language) for language in languages]
-        if len(sides) == 2 and all(side.is_file() for side in sides):
-            found.append(read_bucc(sides[0], sides[1], gold))
-    if not found:
-        raise UserError(f"{folder} holds no xx-en.*.xx, xx-en.*.en and xx-en.*.gold together")
-    return found
-
-
 def evaluate_bucc(encoder: Encoder, sets: list[BuccSet], *, k: int = 4) -> Report:
+    """One section a set, a row for each kind of score and retrieval."""
     sections = []
     pools = []
     for one in sets:
@@ -80,6 +51,7 @@ def evaluate_bucc(encoder: Encoder, sets: list[BuccSet], *, k: int = 4) -> Repor
 
 
 def published_section() -> Section:
+    """Figures that others printed, with their source."""
     return Section(
         "Published figures (BUCC training set, %)",
         COLUMNS[:4],

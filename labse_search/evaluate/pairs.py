@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 TIE = 3e-7  # float32 dot products of the same two unit vectors differ by about this, depending on their block
 QUERY_ROWS = 1024
-POOL_ROWS = 4096  # 1,024 × 4,096 float32 scores are 16 MB: they stay in the cache's reach
+POOL_ROWS = 4096  # 1,024 × 4,096 float32 scores are 16 MB: they fit into the cache
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,12 @@ class PairAccuracy:
 
     @property
     def mean(self) -> float:
+        """Of both directions."""
         return (self.forward + self.backward) / 2
 
     @property
     def mrr(self) -> float:
+        """Mean reciprocal rank of both directions."""
         return (self.mrr_forward + self.mrr_backward) / 2
 
     def hits(self) -> Floats:
@@ -59,10 +61,12 @@ class Interval:
 
     @property
     def is_gain(self) -> bool:
+        """Whether all of it lies above 0."""
         return self.low > 0
 
     @property
     def is_loss(self) -> bool:
+        """Whether all of it lies below 0."""
         return self.high < 0
 
 
@@ -135,6 +139,7 @@ def paired_bootstrap(
 
 
 def row_blocks(vectors: Vectors, rows: int = POOL_ROWS) -> Iterator[Vectors]:
+    """The rows, `rows` at a time."""
     for start in range(0, len(vectors), rows):
         yield vectors[start : start + rows]
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import sentencex
 from numpy.typing import NDArray
 
-from labse_search.encoder import TokenEncoder, TokenVectors
-from labse_search.errors import UserError
-from labse_search.evaluate.remember import Remembering
-from labse_search.mine.encode import fit_window
-from labse_search.search.links import REACH_WEIGHT, Passages
+from labse_search.evaluate.embedding_cache import EmbeddingCache
+from labse_search.search.profile import ModelProfile
 from labse_search.similarity import Vectors
-from labse_search.store.words import K1, B, words
+from labse_search.store.bm25 import K1, B
+from labse_search.store.folding import words
 
 Posting = tuple[NDArray[np.int64], Vectors]  # document numbers, weights
 
@@ -24,46 +22,50 @@ CELLS_AT_ONCE = 50_000_000  # float32 scores of queries × sentences: 200 MB
 
 
 class Ranker(Protocol):
+    """Whatever scores documents for queries."""
+
     name: str
 
     def scores(self, queries: Sequence[str], documents: Sequence[str], languages: Sequence[str]) -> Vectors:
         """(queries, documents) float32, higher is better. `languages`: of each document, for its sentences."""
 
-    def facts(self) -> dict[str, str | int | float]: ...
+    def facts(self) -> dict[str, str | int | float]:
+        """What a report says of it, by name."""
 
 
 class ModelRanker:
-    """Cosine of the query and the best sentence of the document."""
+    """Cosine of the query and the best sentence of the document; with a profile, of the query without what only tells
+    its language, as the search asks."""
 
-    def __init__(self, encoder: Remembering) -> None:
-        self.name = encoder.encoder.model
+    def __init__(self, encoder: EmbeddingCache, profile: ModelProfile | None = None) -> None:
+        self.name = encoder.encoder.model + (", as the search asks" if profile else "")
         self._encoder = encoder
+        self._profile = profile
         self._sentences: dict[tuple[str, str], list[str]] = {}
 
     def facts(self) -> dict[str, str | int | float]:
+        """The encoder's."""
         return self._encoder.facts()
 
     def prepare(self, queries: Sequence[str], documents: Sequence[str], languages: Sequence[str]) -> None:
         """Encode everything at once, before scores are asked for in parts."""
         parts = [text for pair in zip(documents, languages, strict=True) for text in self.sentences(*pair)]
-        self._encoder.prepare([*queries, *parts])
+        self._encoder.prepare(queries, "query")
+        self._encoder.prepare(parts, "document")
 
     def scores(self, queries: Sequence[str], documents: Sequence[str], languages: Sequence[str]) -> Vectors:
+        """The cosine of each query with the closest sentence of each document."""
         parts = [self.sentences(document, language) for document, language in zip(documents, languages, strict=True)]
         starts = np.cumsum([0, *(len(part) for part in parts)])[:-1]
         sentences = [text for part in parts for text in part]
-        closeness = self._closeness_to(sentences)
+        vectors = self._encoder.vectors(sentences, "document")
         best = np.empty((len(queries), len(documents)), dtype=np.float32)
         rows = max(CELLS_AT_ONCE // max(len(sentences), 1), 1)
         for start in range(0, len(queries), rows):
-            block = closeness(queries[start : start + rows])  # (rows, sentences)
+            asked = self._encoder.vectors(queries[start : start + rows], "query")
+            block = (self._profile.neutral(asked) if self._profile else asked) @ vectors.T  # (rows, sentences)
             best[start : start + rows] = np.maximum.reduceat(block, starts, axis=1)
         return best
-
-    def _closeness_to(self, sentences: Sequence[str]) -> Callable[[Sequence[str]], Vectors]:
-        """What gives (queries, sentences) scores."""
-        vectors = self._encoder.vectors(sentences)
-        return lambda queries: self._encoder.vectors(queries) @ vectors.T
 
     def sentences(self, document: str, language: str) -> list[str]:
         """The document's sentences; a document without any stands for itself."""
@@ -72,32 +74,6 @@ class ModelRanker:
             found = (part.strip() for part in sentencex.segment(language, document))
             self._sentences[key] = [part for part in found if part] or [document]
         return self._sentences[key]
-
-
-class SearchRanker(ModelRanker):
-    """As the search ranks by meaning: the cosine and so much of the reach, of the document's best sentence."""
-
-    def __init__(self, encoder: Remembering) -> None:
-        super().__init__(encoder)
-        if not isinstance(encoder.encoder, TokenEncoder):
-            raise UserError(f"--reach: {self.name} does not know its words one by one. Leave it out.")
-        self._words = encoder.encoder
-        self.name += " with reach"
-
-    def _closeness_to(self, sentences: Sequence[str]) -> Callable[[Sequence[str]], Vectors]:
-        cosines_to = super()._closeness_to(sentences)
-        held = Passages(self._tokens(sentences))
-
-        def closeness(queries: Sequence[str]) -> Vectors:
-            scores = cosines_to(queries)
-            for row, asked in enumerate(self._tokens(queries)):
-                scores[row] += REACH_WEIGHT * held.reach(asked)
-            return scores
-
-        return closeness
-
-    def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        return self._words.token_vectors(fit_window(self._encoder.encoder, texts))
 
 
 class Bm25Ranker:
@@ -110,9 +86,11 @@ class Bm25Ranker:
         self._weights: dict[tuple[str, ...], dict[str, Posting]] = {}
 
     def facts(self) -> dict[str, str | int | float]:
+        """Its two parameters."""
         return {"k1": K1, "b": B}
 
     def scores(self, queries: Sequence[str], documents: Sequence[str], languages: Sequence[str]) -> Vectors:
+        """BM25 of each query's words; word statistics are those of these documents."""
         key = tuple(documents)
         if key not in self._weights:
             self._weights[key] = self._index(documents)

@@ -35,6 +35,7 @@ class Report:
     sections: tuple[Section, ...]
     facts: dict[str, str | int | float] = field(default_factory=dict)  # pool sizes, sentences, seconds, fingerprint
     scores: NDArray[Any] | None = None  # one score an item, for the interval of the difference between two models
+    items: tuple[dict[str, Any], ...] = ()  # what the model did with each item, where a person reads them one by one
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -69,13 +70,16 @@ def difference(first: Report, second: Report) -> str:
 
 
 def to_json(reports: Sequence[Report], published: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    models = []
+    """The reports as one object: models with their sections, then the differences to the first model."""
+    models: list[dict[str, Any]] = []
     for report in reports:
         sections = {
             section.title: {name: dict(zip(section.columns, row, strict=True)) for name, row in section.rows.items()}
             for section in report.sections
         }
         models.append({"model": report.model, "facts": report.facts, "sections": sections})
+        if report.items:
+            models[-1]["items"] = list(report.items)
     found: dict[str, Any] = {"task": reports[0].task, "models": models}
     if published:
         found["published"] = list(published)
@@ -90,6 +94,7 @@ def to_json(reports: Sequence[Report], published: Sequence[dict[str, Any]] = ())
 
 
 def percent(value: float) -> float:
+    """Of a share, with three decimals."""
     return round(100 * float(value), 3)
 
 

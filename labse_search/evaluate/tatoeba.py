@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labse_search.corpora.aligned import AlignedTexts
+from labse_search.evaluate.embedding_cache import EmbeddingCache
 from labse_search.evaluate.pairs import PairAccuracy, pair_accuracy
-from labse_search.evaluate.read import AlignedTexts
-from labse_search.evaluate.remember import Remembering
 from labse_search.evaluate.report import Report, Row, Section, percent
+from labse_search.languages import canonical
 
 GROUP_14 = frozenset("fra spa deu cmn ara ita jpn kor nld pol por tha tur rus".split())  # m~USE's languages
 GROUP_36 = frozenset(  # XTREME's
@@ -27,16 +28,6 @@ NOT_IN_LASER = frozenset(
     """ang arq arz ast awa ceb cha csb cym dsb fao fry gla gsw hsb jav max mon nno nov orv pam pms swg tuk tzl war xho
     yid""".split()
 )
-ISO_639_1 = dict(
-    pair.split(":")
-    for pair in """afr:af amh:am ara:ar ast:ast aze:az bel:be ben:bn bos:bs bre:br bul:bg cat:ca ces:cs cmn:zh cor:kw
-    cym:cy dan:da deu:de ell:el epo:eo est:et eus:eu fao:fo fin:fi fra:fr fry:fy gla:gd gle:ga glg:gl heb:he hin:hi
-    hrv:hr hun:hu hye:hy ido:io ile:ie ina:ia ind:id isl:is ita:it jav:jv jpn:ja kat:ka kaz:kk khm:km kor:ko kur:ku
-    lat:la lit:lt lvs:lv mal:ml mar:mr mkd:mk mon:mn nld:nl nno:nn nob:nb oci:oc pes:fa pol:pl por:pt ron:ro rus:ru
-    slk:sk slv:sl spa:es sqi:sq srp:sr swe:sv swh:sw tam:ta tat:tt tel:te tgl:tl tha:th tuk:tk tur:tr uig:ug ukr:uk
-    urd:ur uzb:uz vie:vi xho:xh yid:yi zsm:ms""".split()
-)
-OTHER_CODES = {"no": "nb", "iw": "he", "jw": "jv", "fil": "tl", "in": "id"}  # as older models name them
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ PUBLISHED = (
 )  # fmt: skip
 
 
-def evaluate_tatoeba(encoder: Remembering, sets: Mapping[str, AlignedTexts]) -> Report:
+def evaluate_tatoeba(encoder: EmbeddingCache, sets: Mapping[str, AlignedTexts]) -> Report:
     """`sets`: by ISO 639-3 code, English as the target."""
     encoder.prepare([text for aligned in sets.values() for text in (*aligned.sources, *aligned.targets)])
     found = {
@@ -91,7 +82,7 @@ def evaluate_tatoeba(encoder: Remembering, sets: Mapping[str, AlignedTexts]) -> 
     )
 
 
-def groups(encoder: Remembering, codes: set[str]) -> dict[str, set[str]]:
+def groups(encoder: EmbeddingCache, codes: set[str]) -> dict[str, set[str]]:
     """The languages of each group that are there, by the name of the group."""
     trained = {code for code in codes if is_trained(code, encoder.encoder.languages)}
     named = {
@@ -107,11 +98,11 @@ def groups(encoder: Remembering, codes: set[str]) -> dict[str, set[str]]:
 
 def is_trained(code: str, languages: tuple[str, ...]) -> bool:
     """Whether an ISO 639-3 code is among the languages (ISO 639-1) that a model names."""
-    known = {OTHER_CODES.get(language, language) for language in languages}
-    return code in known or ISO_639_1.get(code, code) in known
+    return canonical(code) in {canonical(language) for language in languages}
 
 
 def published_section() -> Section:
+    """Figures that others printed, with their sources."""
     rows: dict[str, Row] = {
         figure.model: (figure.group_14, figure.group_36, figure.group_82, figure.all_112) for figure in PUBLISHED
     }

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labse_search.corpora.aligned import AlignedTexts, read_lines_aligned
+from labse_search.corpora.lines import read_lines
 from labse_search.encoder import Encoder
+from labse_search.encoder.texts import TEXTS_AT_ONCE, fit_window
 from labse_search.errors import UserError
 from labse_search.evaluate.pairs import Integers, answer_ranks, pair_accuracy, row_blocks, share
-from labse_search.evaluate.read import AlignedTexts, read_aligned
 from labse_search.evaluate.report import Report, Row, Section, percent
-from labse_search.mine.corpus import read_lines
-from labse_search.mine.encode import TEXTS_AT_ONCE, fit_window
-from labse_search.mine.progress import ProgressLine
+from labse_search.progress import ProgressLine
 from labse_search.similarity import Vectors, normalize
 
 IN_MEMORY_BYTES = 2 << 30  # vectors of one side; above that they lie in a temporary file
@@ -39,7 +39,7 @@ class UnSet:
 def read_un(source: Path, target: Path, documents: Path | None) -> UnSet:
     """Two files with corresponding lines. Documents: a file with a line for every pair whose first word names the
     document (the UN corpus' .ids), or, without it, empty lines in both files between documents."""
-    aligned = read_aligned(source, target, f"{source.name} {target.name}")
+    aligned = read_lines_aligned(source, target, f"{source.name} {target.name}")
     pairs = [(a.strip(), b.strip()) for a, b in zip(aligned.sources, aligned.targets, strict=True)]
     if documents is None:
         numbers = np.cumsum([not a and not b for a, b in pairs])

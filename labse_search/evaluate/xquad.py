@@ -25,6 +25,8 @@ ROWS_AT_ONCE = 2048  # questions: a full order of 2,880 paragraphs for 2,048 que
 
 @dataclass(frozen=True)
 class Language:
+    """The paragraphs of one language and the questions to them."""
+
     questions: tuple[str, ...]
     answers: NDArray[np.int64]  # (questions,) number of the paragraph that answers
     paragraphs: tuple[str, ...]

@@ -1,8 +1,7 @@
 """Teach a model a field: pairs in, a model folder out that was measured before and after, or a refusal that says why.
 
-`config` names every flag; `pairs` and `clean` read and check the data; `sampling` makes the batches; `loss` is the
-LaBSE objective; `trainer` is sentence-transformers' Trainer with our batches and guards; `gate` measures and decides;
-`output` writes the folder; `recipe` is the order of it all and `__main__` the command.
+`recipe` is the order of it all: `checks` the settings, read `data` (`clean`), `plan`, `train` (`model`, `sampling`,
+`trainer`), put it to the `acceptance` test, write the `folder` (`report`, `card`, `plots`). `config` names every flag.
 """
 
 from __future__ import annotations

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-def flag(default: Any, help_text: str) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help_text})
+from labse_search.training.flags import flag
 
 
 @dataclass(frozen=True)
 class FinetuneConfig:
+    """A fine-tuning run; its fields are the command's flags."""
+
     train: tuple[str, ...] = flag(
         (), "pairs: PATH[=WEIGHT], .tsv .csv .jsonl .tmx (.gz .xz), or SOURCE,TARGET: two line-aligned files"
     )
+    questions: tuple[str, ...] = flag(
+        (), "pairs of question and passage, in the same forms: trained on however unlike their lengths, never measured"
+    )
+    columns: tuple[str, ...] = flag((), "the two columns of tables that hold the texts, by name or number from 1")
     output: str = flag("", "folder of the new model; must not exist unless --overwrite")
     model: str = flag("", "folder or hub name of the model to start from; default: the shipped labse-mini")
     dev: tuple[str, ...] = flag((), "pairs to measure on, in the same forms; default: cut from the training pairs")
@@ -37,6 +38,14 @@ class FinetuneConfig:
     gather: bool = flag(True, "negatives from all processes, with gradient")
     hard_negatives: int = flag(0, "how many hard-negative columns of the data to use")
     anchor_weight: float = flag(0.0, "weight of 1 - cosine to the untouched model's vectors")
+    teacher: str = flag(
+        "", "folder or hub name of a model whose vectors are taught too: keeps what it knows of questions"
+    )
+    teacher_side: Literal["source", "target"] = flag("source", "the side of a pair that the teacher reads, for both")
+    teacher_vectors: float = flag(5.0, "weight of 1 - cosine to the teacher's vector, of both sides")
+    teacher_similarities: float = flag(1.0, "weight of the divergence from the teacher's similarities in the batch")
+    teacher_scale: float = flag(15.0, "factor of the cosines in that divergence")
+    pair_weight: float = flag(1.0, "weight of the loss of the pairs themselves, beside the teacher's")
 
     global_batch_size: int = flag(0, "pairs of one step over all processes; 0: as large as the data sensibly allows")
     mini_batch_size: int = flag(32, "texts, of like length, in one forward pass; 0: all, without GradCache")
@@ -47,7 +56,7 @@ class FinetuneConfig:
     accumulation: int = flag(1, "batches of one optimizer step; adds no negatives")
     epochs: float = flag(3.0, "passes over the training pairs")
     max_steps: int = flag(-1, "stop after so many steps; -1: as many as the epochs have")
-    learning_rate: float = flag(0.0, "peak; 0: 2e-5, with LoRA or few layers (labse-mini) 1e-4, for static models 2e-3")
+    learning_rate: float = flag(0.0, "peak; 0: 2e-5, with LoRA or few weights 1e-4, for static models 2e-3")
     warmup: float = flag(0.1, "share of the steps in which the learning rate rises; it falls linearly after")
     weight_decay: float = flag(0.0, "AdamW's")
     clip: float = flag(1.0, "largest norm of the gradient; 0: none")
@@ -81,7 +90,13 @@ class FinetuneConfig:
     overwrite: bool = flag(False, "replace the output folder, if the new model is accepted")
     report_to: str = flag("none", "trackers: tensorboard, wandb, trackio")
     seed: int = flag(42, "of the split, the order of the pairs and the dropout")
-    dry_run: bool = flag(False, "read and check everything, print the plan, and stop")
+    dry_run: bool = flag(False, "read and check everything, print the plan with its time and memory, and stop")
+    plan: str = flag("", "with --dry-run: write the plan into this file too, as JSON")
+
+    @property
+    def used_margin(self) -> float:
+        """The margin of the loss that was chosen: infonce has none."""
+        return 0.0 if self.loss == "infonce" else self.margin
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,7 @@ class Scores:
 
     @property
     def accuracy(self) -> float:
+        """Mean of both directions."""
         return (self.forward + self.backward) / 2
 
 
@@ -111,30 +127,3 @@ class FinetuneResult:
     path: Path
     reason: str
     interrupted: bool = False
-
-
-def parser(config: type, prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    """A command line with one flag for each field of a configuration dataclass."""
-    command = argparse.ArgumentParser(
-        prog=prog, description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    for setting in dataclasses.fields(config):
-        name = "--" + setting.name.replace("_", "-")
-        default, help_text = setting.default, setting.metadata["help"]
-        if isinstance(default, bool):
-            command.add_argument(name, action=argparse.BooleanOptionalAction, default=default, help=help_text)
-        elif isinstance(default, tuple):
-            kind = type(default[0]) if default else str
-            command.add_argument(name, nargs="+", type=kind, default=default, help=help_text, metavar="X")
-        elif str(setting.type).startswith("Literal"):
-            choices = [word.strip(" '\"") for word in str(setting.type)[8:-1].split(",")]
-            command.add_argument(name, choices=choices, default=default, help=f"{help_text} (default {default})")
-        else:
-            shown = f"{help_text} (default {default})" if default != "" else help_text
-            command.add_argument(name, type=type(default), default=default, help=shown, metavar="X")
-    return command
-
-
-def from_flags(config: type[Any], values: Mapping[str, Any]) -> Any:
-    """The dataclass from what argparse read."""
-    return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

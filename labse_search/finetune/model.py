@@ -1,38 +1,20 @@
-"""Open a model for training: pooling, window, what is frozen, adapters; and what its training needs in memory."""
+"""Make a model ready to be tuned: pooling, what is frozen, adapters; and interpolate the tuned weights with the old."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor
 
-from labse_search.errors import ModelUnavailable, UserError
-from labse_search.finetune.loss import Anchor, Features
+from labse_search.errors import UserError
+from labse_search.training.losses import Anchor, Features
+from labse_search.training.models import is_static
 
-SHIPPED = Path(__file__).resolve().parent.parent / "models" / "labse-mini"
-FEW_WEIGHTS = 10_000_000  # of layers; labse-mini has 1.7 million, LaBSE 86, and between them nothing was tried
-MAX_TRAINING_TOKENS = 128  # pairs are sentences; a window of 256 costs memory for padding (notes of LaBSE: 64 … 128)
 ADAPTED = ["query", "key", "value", "dense"]  # LoRA on attention and feed-forward of BERT-like encoders
-
-
-def open_model(name: str, device: str | None = None) -> Any:
-    """The model as it was stored. ModelUnavailable when the folder or hub name gives none."""
-    try:
-        return SentenceTransformer(name or str(SHIPPED), device=device)
-    except (OSError, ValueError) as error:
-        raise ModelUnavailable(
-            f"{name}: no model there ({type(error).__name__}). Give a sentence-transformers folder or a hub name."
-        ) from error
-
-
-def is_static(model: Any) -> bool:
-    return isinstance(model[0], StaticEmbedding)
 
 
 def stored_type(model: Any) -> torch.dtype:
@@ -42,6 +24,7 @@ def stored_type(model: Any) -> torch.dtype:
 
 
 def set_pooling(model: Any, pooling: Literal["keep", "cls", "mean", "max"]) -> None:
+    """Replace the model's pooling in place. UserError where it has none."""
     if pooling == "keep":
         return
     at = next((at for at, module in enumerate(model) if isinstance(module, Pooling)), None)
@@ -76,6 +59,7 @@ def layer_weights(model: Any) -> int:
 
 
 def add_adapters(model: Any, rank: int) -> None:
+    """LoRA of this rank on attention and feed-forward layers. UserError for a static model, or without peft."""
     try:
         from peft import LoraConfig, TaskType
     except ImportError as error:
@@ -109,6 +93,7 @@ def merge_adapters(model: Any) -> None:
 
 
 def state_of(model: Any) -> dict[str, Tensor]:
+    """A copy of all weights on the CPU, by name."""
     return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
@@ -122,31 +107,13 @@ def interpolate(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha: 
     }
 
 
-def frozen_twin(model: Any) -> Anchor:
+def reference_model(model: Any) -> Anchor:
     """The vectors of the model as it is now, whatever training makes of it."""
-    twin = copy.deepcopy(model).eval().requires_grad_(False)
+    reference = copy.deepcopy(model).eval().requires_grad_(False)
 
     def anchor(features: Features) -> list[Tensor]:
-        twin.to(next(value.device for value in features[0].values() if torch.is_tensor(value)))
+        reference.to(next(value.device for value in features[0].values() if torch.is_tensor(value)))
         with torch.no_grad():
-            return [twin(dict(column))["sentence_embedding"] for column in features]
+            return [reference(dict(column))["sentence_embedding"] for column in features]
 
     return anchor
-
-
-def training_memory(model: Any, *, batch: int, mini_batch: int, columns: int, world_batch: int, tokens: int) -> int:
-    """Bytes one process needs, an estimate: weights, gradients, two Adam moments, activations, logits.
-
-    Activations: 17 numbers for each token, layer and hidden unit and 2.5 for each pair of tokens and head
-    (arXiv 2205.05198, section 4, whose bytes are halves of numbers).
-    """
-    weights = sum(parameter.numel() for parameter in model.parameters())
-    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    total = 4 * (weights + 3 * trained)
-    if not is_static(model):
-        config = model[0].auto_model.config
-        rows = mini_batch if mini_batch else batch * columns
-        heads = getattr(config, "num_attention_heads", 1)
-        a_token = 17 * config.hidden_size + 2.5 * heads * tokens
-        total += int(4 * rows * tokens * config.num_hidden_layers * a_token)
-    return int(total + 2 * 4 * batch * world_batch * columns)

@@ -69,6 +69,7 @@ class PairBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Which shuffle the next iteration gives: the same on every process."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -76,7 +77,7 @@ class PairBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
-        batches = self._without_twins(self._ordered(self._drawn(random), random))
+        batches = self._without_duplicates(self._ordered(self._drawn(random), random))
         # Sorting by length has put neighbours together; which batch comes when is chance again.
         for at in random.permutation(len(batches)) if self.length_window else range(len(batches)):
             yield batches[at]
@@ -103,7 +104,7 @@ class PairBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         ordered: Rows = rows[np.concatenate([part[np.argsort(blurred[part], kind="stable")] for part in parts])]
         return ordered
 
-    def _without_twins(self, rows: Rows) -> list[list[int]]:
+    def _without_duplicates(self, rows: Rows) -> list[list[int]]:
         size = int(self.batch_size)
         fresh, waiting = deque(rows.tolist()), deque[int]()
         batches = []

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from labse_search.library.ledger import BUSY_SECONDS, Ledger
-from labse_search.library.originals import Originals, document_id, written_whole
-from labse_search.library.records import DocumentRow, JobFile, JobRow, Outcome, Source, Wish
+from labse_search.files import used_bytes
+from labse_search.library.database import BUSY_SECONDS
+from labse_search.library.ledger import Ledger
+from labse_search.library.originals import Originals, document_id
+from labse_search.library.records import Action, DocumentRow, JobFile, JobRow, Outcome, Source
 from labse_search.records import Segment
 
 __all__ = [
@@ -26,10 +28,9 @@ __all__ = [
     "Library",
     "Outcome",
     "Source",
-    "Wish",
+    "Action",
     "document_id",
     "segments_digest",
-    "written_whole",
 ]
 
 
@@ -45,28 +46,31 @@ class Library:
 
     def documents(self, collection: str) -> list[DocumentRow]:
         """The documents of a collection, oldest first."""
-        return self.ledger.documents(collection)
+        return self.ledger.documents.all(collection)
 
     def removed_documents(self, collection: str) -> list[DocumentRow]:
         """Removed documents whose originals are still kept: these can be put back."""
-        return self.ledger.documents(collection, ("removed",))
+        return self.ledger.documents.all(collection, ("removed",))
 
     def add_index_job(self, collection: str, model: str, sources: Iterable[Source]) -> str:
         """A job that will index these files; a worker picks it up. Returns its id."""
-        return self.ledger.add_job("index", collection, model, sources)
+        return self.ledger.jobs.add("index", collection, model, sources)
 
-    def jobs(self, collection: str | None = None, *, limit: int = 50) -> list[JobRow]:
-        return self.ledger.jobs(collection, limit=limit)
+    def jobs(self, collection: str | None = None, *, limit: int = 50, kinds: Sequence[str] = ()) -> list[JobRow]:
+        """Newest first; `kinds`: only these, all where none is named."""
+        return self.ledger.jobs.recent(collection, limit=limit, kinds=kinds)
 
     def job(self, job: str) -> JobRow:
-        return self.ledger.job(job)
+        """UserError if there is none of this id."""
+        return self.ledger.jobs.get(job)
 
-    def job_files(self, job: str, *, outcomes: Sequence[str] = (), limit: int = 1_000_000) -> list[JobFile]:
-        return self.ledger.job_files(job, outcomes=outcomes, limit=limit)
+    def job_files(self, job: str, *, outcomes: Sequence[str] = (), limit: int | None = None) -> list[JobFile]:
+        """A job's files in their order, with what became of each; `outcomes`: only such."""
+        return self.ledger.jobs.files(job, outcomes=outcomes, limit=limit)
 
-    def ask(self, job: str, wish: Wish) -> None:
+    def ask(self, job: str, action: Action) -> None:
         """Ask a running or waiting job to "pause", to "cancel", or ("") to go on."""
-        self.ledger.wish(job, wish)
+        self.ledger.jobs.request(job, action)
 
     # ---- locks
 
@@ -81,16 +85,18 @@ class Library:
             return None
         return lock
 
-    def bytes_used(self) -> int:
-        """What the home takes on the disk, in bytes."""
-        total = 0
+    def bytes_used(self) -> dict[str, int]:
+        """What each folder of the home takes on the disk, in bytes; "" for files beside them."""
+        used: dict[str, int] = {}
         for folder, _, names in os.walk(self.home):
+            part = Path(folder).relative_to(self.home).parts[:1]
             for name in names:
                 with suppress(FileNotFoundError):  # others write and remove files all the time
-                    total += os.lstat(Path(folder) / name).st_size
-        return total
+                    used["".join(part)] = used.get("".join(part), 0) + used_bytes(Path(folder) / name)
+        return used
 
     def close(self) -> None:
+        """Close this thread's connection to the ledger."""
         self.ledger.close()
 
 

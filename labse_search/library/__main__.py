@@ -3,75 +3,66 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
-import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from labse_search.errors import LedgerDamaged, StoreUnavailable, UserError
-from labse_search.library import Library
-from labse_search.settings import Settings
+from labse_search.errors import UserError, told
+from labse_search.files import written_whole
+from labse_search.library import JobRow, Library
+from labse_search.library.arguments import parser
+from labse_search.naming import generation_name
+from labse_search.settings import Settings, write_privately
 from labse_search.store import Store, open_store
 
 if TYPE_CHECKING:
     from indexer.check import Problem
 
-EXAMPLE = "example: python -m labse_search.library check --full && python -m labse_search.library backup notes.tar"
-
 
 def main() -> int:
-    arguments = _parser().parse_args()
+    """Exit status: 0 done, 1 problems are left or nothing was done, 2 something a person can mend."""
+    write_privately()
+    arguments = parser().parse_args()
     commands = {
         "list": _list,
         "check": _check,
+        "take-over": _take_over,
         "backup": _backup,
         "restore": _restore,
         "export": _export,
         "remove": _remove,
         "undo": _undo,
         "forget": _forget,
+        "reembed": _reembed,
+        "generations": _generations,
+        "switch": _switch,
+        "drop": _drop,
+        "rename": _rename,
+        "merge": _merge,
+        "delete": _delete,
     }
     try:
         settings = Settings.from_env(os.environ).with_arguments(
             store=arguments.store, collection=arguments.collection, model=None
         )
         return commands[arguments.command](settings, arguments)
-    except (UserError, OSError) as error:  # OSError: a file or folder that was named on the command line
-        print(f"error: {error}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(f"error: {told(error)}", file=sys.stderr)
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m labse_search.library", description=__doc__, epilog=EXAMPLE)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--store", metavar="DIR|URL", help="folder of an embedded store, or URL of a Qdrant server")
-    common.add_argument("--collection", metavar="NAME", help="which collection (default: documents)")
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text, parents=[common])
-
-    command("list", "the documents of the collection").add_argument("--json", action="store_true")
-    check = command("check", "verify store, ledger and originals; exit status 1 if something is wrong")
-    check.add_argument("--full", action="store_true", help="read every segment and every original, not only counts")
-    check.add_argument("--repair", action="store_true", help="rebuild what is wrong from the originals")
-    check.add_argument("--json", action="store_true")
-    command("backup", "everything in one file").add_argument("file", type=Path)
-    command("restore", "read a backup into a new --store folder").add_argument("file", type=Path)
-    export = command("export", "the collection as JSON lines")
-    export.add_argument("file", type=Path, nargs="?", help="default: the terminal")
-    export.add_argument("--vectors", action="store_true", help="with the vectors")
-    command("remove", "take documents out; `undo` puts them back").add_argument("names", nargs="+")
-    command("undo", "put removed documents back").add_argument("names", nargs="+")
-    command("forget", "erase removed documents for good")
-    return parser
-
-
-def _open(settings: Settings) -> tuple[Library, Store]:
-    return Library(settings.home), open_store(settings.store, home=settings.home, api_key=settings.api_key)
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Library, Store]]:
+    """The home's library and its store, which is closed afterwards."""
+    store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
+    try:
+        yield Library(settings.home), store
+    finally:
+        store.close()
 
 
 def _list(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -87,170 +78,146 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _check(settings: Settings, arguments: argparse.Namespace) -> int:
-    """0 if nothing is wrong (any more), 1 otherwise. With `--repair` a second look decides."""
-    from indexer.check import PROBLEMS
+    """0 if nothing is wrong (any more), 1 otherwise. After a repair a second look decides."""
+    from indexer.home_repair import discard, look, mend
 
-    problems = _problems(settings, full=arguments.full)
+    problems = left = look(settings, full=arguments.full)
     if problems and arguments.repair:
-        _repair(settings, problems, full=arguments.full)
-        left = _problems(settings, full=arguments.full)
-    else:
-        left = problems
-
-    def line(problem: Problem) -> str:
-        detail = f" ({problem.detail})" if problem.detail else ""
-        name = problem.name or problem.document or "-"
-        return f"{problem.collection or '-'}: {name}: {PROBLEMS[problem.code]}{detail}"
-
+        mend(settings, problems, full=arguments.full, log=_log)
+    if arguments.discard_unknown:
+        discard(settings, agreed=functools.partial(_agreed, yes=arguments.yes), log=_log)
+    if problems and (arguments.repair or arguments.discard_unknown):
+        left = look(settings, full=arguments.full)
     if arguments.json:
-        values = [
-            {**vars(problem), "sentence": PROBLEMS[problem.code], "left": problem in left} for problem in problems
-        ]
-        print(json.dumps(values, ensure_ascii=False, indent=2))
+        print(json.dumps([_value(problem, left) for problem in problems], ensure_ascii=False, indent=2))
     else:
         for problem in problems:
-            print(line(problem) + (" [repaired]" if problem not in left else ""))
-        _log(f"{_documents(settings, problems)} documents checked, {len(problems)} problems"
-             + (f", {len(left)} left" if arguments.repair else ""))  # fmt: skip
+            print(_line(problem) + (" [repaired]" if problem not in left else ""))
+        _say_losses(settings, problems)
+        summary = f"{_documents(settings, problems)} documents checked, {len(problems)} problems"
+        _log(summary + (f", {len(left)} left" if arguments.repair or arguments.discard_unknown else ""))
     return 1 if left else 0
 
 
-def _problems(settings: Settings, *, full: bool) -> list[Problem]:
-    from indexer.check import Problem, check, check_ledger
+def _say_losses(settings: Settings, problems: Sequence[Problem]) -> None:
+    """No problem of the library, but to be known: what files held that no passage has."""
+    from indexer.losses import with_losses
 
-    try:
-        library = Library(settings.home)
-        store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
-        try:
-            problems = check_ledger(library, store)
-            for collection in [] if problems else library.ledger.collections():
-                problems += check(library, store, collection, full=full)
-            return problems
-        finally:
-            store.close()
-            library.close()
-    except LedgerDamaged as error:
-        return [Problem("ledger_damaged", "", detail=str(error))]
+    if any(problem.code == "ledger_damaged" for problem in problems):
+        return
+    library = Library(settings.home)
+    for name in library.ledger.collections.all():
+        for row, lost in with_losses(library.documents(name)):
+            what = ", ".join(f"{reason.replace('_', ' ')} ({how})" if how else reason for reason, how in lost.items())
+            print(f"{name}: {row.names[0] if row.names else row.title}: not in any passage: {what}")
 
 
-def _repair(settings: Settings, problems: list[Problem], *, full: bool) -> None:
-    from indexer.check import ORIGINAL_LOST, Problem, check, rebuild_ledger
+def _value(problem: Problem, left: Sequence[Problem]) -> dict[str, object]:
+    from indexer.check import PROBLEMS
 
-    ledger_lost = any(problem.code in ("ledger_damaged", "ledger_empty") for problem in problems)
-    library = _put_ledger_aside(settings.home) if ledger_lost else Library(settings.home)
-    store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
-    if ledger_lost:
-        _do(library, settings, rebuild_ledger(library, store, log=_log))
-    for collection in library.ledger.collections():
-        found = check(library, store, collection, full=full)
-        if found and not _mend(library, settings, store, collection, found):
-            still = check(library, store, collection, full=full)
-            if any(problem.code not in ORIGINAL_LOST for problem in still):  # the damage goes deeper than it seemed
-                _mend(library, settings, store, collection, [Problem("collection_damaged", collection)])
-    store.close()
-    library.close()
+    return {**vars(problem), "sentence": PROBLEMS[problem.code], "left": problem in left}
 
 
-def _mend(library: Library, settings: Settings, store: Store, collection: str, problems: Sequence[Problem]) -> bool:
-    """Repair, and do the job that this takes. Whether all went well."""
-    from indexer.check import repair
+def _line(problem: Problem) -> str:
+    from indexer.check import PROBLEMS
 
-    try:
-        job = repair(library, store, collection, problems, log=_log)
-    except StoreUnavailable as error:
-        _log(str(error))
-        return False
-    return _do(library, settings, [job] if job else []) == 0
+    detail = f" ({problem.detail})" if problem.detail else ""
+    name = problem.name or problem.document or "-"
+    return f"{problem.collection or '-'}: {name}: {PROBLEMS[problem.code]}{detail}"
 
 
-def _documents(settings: Settings, problems: list[Problem]) -> int:
+def _agreed(question: str, *, yes: bool) -> bool:
+    """Whether the person at the terminal says yes; a script has to say so beforehand."""
+    if yes:
+        _log(question)
+        return True
+    if not sys.stdin.isatty():
+        raise UserError(f"{question} Nobody is there to answer: add --yes.")
+    return input(f"{question} Type yes: ").strip().lower() == "yes"
+
+
+def _documents(settings: Settings, problems: Sequence[Problem]) -> int:
     if any(problem.code == "ledger_damaged" for problem in problems):
         return 0
     library = Library(settings.home)
-    return sum(len(library.documents(name)) for name in library.ledger.collections())
+    return sum(len(library.documents(name)) for name in library.ledger.collections.all())
 
 
-def _put_ledger_aside(home: Path) -> Library:
-    aside = home / f"ledger.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
-    for suffix in ("", "-wal", "-shm"):
-        path = home / f"ledger.sqlite3{suffix}"
-        if path.exists():
-            path.rename(f"{aside}{suffix}")
-    _log(f"the old ledger now lies in {aside}; making a new one from the store and the originals")
-    return Library(home)
+def _take_over(settings: Settings, arguments: argparse.Namespace) -> int:
+    with _opened(settings) as (library, store):
+        store.take_over(settings.collection)
+        spec = store.info(settings.collection).spec
+        library.ledger.collections.put(
+            settings.collection, model=spec.model, fingerprint=spec.fingerprint, store=store.location
+        )
+    print(f"{settings.collection} at {store.location} is this home's now; the home that made it only reads it.")
+    return 0
 
 
-def _do(library: Library, settings: Settings, jobs: list[str]) -> int:
-    from indexer.jobs import do_or_follow
+def _do(library: Library, settings: Settings, job: str) -> int:
+    from indexer.worker import do_all
 
-    states = []
-    for job in jobs:
-        row = do_or_follow(library, settings, job, report=lambda row: None)
-        states.append(row.state)
-        _log(f"{row.collection}: {row.state}, {row.files_done} of {row.files} files read again {row.error}".rstrip())
-    return 0 if all(state == "done" for state in states) else 1
+    return 0 if do_all(library, settings, [job], log=_log) else 1
 
 
 def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from indexer.archive import backup
+    from indexer.home_files import backup_sentence, weight_bytes
 
     target = arguments.file.expanduser().resolve()
-    library, store = _open(settings)
-    try:
-        counts = backup(library, store, target)
-    finally:
-        store.close()
-    size = target.stat().st_size
-    print(f"{target}: {sum(counts.values())} passages in {len(counts)} collections, {size / 1e6:.1f} MB")
+    with _opened(settings) as (library, store):
+        weights = weight_bytes(library)
+        counts = backup(library, store, target, weights=not arguments.without_models)
+    print(backup_sentence(target, counts, weights, kept=not arguments.without_models))
     return 0
 
 
 def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
     from indexer.archive import restore
+    from indexer.home_files import without_model
 
     if not arguments.store or settings.store:
         raise UserError("Say where to: --store NEW_FOLDER")
     counts = restore(arguments.file.expanduser(), settings.home)
     print(f"{settings.home}: {sum(counts.values())} passages in {len(counts)} collections")
+    print("".join(f"{sentence}\n" for sentence in without_model(Library(settings.home))), end="")
     return 0
 
 
 def _export(settings: Settings, arguments: argparse.Namespace) -> int:
     from indexer.archive import export
-    from labse_search.library import written_whole
 
-    store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
-    lines = export(store, settings.collection, vectors=arguments.vectors)
-    try:
+    number = arguments.generation
+    name = settings.collection if number is None else generation_name(settings.collection, number)
+    with _opened(settings) as (_, store):
+        lines = export(store, name, vectors=arguments.vectors)
         if arguments.file is None:
             for line in lines:
                 print(line)
         else:
             with written_whole(arguments.file.expanduser().resolve()) as file:
                 file.writelines(f"{line}\n".encode() for line in lines)
-    finally:
-        store.close()
     return 0
 
 
 def _remove(settings: Settings, arguments: argparse.Namespace) -> int:
-    from indexer.documents import remove_documents
+    from indexer.removal import remove_matching
 
-    library, store = _open(settings)
-    documents = [_document(library, settings.collection, name) for name in arguments.names]
-    count = remove_documents(library, store, settings.collection, documents)
-    store.close()
-    print(f"{count} documents removed. To put them back: python -m labse_search.library undo NAME...")
+    with _opened(settings) as (library, store):
+        count, names = remove_matching(library, store, settings.collection, arguments.names)
+    further = f" and {names} further name{'s' if names > 1 else ''}" if names else ""
+    print(f"{count} documents{further} removed. To put them back: python -m labse_search.library undo NAME...")
     return 0
 
 
 def _undo(settings: Settings, arguments: argparse.Namespace) -> int:
     from indexer.documents import restore_documents
+    from indexer.removal import matching
 
     library = Library(settings.home)
-    documents = [_document(library, settings.collection, name) for name in arguments.names]
-    model = library.ledger.collections()[settings.collection][0]
-    return _do(library, settings, [restore_documents(library, settings.collection, model, documents)])
+    documents = list(matching(library.removed_documents(settings.collection), arguments.names))
+    model = library.ledger.collections.all()[settings.collection][0]
+    return _do(library, settings, restore_documents(library, settings.collection, model, documents))
 
 
 def _forget(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -260,11 +227,108 @@ def _forget(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _document(library: Library, collection: str, name: str) -> str:
-    known = library.ledger.name(collection, name)
-    if known is None:
-        raise UserError(f"The collection {collection!r} has no document named {name!r}. See: … library list")
-    return known[0]
+def _reembed(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.reembed import add_reembed_job
+    from labse_search.encoder import load_encoder
+
+    encoder = load_encoder(settings.with_arguments(store=None, collection=None, model=arguments.model).model)
+    library = Library(settings.home)
+    job = add_reembed_job(library, settings.collection, model=encoder.model, fingerprint=encoder.fingerprint)
+    del encoder
+    state = "done" if job is None else _follow(library, settings, job)
+    found = [one for one in library.ledger.generations.all(settings.collection) if one.state in ("ready", "serving")]
+    built = max(found, key=lambda one: one.created)
+    if state != "done":
+        return 1
+    if arguments.switch and built.state != "serving":
+        return _switch(settings, argparse.Namespace(number=built.number))
+    if built.state == "serving":
+        print(f"{settings.collection}: generation {built.number} by {built.model} answers already.")
+    else:
+        print(f"Generation {built.number} is whole. Next: python -m labse_search.library switch {built.number}")
+    return 0
+
+
+def _follow(library: Library, settings: Settings, job: str) -> str:
+    from indexer.worker import do_or_follow
+
+    def report(row: JobRow) -> None:
+        _log(f"{row.files_done} of {row.files} documents, {row.rate:.0f} passages a second")
+
+    row = do_or_follow(library, settings, job, report=report)
+    _log(f"{row.collection}: {row.state}, {row.segments} passages {row.error}".rstrip())
+    return row.state
+
+
+def _generations(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.generations import finish_switch
+
+    with _opened(settings) as (library, store):
+        finish_switch(library, store, settings.collection)
+    for one in library.ledger.generations.all(settings.collection):
+        if arguments.json:
+            print(json.dumps(vars(one), ensure_ascii=False))
+        else:
+            counts = f"{one.documents:7} documents {one.segments:9} passages"
+            print(f"{one.number:3}  {one.state:9} {counts}  {one.model} ({one.fingerprint[:12]})")
+    return 0
+
+
+def _switch(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.generations import switch
+
+    with _opened(settings) as (library, store):
+        before = library.ledger.generations.serving(settings.collection)
+        job = switch(library, store, settings.collection, arguments.number)
+    print(
+        f"{settings.collection}: generation {arguments.number} answers. Back again: python -m labse_search.library "
+        f"switch {before}"
+    )
+    return _do(library, settings, job) if job else 0
+
+
+def _drop(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.generations import drop
+
+    with _opened(settings) as (library, store):
+        dropped = drop(library, store, settings.collection, arguments.number)
+    print(f"{settings.collection}: generation {dropped.number} by {dropped.model} is gone.")
+    return 0
+
+
+def _rename(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.merge import rename
+
+    with _opened(settings) as (library, store):
+        name = rename(library, store, settings.collection, arguments.name)
+    print(f"{settings.collection} is called {name} now.")
+    return 0
+
+
+def _merge(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.merge import merge
+
+    with _opened(settings) as (library, store):
+        if arguments.into not in library.ledger.collections.all():
+            raise UserError(f"There is no collection {arguments.into!r}. To give this one another name: rename")
+        count = merge(library, store, settings.collection, arguments.into)
+    print(f"{count} documents of {settings.collection} are in {arguments.into} now; {settings.collection} is gone.")
+    return 0
+
+
+def _delete(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.generations import delete_collection
+
+    with _opened(settings) as (library, store):
+        documents = library.ledger.documents.all(settings.collection, ("stored", "storing", "removing", "removed"))
+        question = (
+            f"Erase the collection {settings.collection!r} with {len(documents):,} documents and their originals?"
+        )
+        if not _agreed(question, yes=arguments.yes):
+            return 1
+        count = delete_collection(library, store, settings.collection)
+    print(f"{settings.collection}: erased, {count:,} documents")
+    return 0
 
 
 def _log(line: str) -> None:

@@ -11,12 +11,11 @@ import gzip
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
+from labse_search.files import written_whole
 from labse_search.records import Extraction, Note, Unit
 
 _BLOCK = 1 << 20
@@ -31,43 +30,54 @@ def document_id(path: Path) -> str:
     return digest.hexdigest()[:32]
 
 
+class _ChangedMeanwhileError(Exception):
+    pass
+
+
 class Originals:
+    """Files by the hash of their content, written whole or not at all, and the texts read from them."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, document: str) -> Path:
+        """Where the original lies, or would."""
         return self.folder / "originals" / document[:2] / document
 
     def text_path(self, document: str) -> Path:
+        """Where the text read from it lies, or would: gzipped JSON."""
         return self.folder / "texts" / document[:2] / f"{document}.json.gz"
 
     def keep(self, path: Path, document: str) -> bool:
-        """Keep a copy of the file under its identity; nothing is copied twice. False if the file is no longer what
-        `document` names: it changed or went meanwhile, and nothing was kept. OSError if the disk is full."""
+        """Keep a copy of the file under its identity; what is there already and whole is not copied again. False if the
+        file is no longer what `document` names: it changed or went meanwhile, and nothing was kept. OSError if the disk
+        is full."""
         place = self.path(document)
-        if place.exists():
+        if place.exists() and document_id(place) == document:
             return True
         try:
             opened = path.open("rb")
         except OSError:
             return False
-        with opened as source, written_whole(place) as target:
+        with opened as source, suppress(_ChangedMeanwhileError), written_whole(place) as target:
             digest = hashlib.sha256()
             while block := source.read(_BLOCK):
                 digest.update(block)
                 target.write(block)
-            same = digest.hexdigest()[:32] == document
-        if not same:
-            place.unlink()
-        return same
+            if digest.hexdigest()[:32] != document:
+                raise _ChangedMeanwhileError  # before the copy gets its name
+        return place.exists() and digest.hexdigest()[:32] == document
 
     def keep_text(self, document: str, extraction: Extraction) -> None:
+        """Write the text with its places; replaces what was kept before."""
         value = {
-            "units": [[unit.text, dict(unit.place)] for unit in extraction.units],
+            "units": [[unit.text, dict(unit.place), unit.headings] for unit in extraction.units],
             "kind": extraction.kind,
             "title": extraction.title,
             "encoding": extraction.encoding,
             "notes": [[note.code, note.detail] for note in extraction.notes],
+            "reader": extraction.reader,
+            "holds": dict(extraction.holds),
         }
         with written_whole(self.text_path(document)) as target:
             text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")  # JSON files may hold halves
@@ -77,14 +87,20 @@ class Originals:
         """What was read from the document. FileNotFoundError if it never was."""
         value = json.loads(gzip.decompress(self.text_path(document).read_bytes()).decode("utf-8", "surrogatepass"))
         return Extraction(
-            units=tuple(Unit(text, place) for text, place in value["units"]),
+            units=tuple(
+                Unit(text, place, tuple((start, end) for start, end in (headings[0] if headings else ())))
+                for text, place, *headings in value["units"]
+            ),
             kind=value["kind"],
             title=value["title"],
             encoding=value["encoding"],
             notes=tuple(Note(code, detail) for code, detail in value["notes"]),
+            reader=value.get("reader", ""),
+            holds=value.get("holds", {}),
         )
 
     def forget(self, document: str) -> None:
+        """Remove the original and its text; missing ones are no error."""
         self.path(document).unlink(missing_ok=True)
         self.text_path(document).unlink(missing_ok=True)
 
@@ -116,18 +132,3 @@ def _is_alive(process: str) -> bool:
     except PermissionError:
         return True
     return True
-
-
-@contextmanager
-def written_whole(place: Path) -> Iterator[BinaryIO]:
-    """A file that appears at `place` complete or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    beside = place.with_name(f".{place.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
-    try:
-        with beside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, place)
-    finally:
-        beside.unlink(missing_ok=True)

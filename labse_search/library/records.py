@@ -9,7 +9,7 @@ from typing import Literal
 from labse_search.records import Note
 
 JobState = Literal["queued", "running", "paused", "done", "cancelled", "failed"]
-Wish = Literal["", "pause", "cancel"]
+Action = Literal["", "pause", "cancel"]
 
 # What became of one file of a job. `failed` alone is worth retrying; `skipped` carries a reason of errors.REASONS.
 Outcome = Literal["", "added", "replaced", "unchanged", "renamed", "removed", "skipped", "failed"]
@@ -23,6 +23,27 @@ class Source:
     name: str
     size: int = 0
     kept: bool = False  # the bytes are a temporary copy (an upload): keep them first, and never look for them again
+    reason: str = ""  # key of errors.REASONS: it is listed, and not read
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """Where a name's file was read from, and its size and time of change then: equal means unchanged."""
+
+    path: str = ""  # empty: no file that could be looked at again
+    size: int = 0
+    mtime_ns: int = 0
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one file of a job."""
+
+    outcome: Outcome
+    reason: str = ""  # key of errors.REASONS, when skipped
+    detail: str = ""  # for the person: which pages, which member; never document text
+    document: str = ""
+    segments: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,12 +71,14 @@ class DocumentRow:
 
 @dataclass(frozen=True)
 class JobRow:
+    """A job as the ledger has it. Times are seconds since the epoch, `rate` is passages a second."""
+
     id: str
-    kind: str  # "index"
+    kind: str  # "index", "reembed", "mine", "tune", "batch", "backup", "restore" or "fetch"
     collection: str
     model: str
     state: JobState
-    wish: Wish
+    requested: Action
     files: int
     files_done: int
     bytes: int
@@ -69,6 +92,7 @@ class JobRow:
     created: float = 0.0
     started: float | None = None
     finished: float | None = None
+    share: float = 0.0  # of the work that is done, from 0 to 1, of jobs that no count of files tells it of
 
 
 @dataclass(frozen=True)

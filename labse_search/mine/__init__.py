@@ -1,6 +1,6 @@
 """Translations found in texts that nobody aligned: two corpora in, pairs with a score out.
 
-corpus → encode → neighbours (exact, both directions) → margin → retrieval → junk → threshold → pairs.tsv
+corpus → encode → neighbours (exact, both directions) → margin → retrieval → filters → threshold → pairs.tsv
 """
 
 from labse_search.mine.margin import Mined, mine_pairs

@@ -2,9 +2,11 @@
 
   python -m labse_search.mine german.txt english.txt --output pairs.tsv
   python -m labse_search.mine --collection documents --languages de,en --output pairs.tsv
+  python -m labse_search.mine --collection documents --output memory.tmx
   python -m labse_search.mine fr-en.training.fr fr-en.training.en --bucc --gold fr-en.training.gold --output found.tsv
 
-The output is what fine-tuning reads: source TAB target TAB score, best first.
+The output is what fine-tuning reads: source TAB target TAB score, best first. Of all languages of a collection, or of
+three and more, TMX 1.4b too.
 """
 
 from __future__ import annotations
@@ -15,48 +17,67 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labse_search.errors import UserError
+from labse_search.corpora.bucc import read_gold_ids
+from labse_search.corpora.lines import one_line
+from labse_search.corpora.pairs import read_pairs
+from labse_search.corpora.sentences import Corpus, read_corpus
+from labse_search.encoder.texts import encode_texts
+from labse_search.errors import UserError, told
+from labse_search.files import written_aside
+from labse_search.languages import canonical
 from labse_search.mine.collection import read_collection
-from labse_search.mine.corpus import Corpus, one_line, read_corpus, read_gold, written_aside
-from labse_search.mine.encode import encode_texts
-from labse_search.mine.junk import JunkRules, find_junk, in_language, known_languages
-from labse_search.mine.margin import MARGINS, RETRIEVALS, Margins, Mined, margins, one_sided_scores, retrieve
+from labse_search.mine.filters import FilterRules, drop_reasons, in_language, known_languages
+from labse_search.mine.margin import MARGINS, RETRIEVALS, Margins, Mined, margins, retrieve
 from labse_search.mine.neighbours import Neighbours, find_neighbours
-from labse_search.mine.progress import ProgressLine, clock
-from labse_search.mine.threshold import Quality, chance_threshold, quality, tune_threshold
+from labse_search.mine.threshold import (
+    CHANCE,
+    FALLBACK_THRESHOLDS,
+    Quality,
+    quality,
+    threshold_of,
+    tune_threshold,
+)
+from labse_search.progress import ProgressLine, clock
+from labse_search.settings import write_privately
 from labse_search.similarity import Vectors
 
-# Without gold pairs: one-sided candidates, which chance alone makes, may be this share of the pairs that score as high.
-# Measured with labse-mini on corpora of which a tenth, a third or all have a translation (benchmarks/results/
-# evaluation.md): 0.81 of the best possible F1 at least, 0.99 in the median. Cosines by themselves follow no such rule.
-CHANCE = {"ratio": 0.01, "distance": 0.01}
-# Where too few are one-sided to tell, and for cosines.
-FALLBACK_THRESHOLDS = {"ratio": 1.06, "distance": 0.05, "absolute": 0.6}
+if TYPE_CHECKING:
+    from labse_search.store import Store
 
 
 @dataclass(frozen=True)
 class Side:
+    """One of the two corpora."""
+
     corpus: Corpus
     vectors: Vectors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 written, 2 something a person can mend."""
+    write_privately()
     options = parse(arguments)
     try:
-        mine(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if options.collection and len(options.languages or ()) != 2:
+            mine_every_language(options)
+        else:
+            mine(options)
+    except (UserError, OSError) as error:
+        print(f"error: {told(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 def mine(options: argparse.Namespace) -> None:
+    """The command for two corpora: encode, find neighbours, score, filter, cut, write."""
     started = time.monotonic()
     source, target = open_sides(options)
     neighbours = find_neighbours(source.vectors, target.vectors, options.k, progress=ProgressLine("neighbours"))
@@ -66,10 +87,11 @@ def mine(options: argparse.Namespace) -> None:
     mined = retrieve(neighbours, scored, options.retrieval)
     chance = None
     if options.margin in CHANCE:
-        chance = chance_threshold(mined.scores, one_sided_scores(neighbours, scored), CHANCE[options.margin])
+        sides = source.vectors, target.vectors
+        chance = threshold_of(mined, neighbours, scored, sides, CHANCE[options.margin])
     if not options.keep_junk:
-        mined = without_junk(mined, source.corpus, target.corpus, options)
-    gold = read_gold(options.gold) if options.gold else None
+        mined = filtered(mined, source.corpus, target.corpus, options)
+    gold = read_gold(options.gold, by_id=options.bucc) if options.gold else None
     is_gold = None if gold is None else mark_gold(mined, source.corpus, target.corpus, gold, by_id=options.bucc)
     threshold = choose_threshold(options, mined, is_gold, len(set(gold or ())), chance)
     kept = mined.above(threshold)
@@ -79,26 +101,45 @@ def mine(options: argparse.Namespace) -> None:
     if options.plot:
         from labse_search.mine.plot import plot_scores
 
-        plot_scores(options.plot, mined.scores, threshold, margin=options.margin, is_gold=is_gold, kept=len(kept))
+        plot_scores(options.plot, mined.scores, threshold, margin=options.margin, is_gold=is_gold)
+    if not len(kept) and threshold == float("inf"):
+        print("nothing stands out: chance alone makes as many pairs as good. --threshold keeps them all the same")
     took = clock(time.monotonic() - started)
     sizes = f"{len(source.corpus):,} × {len(target.corpus):,} sentences"
     print(f"{len(kept):,} pairs with a {options.margin} margin of {threshold:.4f} or more from {sizes}", end=" ")
     print(f"in {took}: {options.output}")
 
 
+def mine_every_language(options: argparse.Namespace) -> None:
+    """All pairs of three or more languages of a collection, or of all that it has."""
+    from labse_search.corpora.written import write_pairs as write_any
+    from labse_search.mine.language_pairs import mine_collection
+
+    started = time.monotonic()
+    with closing(open_store_of(options)) as store:
+        pairs = mine_collection(
+            store, options.collection, options.languages or (), progress=ProgressLine("pairs of languages")
+        )
+    write_any(options.output, pairs)
+    found = Counter(f"{pair.source_language}-{pair.target_language}" for pair in pairs)
+    print(", ".join(f"{languages} {count:,}" for languages, count in found.most_common()))
+    print(f"{len(pairs):,} pairs in {clock(time.monotonic() - started)}: {options.output}")
+
+
+def open_store_of(options: argparse.Namespace) -> Store:
+    """The store that the flags and the environment name; whoever calls closes it."""
+    from labse_search.settings import Settings
+    from labse_search.store import open_store
+
+    settings = Settings.from_env(os.environ).with_arguments(store=options.store, collection=None, model=None)
+    return open_store(settings.store, home=settings.home, api_key=settings.api_key)
+
+
 def open_sides(options: argparse.Namespace) -> tuple[Side, Side]:
     """Both corpora with their vectors, from files or from a collection."""
     if options.collection:
-        from labse_search.settings import Settings
-        from labse_search.store import open_store
-
-        settings = Settings.from_env(os.environ)
-        settings = settings.with_arguments(store=options.store, collection=None, model=None)
-        store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
-        try:
+        with closing(open_store_of(options)) as store:
             sides = [Side(*read_collection(store, options.collection, language)) for language in options.languages]
-        finally:
-            store.close()
         for language, side in zip(options.languages, sides, strict=True):
             print(f"{language}: {len(side.corpus):,} segments, {side.corpus.repeated:,} repeated")
         return sides[0], sides[1]
@@ -106,6 +147,7 @@ def open_sides(options: argparse.Namespace) -> tuple[Side, Side]:
 
 
 def encode_files(options: argparse.Namespace) -> tuple[Side, Side]:
+    """Both files as corpora with vectors; lines that are surely in another language are left out."""
     from labse_search.encoder import default_model, load_encoder
 
     corpora = []
@@ -129,16 +171,24 @@ def encode_files(options: argparse.Namespace) -> tuple[Side, Side]:
     return source, target
 
 
-def without_junk(mined: Mined, source: Corpus, target: Corpus, options: argparse.Namespace) -> Mined:
-    rules = JunkRules(max_length_ratio=options.max_length_ratio, max_score=options.max_score)
+def filtered(mined: Mined, source: Corpus, target: Corpus, options: argparse.Namespace) -> Mined:
+    """The pairs that no filter drops; says how many were dropped and why."""
+    rules = FilterRules(max_length_ratio=options.max_length_ratio, max_score=options.max_score)
     sources = [source.texts[row] for row in mined.source]
     targets = [target.texts[row] for row in mined.target]
-    reasons = find_junk(sources, targets, mined.scores.tolist(), rules)
+    reasons = drop_reasons(sources, targets, mined.scores.tolist(), rules)
     dropped = Counter(reason for reason in reasons if reason)
     if dropped:
         parts = ", ".join(f"{reason} {count:,}" for reason, count in dropped.most_common())
-        print(f"junk dropped before the threshold: {parts} (--keep-junk keeps it)")
+        print(f"dropped before the threshold: {parts} (--keep-junk keeps them)")
     return mined.keep(np.array([not reason for reason in reasons], dtype=bool))
+
+
+def read_gold(path: Path, *, by_id: bool) -> list[tuple[str, str]]:
+    """The known pairs: of ids, or of texts in any form that pairs come in."""
+    if by_id:
+        return read_gold_ids(path)
+    return [(pair.source.strip(), pair.target.strip()) for pair in read_pairs(str(path), say=print)]
 
 
 def mark_gold(
@@ -169,6 +219,7 @@ def choose_threshold(
 
 
 def report(found: Quality, *, tuned: bool) -> None:
+    """Precision, recall and F1, and whether they can be believed."""
     where = " (on the pairs the threshold was tuned on: measure on others before you publish it)" if tuned else ""
     print(f"{found}{where}")
 
@@ -184,7 +235,7 @@ def write_pairs(path: Path, mined: Mined, source: Corpus, target: Corpus, *, as_
 
 
 def write_candidates(path: Path, source: Corpus, target: Corpus, neighbours: Neighbours, scored: Margins) -> None:
-    """All k candidates of every sentence in both directions, before retrieval, junk and threshold."""
+    """All k candidates of every sentence in both directions, before retrieval, filters and threshold."""
     with written_aside(path) as lines:
         lines.write("direction\trank\tmargin\tcosine\tsource_id\ttarget_id\tsource\ttarget\n")
         for direction, nearest, scores in (
@@ -201,13 +252,14 @@ def write_candidates(path: Path, source: Corpus, target: Corpus, neighbours: Nei
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The flags; wrong ones end the process with status 2."""
     parser = argparse.ArgumentParser(
         prog="python -m labse_search.mine", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", type=Path, nargs="?", help="one sentence a line, UTF-8; .gz and .xz too")
     parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--output", type=Path, required=True, help="where the pairs go")
-    parser.add_argument("--collection", help="mine from two languages of an indexed collection instead of files")
+    parser.add_argument("--collection", help="mine from an indexed collection instead of files: two languages, or all")
     parser.add_argument("--store", metavar="DIR|URL", help="folder of an embedded store, or URL of a Qdrant server")
     parser.add_argument(
         "--languages",
@@ -215,13 +267,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="two ISO 639-1 codes, source first: of the collection, or what the files should be in (lines that are "
         "surely in another language are dropped)",
     )
-    parser.add_argument("--model", help="folder or hub name; default: LaBSE if it is on disk, else labse-mini")
+    parser.add_argument("--model", help="folder or hub name; default: labse-mini")
     parser.add_argument("--margin", choices=MARGINS, default="ratio")
     parser.add_argument("--retrieval", choices=RETRIEVALS, default="max")
     parser.add_argument("--k", type=int, default=4, help="neighbours a margin looks at (default 4, as in the paper)")
     parser.add_argument("--threshold", type=float, help="lowest score that is kept; default: tuned on --gold, "
                         "else where a hundredth of the pairs may be chance")  # fmt: skip
-    parser.add_argument("--gold", type=Path, help="known pairs (text TAB text, or id TAB id with --bucc): tunes the "
+    parser.add_argument("--gold", type=Path, help="known pairs (a file of pairs, or id TAB id with --bucc): tunes the "
                         "threshold unless one is given, and prints precision, recall and F1")  # fmt: skip
     parser.add_argument("--bucc", action="store_true", help="BUCC 2018 format: id TAB sentence in, id TAB id out")
     parser.add_argument("--candidates", type=Path, help="also write all k candidates of every sentence here")
@@ -235,18 +287,23 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """What argparse cannot check by itself; wrong flags end the process with status 2."""
     if options.collection and (options.source or options.bucc):
         parser.error("give either two files or --collection, and --bucc only with files")
-    if options.collection and not options.languages:
-        parser.error("--collection needs --languages, for example --languages de,en")
+    if options.collection and len(options.languages or ()) != 2:
+        fixed = ("threshold", "gold", "candidates", "plot", "keep_junk")
+        given = [f"--{name.replace('_', '-')}" for name in fixed if getattr(options, name)]
+        if given:
+            parser.error(f"{', '.join(given)}: only with two --languages")
     if not options.collection and not (options.source and options.target):
-        parser.error("give two files, or --collection NAME --languages de,en")
-    if options.languages and len(options.languages) != 2:
+        parser.error("give two files, or --collection NAME")
+    if options.languages and len(options.languages) != 2 and not (options.collection and len(options.languages) > 2):
         parser.error(f"--languages takes two codes, got {','.join(options.languages)!r}")
     if options.languages and not options.collection:
-        unknown = set(options.languages) - known_languages()
+        known = known_languages()
+        unknown = sorted(code for code in options.languages if canonical(code) not in known)
         if unknown:
-            parser.error(f"--languages: {sorted(unknown)} cannot be told apart; leave --languages out")
+            parser.error(f"--languages: {unknown} cannot be told apart; leave --languages out")
     if options.k < 1:
         parser.error(f"--k is {options.k}, expected at least 1")
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from labse_search.corpora.lines import one_line
+from labse_search.corpora.sentences import Corpus
+from labse_search.corpora.text_keys import text_key
 from labse_search.errors import UserError
-from labse_search.mine.corpus import Corpus, one_line
 from labse_search.records import Filter
 from labse_search.similarity import Vectors
 from labse_search.store import Store
@@ -17,17 +19,18 @@ POINTS_AT_ONCE = 1000
 
 def read_collection(store: Store, collection: str, language: str) -> tuple[Corpus, Vectors]:
     """The segments of one language, each text once, and their vectors (n, dimension)."""
-    first: dict[str, str] = {}
+    first: dict[int, tuple[str, str]] = {}  # by text key: text and point
     lines = 0
     for stored in store.segments(collection, Filter(languages=(language,))):
         lines += 1
-        first.setdefault(one_line(stored.segment.text), stored.point)
+        text = one_line(stored.segment.text)
+        first.setdefault(text_key(text), (text, stored.point))
     if not first:
         known = ", ".join(sorted(store.facet(collection, "language"))) or "none"
         raise UserError(f"Collection {collection!r} has no segments in {language!r}. Its languages: {known}.")
-    points = list(first.values())
+    texts, points = zip(*first.values(), strict=True)
     vectors = _read_vectors(store, collection, points)
-    return Corpus(tuple(first), tuple(points), lines, lines - len(points)), vectors
+    return Corpus(texts, points, lines, lines - len(points)), vectors
 
 
 def _read_vectors(store: Store, collection: str, points: Sequence[str]) -> Vectors:

@@ -8,7 +8,6 @@ A sentence that is close to everything ("Yes.") has a high b, so its cosines cou
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -52,6 +51,7 @@ class Mined:
         return Mined(self.source[rows], self.target[rows], self.scores[rows], self.cosines[rows])
 
     def above(self, threshold: float) -> Mined:
+        """The pairs that score `threshold` or more."""
         return self.keep(self.scores >= threshold)
 
 
@@ -62,7 +62,6 @@ def mine_pairs(
     k: int = 4,
     margin: Margin = "ratio",
     retrieval: Retrieval = "max",
-    progress: Callable[[int, int], None] | None = None,
 ) -> Mined:
     """The pairs of rows that are each other's best candidates, without a threshold: cut with `Mined.above`.
 
@@ -70,11 +69,12 @@ def mine_pairs(
     forward (the best target of each source), backward, intersection (where both agree), or max (the best of both
     directions, greedily, each sentence at most once).
     """
-    neighbours = find_neighbours(source, target, k, progress=progress)
+    neighbours = find_neighbours(source, target, k)
     return retrieve(neighbours, margins(neighbours, margin), retrieval)
 
 
 def margins(neighbours: Neighbours, margin: Margin) -> Margins:
+    """The margin of every candidate, in both directions."""
     forward, backward = neighbours.forward, neighbours.backward
     if not len(forward.indices) or not len(backward.indices):
         return Margins(np.zeros(forward.indices.shape), np.zeros(backward.indices.shape))
@@ -130,14 +130,23 @@ def retrieve(neighbours: Neighbours, scored: Margins, retrieval: Retrieval) -> M
     )
 
 
-def one_sided_scores(neighbours: Neighbours, scored: Margins) -> Floats:
-    """The scores of sources' best candidates that prefer another source themselves: almost none are translations, so
-    they show how high chance alone scores in these corpora under this model."""
+def one_sided(neighbours: Neighbours, scored: Margins, source: Vectors, target: Vectors) -> Mined:
+    """Sources with their best candidates that prefer another source themselves, in the sources' order: almost none are
+    translations, so they show how high chance alone scores in these corpora under this model.
+
+    Left out are sources that are nearer to the preferred one than that is to its candidate: such copies with a word or
+    a comma changed have the same translation, and say nothing about chance.
+    """
     forward = _best(neighbours.forward.indices, neighbours.forward.similarities, scored.forward)
     backward = _best(neighbours.backward.indices, neighbours.backward.similarities, scored.backward)
     if not len(forward) or not len(backward):
-        return np.zeros(0, dtype=np.float64)
-    return np.asarray(forward.scores[backward.target[forward.target] != forward.source])
+        return forward.keep(np.arange(0))
+    preferred = backward.target[forward.target]
+    rows = np.flatnonzero(preferred != forward.source)
+    others = source[preferred[rows]]
+    to_each_other = np.einsum("ij,ij->i", source[rows], others)
+    to_the_candidate = np.einsum("ij,ij->i", target[forward.target[rows]], others)
+    return forward.keep(rows[to_each_other < to_the_candidate])
 
 
 def _best(indices: Integers, similarities: Vectors, scores: Floats) -> Mined:

@@ -16,7 +16,6 @@ def plot_scores(
     *,
     margin: str,
     is_gold: NDArray[np.bool_] | None = None,
-    kept: int | None = None,
 ) -> None:
     """A PNG: how many pairs have which score, and where the cut is."""
     from matplotlib.figure import Figure
@@ -24,7 +23,7 @@ def plot_scores(
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     if len(scores):
-        # Junk scores reach far up; the picture shows 99.8 % of the pairs and says so by its edges.
+        # Scores of wrong pairs reach far up; the picture shows 99.8 % of the pairs and says so by its edges.
         low, high = np.quantile(scores, [0.001, 0.999])
         low, high = min(low, threshold), max(high, threshold) if np.isfinite(threshold) else high
         bins = np.linspace(low, high + 1e-9, 81).tolist()
@@ -37,7 +36,7 @@ def plot_scores(
             axes.hist(groups, bins, stacked=True, color=["#bbbbbb", "#228833"], label=labels)
         axes.set_yscale("log")
     if np.isfinite(threshold):
-        note = f"threshold {threshold:.4f}" + ("" if kept is None else f": {kept:,} pairs kept")
+        note = f"threshold {threshold:.4f}: {np.count_nonzero(scores >= threshold):,} pairs kept"
         axes.axvline(threshold, color="#ee6677", linewidth=2, label=note)
     axes.set_xlabel(f"score ({margin} margin)")
     axes.set_ylabel("pairs")

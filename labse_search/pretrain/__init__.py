@@ -1,8 +1,9 @@
 """Pre-train the encoder that fine-tuning starts from: masked words in lines of text (MLM) and in pairs of
 translations (TLM), as LaBSE (arXiv 2007.01852) and XLM (arXiv 1901.07291) did, small enough for one machine.
 
-`config` names every flag; `corpus` reads lines and pairs; `vocabulary` trains the tokenizer; `masking` makes the
-batches; `stacking` grows the encoder; `static_start` starts it from a static model; `recipe` is the order of it all.
+`recipe` is the order of it all: `data` reads lines and pairs, `start` opens or makes an encoder and its `vocabulary`,
+`stage` trains it on `masking`'s batches and `stacking` grows it, `held_out` measures, `folder` writes. `config` names
+every flag.
 """
 
 from __future__ import annotations

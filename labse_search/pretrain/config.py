@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from labse_search.finetune.config import flag
+from labse_search.training.flags import flag
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
+    """A pre-training run; its fields are the command's flags."""
+
     text: tuple[str, ...] = flag((), "lines of one language: LANGUAGE=PATH or PATH, .txt (.gz .xz)")
     pairs: tuple[str, ...] = flag((), "parallel lines, in the forms of labse_search.finetune --train")
     output: str = flag("", "folder of the new encoder; must not exist")
 
     init: str = flag("", "encoder to start from (folder or hub name), with its vocabulary; layers grow from its own")
-    init_static: str = flag("", "static model to start from: its words, and layers that begin as its mean")
     vocabulary: int = flag(32000, "entries of the vocabulary that is trained when nothing is given to start from")
     pieces: Literal["wordpiece", "unigram"] = flag("wordpiece", "kind of vocabulary; wordpiece is LaBSE's")
     smoothing: float = flag(0.3, "the vocabulary sees languages in proportion to lines ** smoothing (LaBSE: 0.3)")

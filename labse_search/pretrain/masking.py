@@ -6,7 +6,9 @@ again (XLM), and nothing says which language a side is in (LaBSE).
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,36 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, Dataset
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
+
+from labse_search.pretrain.config import PretrainConfig
+
+
+@dataclass(frozen=True)
+class Positions:
+    """How an encoder counts positions: BERT from 0; RoBERTa's kin from beyond the padding token's number, whose own
+    position padding has. `given`: whether it takes positions at all; if not, both sides of a pair are counted through.
+    """
+
+    first: int = 0
+    padding: int = 0
+    given: bool = True
+
+
+def positions_of(encoder: Any) -> Positions:
+    """Of an encoder with a table of positions, or of one without."""
+    if "position_ids" not in inspect.signature(encoder.base_model.forward).parameters:
+        return Positions(given=False)
+    table = getattr(getattr(encoder.base_model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return Positions() if padding is None else Positions(int(padding) + 1, int(padding))
+
+
+def make_collator(
+    config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, encoder: Any, *, seed: int
+) -> MaskingCollator:
+    """The collator of a run, for this encoder's positions."""
+    positions = positions_of(encoder)
+    return MaskingCollator(tokenizer, window=config.window, masked=config.masked, seed=seed, positions=positions)
 
 
 class MaskedDataset(Dataset[tuple[list[int], list[int]]]):  # type: ignore[misc]
@@ -66,9 +98,12 @@ class MaskingCollator:
     masked.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, window: int, masked: float, seed: int) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, *, window: int, masked: float, seed: int, positions: Positions
+    ) -> None:
         self.tokenizer = tokenizer
         self.window = window
+        self.positions = positions
         self.random = np.random.default_rng(seed)
         self.mask = DataCollatorForLanguageModeling(tokenizer, mlm_probability=masked)
 
@@ -77,11 +112,15 @@ class MaskingCollator:
         width = max(len(ids) for ids, _ in laid)
         pad = int(self.tokenizer.pad_token_id)
         input_ids = torch.tensor([ids + [pad] * (width - len(ids)) for ids, _ in laid])
-        positions = torch.tensor([places + [0] * (width - len(places)) for _, places in laid])
         special = torch.isin(input_ids, torch.tensor(sorted(self.tokenizer.all_special_ids)))
         attention = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids, _ in laid])
         masked, labels = self.mask.torch_mask_tokens(input_ids, special)
-        return {"input_ids": masked, "attention_mask": attention, "position_ids": positions, "labels": labels}
+        batch = {"input_ids": masked, "attention_mask": attention, "labels": labels}
+        if self.positions.given:
+            first, padding = self.positions.first, self.positions.padding
+            numbers = [[first + at for at in places] + [padding] * (width - len(places)) for _, places in laid]
+            batch["position_ids"] = torch.tensor(numbers)
+        return batch
 
     def _lay(self, one: list[int], other: list[int]) -> tuple[list[int], list[int]]:
         """Ids with special tokens, and positions; each side gets its share of the window."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,19 +12,32 @@ from transformers import BertConfig, BertForMaskedLM
 from labse_search.errors import UserError
 
 
-def new_encoder(*, vocabulary: int, hidden: int, heads: int, layers: int, window: int, pad: int) -> Any:
-    """A BERT of random weights; seed torch before."""
-    if hidden % heads:
-        raise UserError(f"--hidden {hidden} does not divide among --heads {heads}. Use {hidden // heads * heads}.")
+@dataclass(frozen=True)
+class EncoderShape:
+    """Of a BERT: `vocabulary` entries, `window` tokens of a text, `pad` the padding token's id."""
+
+    vocabulary: int
+    hidden: int
+    heads: int
+    layers: int
+    window: int
+    pad: int
+
+
+def new_encoder(shape: EncoderShape) -> Any:
+    """A BERT of random weights; seed torch before. UserError where its width does not divide among its heads."""
+    if shape.hidden % shape.heads:
+        fitting = shape.hidden // shape.heads * shape.heads
+        raise UserError(f"--hidden {shape.hidden} does not divide among --heads {shape.heads}. Use {fitting}.")
     return BertForMaskedLM(
         BertConfig(
-            vocab_size=vocabulary,
-            hidden_size=hidden,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
-            intermediate_size=4 * hidden,
-            max_position_embeddings=max(window, 64),
-            pad_token_id=pad,
+            vocab_size=shape.vocabulary,
+            hidden_size=shape.hidden,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            intermediate_size=4 * shape.hidden,
+            max_position_embeddings=max(shape.window, 64),
+            pad_token_id=shape.pad,
         )
     )
 

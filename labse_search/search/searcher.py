@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from labse_search.encoder import Encoder, TokenEncoder, TokenVectors
+from labse_search.encoder import Encoder
+from labse_search.encoder.texts import VectorCache, encode_texts
 from labse_search.errors import UserError
-from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Link, Mode, StoredSegment, point_id
-from labse_search.search.fusion import closer_than, collapse, coverage, fuse, shared_words
-from labse_search.search.links import REACH_WEIGHT, Passages, links
-from labse_search.similarity import Vectors, normalize
-from labse_search.store import NO_FILTER, Store
-from labse_search.store.words import words as split_words
-
-SAMPLE = 1000  # segments whose closeness to the question says what "usual" is in this collection
-TOKEN_SAMPLE = 256  # the same where tokens are compared too, which takes a megabyte or two and a millisecond
-POOL = 60  # segments taken from each ranking before grouping
-MORE_IN_DOCUMENT = 3
-
-# How far above the collection's usual closeness a passage must lie, in standard deviations, to be called close. With
-# labse-mini on the examples (benchmarks.strengths): right answers lie at 1.8 to 4.7 (10th to 90th percentile of 99),
-# the best passage for a question that nothing answers at 2.9 to 4.1 (of 20). So "very close" can be trusted, and
-# "close" only means: look.
-VERY_CLOSE, CLOSE, RELATED = 4.6, 3.6, 2.4
-
-
-@dataclass(frozen=True)
-class _Question:
-    text: str
-    vector: Vectors  # (dimension,)
-    tokens: TokenVectors | None = None  # where the encoder knows its tokens
-    cut: bool = False  # longer than the window: averaged over its parts
+from labse_search.languages import language_name
+from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Intent, Link, Mode, StoredSegment, point_id
+from labse_search.search.asked import Asked, Steering, ask
+from labse_search.search.context import Marked, best_sentences, neighbours
+from labse_search.search.facets import GROUPS, Group, Pools, chosen, lifted
+from labse_search.search.filters import Settled, passes, settle
+from labse_search.search.finding import Finder
+from labse_search.search.fusion import closer_than, fused, shared_words
+from labse_search.search.likelihood import CERTAIN, Sample, Surroundings, certain, chances, related, take_sample
+from labse_search.search.links import word_links
+from labse_search.search.passages import answers_first, grouped, is_readable, translations
+from labse_search.search.profile import UNMEASURED, ModelProfile, Pool
+from labse_search.search.question import Question, read_question
+from labse_search.search.refining import finer, refined
+from labse_search.search.same import collapse
+from labse_search.search.steer import Steer
+from labse_search.search.translation import CANDIDATES, by_margin
+from labse_search.similarity import Vectors
+from labse_search.store import NO_FILTER, Store, StoreAnswer, words_outdated
 
 
 @dataclass(frozen=True)
@@ -46,15 +40,19 @@ class Answer:
     question: str
     question_language: str  # ISO 639-1 or "unknown"; it never filters anything by itself
     hits: tuple[Hit, ...]
-    above: tuple[float, ...]  # one a hit: standard deviations above how close the collection usually is
     seconds: float
     segments: int  # in the whole collection
     cut: bool = False  # the question was longer than the model's window: its parts were averaged
+    notes: tuple[str, ...] = ()  # sentences for the person who asked: what was left out, what could not be done
+    # What was found, at least related where anything is, by group of filters: as if that group filtered nothing.
+    pools: Pools = field(default_factory=dict)
+    # (dimension,): what the sentences of its hits are compared with.
+    vector: Vectors = field(default_factory=lambda: np.zeros(0, "f4"), repr=False, compare=False)
 
     @property
     def strengths(self) -> tuple[str, ...]:
         """One a hit: "very close", "close", "related", "far"."""
-        return tuple(strength(one) for one in self.above)
+        return tuple(hit.strength for hit in self.hits)
 
     @property
     def good(self) -> bool:
@@ -63,17 +61,22 @@ class Answer:
 
     @property
     def languages(self) -> tuple[str, ...]:
+        """Of its hits, the best one's first, each once."""
         return tuple(dict.fromkeys(hit.stored.segment.language for hit in self.hits))
 
 
 @dataclass(frozen=True)
-class _Sample:
-    count: int  # segments in the collection when it was taken
-    rows: Vectors  # (n, dimension)
-    passages: Passages | None  # the first TOKEN_SAMPLE, where the encoder knows their tokens
+class _Inquiry:
+    """A question in both forms, and how it is looked for."""
+
+    asked: Asked  # for the model
+    typed: Question  # with its quotes and exclusions
+    mode: Mode
 
 
 class Searcher:
+    """Answers questions to one collection of a store with the collection's own model."""
+
     def __init__(
         self,
         store: Store,
@@ -81,45 +84,165 @@ class Searcher:
         collection: str,
         *,
         identify: Callable[[str], str] = lambda text: UNKNOWN_LANGUAGE,
-        go_first: Callable[[], AbstractContextManager[None]] = nullcontext,
+        query_priority: Callable[[], AbstractContextManager[None]] = nullcontext,
+        profile: Callable[[], ModelProfile] = lambda: UNMEASURED,
     ) -> None:
-        """`identify` names the language of a question; `go_first` makes those who encode in bulk wait meanwhile."""
+        """`identify` names the language of a question; `query_priority` makes those who encode in bulk wait meanwhile;
+        `profile` tells what is known of the encoder's model by now."""
         self.store = store
         self.encoder = encoder
         self.collection = collection
         self._identify = identify
-        self._go_first = go_first
-        self._sample: _Sample | None = None
+        self._query_priority = query_priority
+        self._profile = profile
+        self._finder = Finder(store, encoder, collection)
+        self._sentence_vectors = VectorCache(encoder, task="document")
+        self._sample: Sample | None = None
 
     def search(
         self,
         question: str,
         *,
         mode: Mode = "both",
+        intent: Intent = "about",
         limit: int = 10,
         where: Filter = NO_FILTER,
         other_languages_only: bool = False,
         group: bool = True,
-        explain: bool = True,
+        mark: bool = True,
+        steers: Sequence[Steer] = (),
+        pools: bool = False,
     ) -> Answer:
         """The passages that answer `question`. `group` shows one passage a document, with the document's others under
-        it; `explain` adds the closest sentence and the neighbours. UserError for an empty question."""
+        it; without `mark` the closest sentences are left to `marked`, and have no part in the order: to encode them
+        takes longer than to find. The intent "translation" looks for passages that say the same in other languages,
+        whatever the mode. `steers` move the question by meaning; `pools` are filled for who offers filters. UserError
+        for a question that holds nothing to look for, and for filters that nothing in the collection can pass."""
         started = time.perf_counter()
-        question = question.strip()
-        if not question:
-            raise UserError("Type a question, a sentence or a paragraph.")
-        with self._go_first():
-            language = self._identify(question)
-            if other_languages_only and language != UNKNOWN_LANGUAGE:
-                where = replace(where, not_languages=(*where.not_languages, language))
-            asked = self._question(question)
-            meaning = self._meaning(asked.vector, where, limit) if mode != "words" else []
-            words = self._words(question, where, limit) if mode != "meaning" else []
-            group = group and len({one.stored.document for one in (*meaning, *words)}) > 1
-            answer = self._answer(asked, meaning, words, limit=limit, group=group, explain=explain)
-        return replace(answer, question_language=language, seconds=time.perf_counter() - started)
+        mode = "meaning" if intent == "translation" else mode
+        typed = read_question(question, commands=mode != "meaning")
+        with self._query_priority():
+            settled = settle(where, self.store, self.collection)
+            where, notes = settled.where, list(settled.notes)
+            language = self._identify(typed.text)
+            if other_languages_only or (intent == "translation" and language != UNKNOWN_LANGUAGE):
+                where = self._only_others(where, language, notes)
+            settled = replace(settled, where=where)
+            if steers and (mode == "words" or intent == "translation"):
+                notes.append("Weights change what is found by meaning: here they change nothing.")
+                steers = ()
+            asked = self._asked(typed.text, intent, steers, notes)
+            inquiry = _Inquiry(asked, typed, mode)
+            found = self._found(inquiry, settled, limit, notes)
+            if intent == "translation":
+                found = replace(found, meaning=self._translations_first(asked, found.meaning))
+            group = group and len({one.stored.document for one in (*found.meaning, *found.words)}) > 1
+            answer = self._answer(asked, found, limit=limit, group=group, mark=mark, refine=mark and intent == "about")
+            if pools:
+                wider = self._wider(inquiry, settled, found.info.segments, limit)
+                answer = replace(answer, pools={**answer.pools, **wider})
+            if words_outdated(found.info):
+                notes.append(
+                    "The words of this collection were indexed by another version, so some are not found: "
+                    "`python -m labse_search.library check --repair` mends that without reading anything again."
+                )
+        seconds = time.perf_counter() - started
+        return replace(answer, question_language=language, seconds=seconds, notes=tuple(notes))
 
-    def more_like(self, document: str, index: int, *, limit: int = 10, where: Filter = NO_FILTER) -> Answer:
+    def _only_others(self, where: Filter, language: str, notes: list[str]) -> Filter:
+        """The filter without passages in the question's language, where that is known."""
+        if language == UNKNOWN_LANGUAGE:
+            notes.append(
+                "The language of the question could not be told, so passages in every language are shown. "
+                "Choose languages instead, or ask in a whole sentence."
+            )
+            return where
+        if not self.store.count(self.collection, replace(where, not_languages=(*where.not_languages, language))):
+            notes.append(f"All passages are in {language_name(language)}: there are none in other languages.")
+        return replace(where, not_languages=(*where.not_languages, language))
+
+    def _found(self, inquiry: _Inquiry, settled: Settled, limit: int, notes: list[str]) -> StoreAnswer:
+        """What was found by meaning and by words: without the question's quotes where no passage holds what they
+        quote."""
+        asked, typed, mode = inquiry.asked, inquiry.typed, inquiry.mode
+        if asked.unreadable and mode != "words":
+            notes.append("The model cannot read the script of this question: only words are compared.")
+        by_meaning = mode != "words" and not asked.unreadable
+        while True:
+            vector = asked.neutral if by_meaning else None
+            said = None if mode == "meaning" else replace(typed, text=asked.said if mode == "both" else typed.text)
+            found = self._finder.find(vector, said, settled.where, limit, passes(typed, settled))
+            if found.meaning or found.words or not typed.phrases:
+                return _without(found, asked.away)
+            quoted = " and ".join(f"“{phrase.strip()}”" for phrase in typed.phrases)
+            notes.append(f"No passage holds {quoted} word for word: searched without the quotes.")
+            typed = replace(typed, phrases=())
+
+    def _wider(self, inquiry: _Inquiry, settled: Settled, count: int, limit: int) -> Pools:
+        """What is found where one group of filters is lifted, for each that is in force."""
+        pools: dict[Group, tuple[StoredSegment, ...]] = {}
+        for group in chosen(settled.where):
+            wider = replace(settled, where=lifted(settled.where, group))
+            if group == "languages":
+                wider = replace(wider, fits=None)
+            there, rows = self._known(self._found(inquiry, wider, limit, []))
+            neutral = self._profile().neutral(rows)
+            closeness = self._closeness(inquiry.asked, there, neutral)
+            seen = Pool(np.array(list(closeness.values())), neutral)
+            around = self._surroundings(inquiry.asked, seen, count, closest=inquiry.mode != "words")
+            profile = self._profile()
+            pools[group] = related(there, chances(inquiry.asked, closeness, around, profile), profile)
+        return pools
+
+    def _translations_first(self, asked: Asked, found: Sequence[Found]) -> list[Found]:
+        """The closest of the found passages, those first that stand out among their neighbours."""
+        vectors = self.store.vectors(self.collection, [one.stored.point for one in found[:CANDIDATES]])
+        there = [one for one in found[:CANDIDATES] if one.stored.point in vectors]
+        model = self.encoder.fingerprint
+
+        def near(vector: Vectors, limit: int) -> list[float]:
+            around = self.store.search_meaning(self.collection, vector, limit, fingerprint=model)
+            return [one.score for one in around]
+
+        margins = by_margin(asked.neutral, np.array([vectors[one.stored.point] for one in there]), near)
+        return [there[row] for row in np.argsort(-margins, kind="stable")]
+
+    def explain_words(
+        self, question: str, document: str, index: int, sentence: tuple[int, int] | None = None
+    ) -> tuple[tuple[int, int], tuple[Link, ...]]:
+        """The sentence of a stored passage that is closest to the question (or the given one), and which words of the
+        two met: code points in the question and in the passage's text. UserError if the passage is gone."""
+        point = point_id(document, index)
+        stored = self.store.by_point(self.collection, [point]).get(point)
+        if stored is None:
+            raise UserError("This passage is no longer in the collection. Search again.")
+        asked = read_question(question, commands=False).text
+        text = stored.segment.text
+        profile = self._profile()
+        with self._query_priority():
+            if sentence is None or not 0 <= sentence[0] < sentence[1] <= len(text):
+                sentence = self._sentences([stored], ask(asked, self.encoder, profile).neutral)[point].span
+            start, end = sentence
+            found = word_links(asked, text[start:end], lambda texts: profile.neutral(encode_texts(self.encoder, texts)))
+        moved = [replace(link, passage=(link.passage[0] + start, link.passage[1] + start)) for link in found]
+        return (start, end), tuple(moved)
+
+    def marked(self, answer: Answer, hits: Sequence[Hit]) -> list[Hit]:
+        """These hits of the answer with the sentences that are closest to its question."""
+        with self._query_priority():
+            best = self._sentences([hit.stored for hit in hits], answer.vector)
+        return [replace(hit, best_sentence=best[hit.stored.point].span) for hit in hits]
+
+    def more_like(
+        self,
+        document: str,
+        index: int,
+        *,
+        limit: int = 10,
+        where: Filter = NO_FILTER,
+        mark: bool = True,
+        steers: Sequence[Steer] = (),
+    ) -> Answer:
         """Passages close to one that is stored, from other documents. UserError if it is gone."""
         started = time.perf_counter()
         point = point_id(document, index)
@@ -127,220 +250,128 @@ class Searcher:
         vector = self.store.vectors(self.collection, [point]).get(point)
         if stored is None or vector is None:
             raise UserError("This passage is no longer in the collection. Search again.")
+        if stored.segment.unreadable:
+            raise UserError("The model cannot read the script of this passage, so nothing can be told to be like it.")
         where = replace(where, not_documents=(*where.not_documents, document))
-        with self._go_first():
-            meaning = self._meaning(vector, where, limit)
-            asked = _Question(stored.segment.text, vector)
-            answer = self._answer(asked, meaning, [], limit=limit, group=True, explain=True)
-        return replace(answer, question_language=stored.segment.language, seconds=time.perf_counter() - started)
+        with self._query_priority():
+            notes: list[str] = []
+            profile = self._profile()
+            asked = Asked(stored.segment.text, vector, profile.neutral(vector))
+            asked = Steering(self.store, self.collection, self.encoder, profile).move(asked, steers, notes)
+            found = _without(self._finder.find(asked.neutral, None, where, limit), asked.away)
+            answer = self._answer(asked, found, limit=limit, group=True, mark=mark)
+        seconds = time.perf_counter() - started
+        return replace(answer, question_language=stored.segment.language, seconds=seconds, notes=tuple(notes))
 
-    def _meaning(self, vector: Vectors, where: Filter, limit: int) -> list[Found]:
-        """The closest passages; where a few long documents fill them all, also the closest of the others."""
-        pool = max(POOL, 2 * limit)
-        model = self.encoder.fingerprint
-        found = self.store.search_meaning(self.collection, vector, pool, where=where, fingerprint=model)
-        documents = {one.stored.document for one in found}
-        if len(found) == pool and len(documents) < limit:
-            others = replace(where, not_documents=(*where.not_documents, *documents))
-            found += self.store.search_meaning(self.collection, vector, pool, where=others, fingerprint=model)
-        return found
-
-    def _words(self, question: str, where: Filter, limit: int) -> list[Found]:
-        return self.store.search_words(self.collection, question, max(POOL, 2 * limit), where=where)
-
-    def _question(self, text: str) -> _Question:
-        """The question as the model sees it; one that is longer than the window is averaged over its parts."""
-        tokenizer = self.encoder.tokenizer
-        parts = [text]
-        if tokenizer.count(parts)[0] > tokenizer.max_tokens:
-            # Half the window: special tokens take room, and pieces split differently at a new border.
-            pieces = _pieces(tokenizer.offsets(text), max(1, tokenizer.max_tokens // 2))
-            parts = [text[piece[0][0] : piece[-1][1]] for piece in pieces]
-        vector = normalize(self.encoder.encode(parts).mean(axis=0))
-        tokens = None
-        if isinstance(self.encoder, TokenEncoder):
-            found = self.encoder.token_vectors(parts)
-            rows = np.concatenate([part.rows for part in found])
-            tokens = TokenVectors(rows, found[0].table, found[0].table_weights)
-        return _Question(text, vector, tokens, cut=len(parts) > 1)
-
-    def _closeness(self, asked: _Question, rows: Vectors, passages: Passages | None) -> NDArray[np.float32]:
-        """(n,) of segments with the vectors `rows` (n, dimension): their cosine, and half their reach where tokens
-        are compared."""
-        cosines = rows @ asked.vector
-        if asked.tokens is None or passages is None:
-            return cosines
-        return cosines + REACH_WEIGHT * passages.reach(asked.tokens)
+    def _asked(self, text: str, intent: Intent, steers: Sequence[Steer], notes: list[str]) -> Asked:
+        """The question as the model sees it, steered."""
+        profile = self._profile()
+        asked = ask(text, self.encoder, profile, intent)
+        return Steering(self.store, self.collection, self.encoder, profile).move(asked, steers, notes)
 
     def _answer(
-        self,
-        asked: _Question,
-        meaning: Sequence[Found],
-        words: Sequence[Found],
-        *,
-        limit: int,
-        group: bool,
-        explain: bool,
+        self, asked: Asked, found: StoreAnswer, *, limit: int, group: bool, mark: bool, refine: bool = False
     ) -> Answer:
-        there, rows, tokens = self._known([*meaning, *words], asked)
-        passages = None if tokens is None else Passages(tokens)
-        closeness = dict(zip(there, self._closeness(asked, rows, passages).tolist(), strict=True))
-        cosines = dict(zip(there, (rows @ asked.vector).tolist(), strict=True))
-        of_meaning = {one.stored.point for one in meaning}
-        if meaning:
-            meaning = sorted(there.values(), key=lambda one: -closeness[one.stored.point])
-        by_meaning = [one for one in meaning if one.stored.point in of_meaning]
+        """What is shown of what was found. `refine` lets the marked sentences have a part in its order."""
+        words, count = found.words, found.info.segments
+        there, rows = self._known(found)
+        profile = self._profile()
+        neutral = profile.neutral(rows)
+        whole = closeness = self._closeness(asked, there, neutral)
+        cosines = {
+            point: cosine if closeness[point] > -1.0 else 0.0
+            for point, cosine in zip(there, (rows @ asked.vector).tolist(), strict=True)
+        }
+        meaning = self._by_closeness(asked, found.meaning, there, closeness)
         words = [one for one in words if one.stored.point in there]
-        ordered = [Found(one.stored, cosines[one.stored.point]) for one in _fused(asked.text, meaning, words)]
-        vectors = dict(zip(there, rows, strict=True))
-        first = _grouped(collapse(ordered, vectors), group)[:limit]
-        count = self.store.count(self.collection)
-        usual = self._usual(asked, count)
-        ranks = [{one.stored.point: rank for rank, one in enumerate(part, 1)} for part in (by_meaning, words)]
+        ordered = [Found(one.stored, cosines[one.stored.point]) for one in fused(asked.said, meaning, words)]
+        first = grouped(collapse(answers_first(ordered)), group)[:limit]
+        sentences = self._sentences([one.stored for one, _, _ in first], asked.neutral) if mark else {}
+        if refine:
+            closeness = finer(whole, sentences, profile.gap)
+            first = refined(first, asked.said, words, closeness) if meaning else first
         shown = [one for one, _, _ in first]
-        sentences = self._best_sentences(shown, asked.vector) if explain else {}
-        neighbours = self._neighbours(shown) if explain else {}
-        linked = self._links(asked, shown, dict(zip(there, tokens, strict=True))) if explain and tokens else {}
+        around = self._surroundings(asked, Pool(np.array(list(whole.values())), neutral), count, closest=bool(meaning))
+        likely = chances(asked, closeness, around, profile)
+        pool = related(there, likely, profile)
+        likely |= {point: max(likely[point], CERTAIN) for point in certain(asked, shown)}
+        same = translations(shown, there, neutral, profile.translation)
+        near = neighbours(self.store, self.collection, shown)
+        of_meaning = {one.stored.point for one in found.meaning}
+        by_meaning = [one for one in meaning if one.stored.point in of_meaning]
+        ranks = [{one.stored.point: rank for rank, one in enumerate(part, 1)} for part in (by_meaning, words)]
         hits = tuple(
             Hit(
                 rank=rank,
                 score=one.score,
                 stored=one.stored,
-                neighbours=neighbours.get(one.stored.point, ()),
-                best_sentence=sentences.get(one.stored.point, (0, len(one.stored.segment.text))),
-                meaning_rank=ranks[0].get(one.stored.point),
-                words_rank=ranks[1].get(one.stored.point),
-                links=linked.get(one.stored.point, ()),
-                shared_words=shared_words(asked.text, one.stored.segment.text),
+                probability=likely[point],
+                strength=profile.strength(likely[point]),
+                translations=same[point],
+                neighbours=near.get(point, ()),
+                best_sentence=sentences[point].span if point in sentences else None,
+                meaning_rank=ranks[0].get(point),
+                words_rank=ranks[1].get(point),
+                shared_words=shared_words(asked.said, one.stored.segment.text),
                 copies=tuple(copy.stored for copy in copies),
                 more_in_document=tuple(more),
-                closer_than=closer_than(closeness[one.stored.point], usual),
+                closer_than=closer_than(whole[point], around.usual),
             )
             for rank, (one, copies, more) in enumerate(first, 1)
+            for point in [one.stored.point]
         )
         return Answer(
             question=asked.text,
             question_language=UNKNOWN_LANGUAGE,
             hits=hits,
-            above=tuple(above_usual(closeness[hit.stored.point], usual) for hit in hits),
             seconds=0.0,
             segments=count,
             cut=asked.cut,
+            pools=dict.fromkeys(GROUPS, pool),
+            vector=asked.neutral,
         )
 
-    def _known(
-        self, found: Sequence[Found], asked: _Question
-    ) -> tuple[dict[str, Found], Vectors, list[TokenVectors] | None]:
-        """Each found segment once, by point, with its vector (n, dimension) and its tokens; one whose vector is gone
-        was deleted this very moment."""
-        vectors = self.store.vectors(self.collection, list({one.stored.point: None for one in found}))
+    def _by_closeness(
+        self, asked: Asked, meaning: list[Found], there: dict[str, Found], closeness: Mapping[str, float]
+    ) -> list[Found]:
+        """All that was found and can be compared, the closest first; translations stay in the order of their margin."""
+        if not meaning or asked.intent != "about":
+            return meaning
+        compared = [one for point, one in there.items() if closeness[point] > -1.0]
+        return sorted(compared, key=lambda one: -closeness[one.stored.point])
+
+    def _closeness(self, asked: Asked, there: dict[str, Found], neutral: Vectors) -> dict[str, float]:
+        """The neutral cosines by point; -1 for what cannot be compared: texts of unknown tokens alone have one vector
+        among them, which is close to nothing and to all of them."""
+        values = zip(there.items(), (neutral @ asked.neutral).tolist(), strict=True)
+        return {point: -1.0 if asked.unreadable or not is_readable(one) else close for (point, one), close in values}
+
+    def _known(self, answer: StoreAnswer) -> tuple[dict[str, Found], Vectors]:
+        """Each found segment once, by point, with its vector (n, dimension): the store is asked for those that the
+        answer lacks, and one whose vector is gone was deleted this very moment."""
+        found, vectors = [*answer.meaning, *answer.words], answer.vectors
+        missing = list({one.stored.point: None for one in found if one.stored.point not in vectors})
+        vectors = {**vectors, **self.store.vectors(self.collection, missing)} if missing else vectors
         there = {one.stored.point: one for one in reversed(found) if one.stored.point in vectors}
         rows = np.stack([vectors[point] for point in there]) if there else np.zeros((0, self.encoder.dimension), "f4")
-        tokens = None
-        if asked.tokens is not None and isinstance(self.encoder, TokenEncoder):
-            tokens = self.encoder.token_vectors([one.stored.segment.text for one in there.values()])
-        return there, rows, tokens
+        return there, rows
 
-    def _usual(self, asked: _Question, count: int) -> NDArray[np.float32]:
-        """The closeness (n,) of a random sample of the collection of `count` segments. Ids are hashes: the first by
-        id are random."""
-        if self._sample is None or abs(self._sample.count - count) > 0.05 * count:
-            self._sample = self._take_sample(count)
-        sample = self._sample
-        if asked.tokens is None or sample.passages is None:
-            return self._closeness(asked, sample.rows, None)
-        return self._closeness(asked, sample.rows[: len(sample.passages)], sample.passages)
+    def _surroundings(self, asked: Asked, found: Pool, count: int, *, closest: bool) -> Surroundings:
+        """What was found, beside a random sample of the collection of `count` segments; passages that were found by
+        words alone, which are not the `closest`, are compared with the sample."""
+        if self._sample is None or self._sample.is_stale(count):
+            self._sample = take_sample(self.store, self.collection, self.encoder.dimension, count)
+        sample = self._profile().neutral(self._sample.rows)
+        usual = sample @ asked.neutral
+        return Surroundings(found, usual, count, None if closest else Pool(usual, sample))
 
-    def _take_sample(self, count: int) -> _Sample:
-        stored = list(self.store.segments(self.collection, limit=SAMPLE))
-        vectors = self.store.vectors(self.collection, [one.point for one in stored])
-        stored = [one for one in stored if one.point in vectors]
-        rows = (
-            np.stack([vectors[one.point] for one in stored]) if stored else np.zeros((0, self.encoder.dimension), "f4")
-        )
-        passages = None
-        if isinstance(self.encoder, TokenEncoder):
-            passages = Passages(self.encoder.token_vectors([one.segment.text for one in stored[:TOKEN_SAMPLE]]))
-        return _Sample(count, rows, passages)
-
-    def _links(
-        self, asked: _Question, shown: Sequence[Found], tokens: dict[str, TokenVectors]
-    ) -> dict[str, tuple[Link, ...]]:
-        """Which word of the question found which word of each segment; nothing for a question that was cut."""
-        if asked.tokens is None or asked.cut:
-            return {}
-        offsets = self.encoder.tokenizer.offsets
-        asked_offsets = offsets(asked.text)
-        return {
-            one.stored.point: links(
-                asked.text,
-                asked.tokens,
-                asked_offsets,
-                one.stored.segment.text,
-                tokens[one.stored.point],
-                offsets(one.stored.segment.text),
-            )
-            for one in shown
-        }
-
-    def _neighbours(self, found: Sequence[Found]) -> dict[str, tuple[StoredSegment, ...]]:
-        """For each segment, those just before and after it, in reading order: one call of the store for all."""
-        beside = {
-            one.stored.point: [point_id(one.stored.document, one.stored.segment.index + step) for step in (-1, 1)]
-            for one in found
-        }
-        there = self.store.by_point(self.collection, list({point: None for both in beside.values() for point in both}))
-        return {of: tuple(there[point] for point in both if point in there) for of, both in beside.items()}
-
-    def _best_sentences(self, found: Sequence[Found], vector: Vectors) -> dict[str, tuple[int, int]]:
-        """For each segment, the sentence that is closest to the question: one call of the encoder for all."""
-        spans = [
-            (one.stored.point, span)
-            for one in found
-            if len(one.stored.segment.sentences) > 1
-            for span in one.stored.segment.sentences
-        ]
-        if not spans:
-            return {}
-        texts = {one.stored.point: one.stored.segment.text for one in found}
-        scores = self.encoder.encode([texts[point][start:end] for point, (start, end) in spans]) @ vector
-        best: dict[str, tuple[float, tuple[int, int]]] = {}
-        for (point, span), score in zip(spans, scores, strict=True):
-            if point not in best or score > best[point][0]:
-                best[point] = (float(score), span)
-        return {point: span for point, (_, span) in best.items()}
+    def _sentences(self, stored: Sequence[StoredSegment], vector: Vectors) -> dict[str, Marked]:
+        """For each segment the sentence that is closest to the question's vector, by point."""
+        profile = self._profile()
+        return best_sentences(stored, vector, lambda texts: profile.neutral(self._sentence_vectors.vectors(texts)))
 
 
-def _fused(question: str, meaning: Sequence[Found], words: Sequence[Found]) -> list[Found]:
-    if not meaning or not words:
-        return list(meaning or words)
-    asked = split_words(question)
-    return fuse(meaning, words, [coverage(asked, split_words(found.stored.segment.text)) for found in words])
-
-
-def above_usual(score: float, sample: NDArray[np.floating]) -> float:
-    """How far above the median of the sample, in its standard deviations."""
-    usual, spread = (float(np.median(sample)), float(np.std(sample))) if len(sample) else (0.0, 1.0)
-    return (score - usual) / max(spread, 1e-6)
-
-
-def strength(above: float) -> str:
-    """How close in words, measured against how close this collection usually is to this question."""
-    names = ((VERY_CLOSE, "very close"), (CLOSE, "close"), (RELATED, "related"))
-    return next((name for least, name in names if above >= least), "far")
-
-
-def _pieces(offsets: Sequence[tuple[int, int]], room: int) -> list[Sequence[tuple[int, int]]]:
-    return [offsets[at : at + room] for at in range(0, len(offsets), room)]
-
-
-def _grouped(found: Sequence[tuple[Found, list[Found]]], group: bool) -> list[tuple[Found, list[Found], list[Found]]]:
-    """(passage, its copies, further passages of its document), best first; no grouping: nothing further."""
-    if not group:
-        return [(one, copies, []) for one, copies in found]
-    documents: dict[str, tuple[Found, list[Found], list[Found]]] = {}
-    for one, copies in found:
-        known = documents.setdefault(one.stored.document, (one, copies, []))
-        if known[0] is not one and len(known[2]) < MORE_IN_DOCUMENT:
-            known[2].append(one)
-    return list(documents.values())
+def _without(found: StoreAnswer, away: Collection[str]) -> StoreAnswer:
+    """What was found but for these points."""
+    meaning, words = ([one for one in part if one.stored.point not in away] for part in (found.meaning, found.words))
+    return replace(found, meaning=meaning, words=words)

@@ -4,13 +4,14 @@ adapters make before anything goes in: names, models, texts."""
 from __future__ import annotations
 
 import json
-import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from labse_search.errors import CollectionMissing, ModelMismatch, UserError
+from labse_search.naming import collection_name, split_generation
 from labse_search.records import CollectionSpec, Filter, Found, Segment, StoredSegment
 from labse_search.similarity import Vectors, check_vectors
 
@@ -22,10 +23,9 @@ Payload = dict[str, Any]
 # (field, what to compare, value): "any" and "none" of a list, "from" and "before" a number
 Condition = tuple[str, str, Any]
 
-_NAME = re.compile(r"(?!\.)[A-Za-z0-9@._-]{1,80}(?<!\.)")
-
 
 def to_payload(stored: StoredSegment) -> Payload:
+    """The segment as both stores keep it, beside its vectors."""
     segment = stored.segment
     return {
         "document": stored.document,
@@ -40,10 +40,13 @@ def to_payload(stored: StoredSegment) -> Payload:
         "language": segment.language,
         "place": dict(segment.place),
         "sentences": [list(sentence) for sentence in segment.sentences],
+        "headings": list(segment.headings),
+        **({"unreadable": True} if segment.unreadable else {}),
     }
 
 
 def from_payload(payload: Mapping[str, Any]) -> StoredSegment:
+    """What `to_payload` made."""
     return StoredSegment(
         document=payload["document"],
         names=tuple(payload["names"]),
@@ -58,13 +61,19 @@ def from_payload(payload: Mapping[str, Any]) -> StoredSegment:
             language=payload["language"],
             place=payload["place"],
             sentences=tuple((start, end) for start, end in payload["sentences"]),
+            headings=tuple(payload.get("headings", ())),
+            unreadable=bool(payload.get("unreadable", False)),
         ),
     )
 
 
 def best_first(scored: Iterable[tuple[Mapping[str, Any], float]]) -> list[Found]:
     """What the engine found, with equal scores in an order that does not depend on the engine's files."""
-    found = [Found(from_payload(payload), score) for payload, score in scored]
+    return in_order(Found(from_payload(payload), score) for payload, score in scored)
+
+
+def in_order(found: Iterable[Found]) -> list[Found]:
+    """Best first, equal scores by document and index."""
     return sorted(found, key=lambda one: (-one.score, one.stored.document, one.stored.segment.index))
 
 
@@ -83,14 +92,12 @@ def conditions(where: Filter) -> list[Condition]:
     return [one for one in lists if one[2]] + [one for one in numbers if one[2] is not None]
 
 
-def check_name(collection: str) -> str:
-    """The name, or a UserError: it becomes a folder, so it may hold no path."""
-    if not _NAME.fullmatch(collection):
-        raise UserError(
-            f"{collection[:100]!r} cannot be the name of a collection. Use letters, digits and - _ @ . (up to 80, "
-            "no dot at either end)."
-        )
-    return collection
+def check_name(name: str) -> str:
+    """The name of a collection or of one of its generations as it is, or a UserError."""
+    collection, _ = split_generation(name)
+    if collection_name(collection) != collection:
+        raise UserError(f"{name!r} cannot be the name of a collection: use {collection_name(collection)!r}.")
+    return name
 
 
 def check_model(collection: str, spec: CollectionSpec, fingerprint: str, model: str = "") -> None:
@@ -98,10 +105,12 @@ def check_model(collection: str, spec: CollectionSpec, fingerprint: str, model: 
     if spec.fingerprint == fingerprint:
         return
     other = f"{model} ({fingerprint[:12]})" if model else f"one with the fingerprint {fingerprint[:12]}"
+    name, today = shlex.quote(split_generation(collection)[0]), shlex.quote(model or spec.model)
     raise ModelMismatch(
         f'The collection "{collection}" was made with the model {spec.model} ({spec.fingerprint[:12]}), this model is '
-        f"{other}. Choose {spec.model} again (LABSE_MODEL), or index your documents with the new model into another "
-        "collection (LABSE_COLLECTION)."
+        f"{other}. Choose that one again (LABSE_MODEL), or embed the texts that are kept with the model of today: "
+        f"python -m labse_search.library reembed --collection {name} --model {today} --switch, or in the "
+        "Collection tab. Or use another collection (LABSE_COLLECTION)."
     )
 
 
@@ -128,6 +137,7 @@ def check_batch(segments: Sequence[StoredSegment], vectors: Vectors) -> tuple[li
 
 
 def missing(collection: str, location: str, existing: Sequence[str]) -> CollectionMissing:
+    """The error that says so, with the names that there are."""
     names = ", ".join(existing) if existing else "none yet"
     return CollectionMissing(
         f'There is no collection "{collection}" in {location}. It has: {names}. Add documents to make one.'

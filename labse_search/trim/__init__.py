@@ -12,28 +12,22 @@ import json
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from labse_search.corpora.lines import read_lines
 from labse_search.encoder import load_encoder
-from labse_search.encoder.folder import OWN_FILE, ModelFolder, read_folder, read_json
-from labse_search.encoder.mapped import BYTES, MappedFile, write_tensors
+from labse_search.encoder.folder import OWN_FILE, WEIGHTS, ModelFolder, read_folder, read_json
 from labse_search.encoder.tokens import open_tokenizer
 from labse_search.errors import UserError
-from labse_search.trim.scripts import scripts_of
+from labse_search.languages import unicode_words
+from labse_search.trim.weights import shards_of, write_weights
 
 HELD_OUT = 10  # every tenth line of the corpus is not counted: on these the loss is measured
 _COMPARED = 100  # of these lines, so many vectors are compared
-_TABLES = ("word_embeddings.weight", "embedding.weight", "embeddings")  # transformers, StaticEmbedding, model2vec
-_HEADS = (
-    "cls.predictions.",
-    "lm_head.",
-)  # for guessing masked words; they would need cutting too, and nobody uses them
-_SKIPPED = ("sentencepiece.bpe.model", "spiece.model", "vocab.txt", "pytorch_model.bin", "README.md", ".gitattributes")
+_SKIPPED = ("sentencepiece.bpe.model", "spiece.model", "vocab.txt", "README.md", ".gitattributes", *WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -56,6 +50,7 @@ def trim(model: Path, output: Path, *, languages: Sequence[str], corpus: Sequenc
     folder = read_folder(model)
     if folder.languages and (missing := sorted(set(languages) - set(folder.languages))):
         raise UserError(f"The model was not trained on {', '.join(missing)}. It knows {', '.join(folder.languages)}.")
+    shards = shards_of(folder.first.folder)
     definition = read_json(folder.first.folder / "tokenizer.json")
     tokens = vocabulary(definition, folder.first.folder)
     counted, held_out = _split(corpus)
@@ -64,6 +59,7 @@ def trim(model: Path, output: Path, *, languages: Sequence[str], corpus: Sequenc
     shutil.rmtree(beside, ignore_errors=True)
     try:
         _write(folder, beside, definition, kept, languages)
+        write_weights(shards, beside / folder.first.folder.relative_to(folder.path), kept, len(tokens))
         trimmed = read_folder(beside)
         loss = _measure(folder, trimmed, kept, held_out) if held_out else (None, None, None)
         before, after = _size(folder.path), _size(beside)
@@ -87,18 +83,10 @@ def vocabulary(definition: dict[str, Any], folder: Path) -> list[str]:
 
 def _split(corpus: Iterable[Path]) -> tuple[list[str], list[str]]:
     """Lines to count and lines to measure on."""
-    lines = [line for path in corpus for line in _lines(path)]
+    lines = [line for path in corpus for line in read_lines(path) if line.strip()]
     if len(lines) < HELD_OUT:
         return lines, lines
     return [line for n, line in enumerate(lines) if n % HELD_OUT], lines[::HELD_OUT]
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as UTF-8 text ({error}).") from error
-    return (line for line in text.splitlines() if line.strip())
 
 
 def _used(folder: ModelFolder, lines: Sequence[str]) -> set[int]:
@@ -109,7 +97,7 @@ def _choose(
     tokens: Sequence[str], definition: dict[str, Any], languages: Sequence[str], used: set[int] | None
 ) -> list[int]:
     """Old ids that stay, in their old order: special tokens keep their place at the front."""
-    scripts = scripts_of(languages)
+    scripts = _scripts_of(languages)
     always = {entry["id"] for entry in definition.get("added_tokens", [])}
     model = definition["model"]
     prefix = model.get("continuing_subword_prefix") or ""
@@ -128,6 +116,17 @@ def _choose(
     return kept
 
 
+def _scripts_of(languages: Iterable[str]) -> set[str]:
+    """First words of the Unicode names of the languages' letters."""
+    scripts = {"MODIFIER", "FEMININE", "MASCULINE"}  # ʼ ª º: written with many scripts
+    for language in languages:
+        words = unicode_words(language)
+        if not words:
+            raise UserError(f"{language!r} is no language that is known here. Use codes such as en, de or ja.")
+        scripts.update(words)
+    return scripts
+
+
 def _in_scripts(token: str, scripts: set[str]) -> bool:
     """Is every letter of the token in one of the scripts? Digits, signs, marks and single Latin letters are in all."""
     if len(token) <= 1 and token.isascii():
@@ -143,8 +142,9 @@ def _in_scripts(token: str, scripts: set[str]) -> bool:
 def _write(
     folder: ModelFolder, target: Path, definition: dict[str, Any], kept: Sequence[int], languages: Sequence[str]
 ) -> None:
+    """All but the weights."""
     text = folder.first.folder
-    skipped = {text / name for name in _SKIPPED}
+    skipped = {text / name for name in _SKIPPED} | set(shards_of(text))
 
     def skip(where: str, names: list[str]) -> set[str]:
         return {name for name in names if Path(where) / name in skipped}
@@ -159,7 +159,6 @@ def _write(
     for name in ("config.json", "tokenizer_config.json"):
         if (own / name).is_file():
             _write_json(own / name, _renumbered_config(read_json(own / name), len(kept), new_ids))
-    _write_table(text / "model.safetensors", own / "model.safetensors", np.asarray(kept), len(tokens))
     _write_json(target / OWN_FILE, {**read_json(target / OWN_FILE), "languages": list(languages)})
 
 
@@ -202,26 +201,6 @@ def _renumbered_config(config: dict[str, Any], size: int, new_ids: dict[int, int
     if decoder := config.get("added_tokens_decoder"):
         new["added_tokens_decoder"] = {str(new_ids[int(old)]): entry for old, entry in decoder.items()}
     return new
-
-
-def _write_table(source: Path, target: Path, kept: np.ndarray[Any, Any], size: int) -> None:
-    """The weights with the rows of the kept tokens only, byte for byte, whatever their number format."""
-    file = MappedFile(source)
-    tables = [name for name, tensor in file.tensors.items() if name.endswith(_TABLES) and tensor.shape[0] == size]
-    if len(tables) != 1:
-        raise UserError(f"{source} has {len(tables)} tables of {size} rows, expected one: it can't be trimmed.")
-    tensors = {}
-    for name, tensor in file.tensors.items():
-        if name.startswith(_HEADS):
-            continue
-        raw = np.frombuffer(file.buffer, dtype=np.uint8, count=tensor.end - tensor.start, offset=tensor.start)
-        shape = tensor.shape
-        if name == tables[0]:
-            raw = raw.reshape(size, shape[1] * BYTES[tensor.dtype])[kept]
-            shape = (len(kept), shape[1])
-        tensors[name] = (tensor.dtype, shape, raw)
-    target.unlink()
-    write_tensors(target, tensors)
 
 
 def _measure(

@@ -12,16 +12,19 @@ from pathlib import Path
 
 from labse_search.encoder import default_model
 from labse_search.encoder.hub import find_model
-from labse_search.errors import UserError
+from labse_search.errors import UserError, told
+from labse_search.settings import write_privately
 from labse_search.trim import trim
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 written, 2 something a person can mend."""
+    write_privately()
     parser = argparse.ArgumentParser(
         prog="python -m labse_search.trim", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--languages", required=True, help="two-letter codes with commas between them: en,de,ja")
-    parser.add_argument("--model", default="", help="folder or hub name; default: LaBSE if on disk, else labse-mini")
+    parser.add_argument("--model", default="", help="folder or hub name; default: labse-mini")
     parser.add_argument("--output", required=True, type=Path, help="the new folder")
     parser.add_argument(
         "--corpus", nargs="+", type=Path, default=[], metavar="FILE",
@@ -33,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         done = trim(
             find_model(options.model or default_model()), options.output, languages=languages, corpus=options.corpus
         )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(f"error: {told(error)}", file=sys.stderr)
         return 2
     print(f"tokens  {done.tokens_before:>9,} → {done.tokens_after:,} ({done.tokens_after / done.tokens_before:.1%})")
     print(f"size    {done.bytes_before / 1e6:>6,.0f} MB → {done.bytes_after / 1e6:,.0f} MB")

@@ -29,8 +29,7 @@ def create_app(context: AppContext) -> FastAPI:
 
 def _silence(context: AppContext) -> None:
     """Gradio reads these when it is imported: with them it resolves no name and calls nobody (measured with an audit
-    hook). Uploads go to a folder of ours, inside the home."""
+    hook). What it writes goes to a folder inside the home, and never where uploads lie."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ["GRADIO_TEMP_DIR"] = str(context.uploads)
+    os.environ["GRADIO_TEMP_DIR"] = str(context.settings.home / "page")
     context.uploads.mkdir(parents=True, exist_ok=True)

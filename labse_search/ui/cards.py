@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from labse_search.places import describe_place
 from labse_search.records import Found, Hit, Link, StoredSegment
 from labse_search.search import Answer
+from labse_search.teach import passage_name
 
 LEVELS = {"very close": 3, "close": 2, "related": 1, "far": 0}
 NEIGHBOUR_CHARACTERS = 220  # of a neighbour without sentence marks
@@ -24,42 +25,53 @@ def answer_value(answer: Answer) -> dict[str, Any]:
         "question_language": answer.question_language,
         "cards": cards,
         "seconds": f"{answer.seconds:.2f}",
+        "notes": list(answer.notes),
     }
 
 
 def card(hit: Hit, strength: str, question: str = "") -> dict[str, Any]:
+    """The hit as the page shows it: JSON, with offsets in the passage and the reasons why it was found."""
     stored = hit.stored
     segment = stored.segment
-    start, end = _span(hit)
     before, after = _neighbours(hit)
     return {
         "rank": hit.rank,
         "document": stored.document,
         "index": segment.index,
-        "mark": [start, end],
+        "passage": passage_name(stored.document, segment.start, segment.end),
         "lang": segment.language,
         "title": title(stored.names),
         "names": list(stored.names),
         "place": describe_place(segment.place),
         "level": LEVELS[strength],
         "cosine": f"{hit.score:.3f}",
-        "parts": parts(segment.text, start, end, _apart(hit.links)),
+        "likely": round(hit.probability * 100),
+        "also": sorted({one.segment.language for one in hit.translations}),
         "before": before,
         "after": after,
         "why": why(hit, question),
         "more": [_line(found) for found in hit.more_in_document],
         "copies": [_reference(copy) for copy in hit.copies],
+        **marking(hit),
+    }
+
+
+def marking(hit: Hit) -> dict[str, Any]:
+    """What of a card depends on the closest sentence; `mark` is None while that was not looked for."""
+    start, end = hit.best_sentence or (0, 0)
+    return {
+        "mark": list(hit.best_sentence) if hit.best_sentence else None,
+        "sentence": hit.stored.segment.text[start:end].strip(),
+        "parts": parts(hit.stored.segment.text, start, end, _apart(hit.links)),
         "citation": citation(hit),
     }
 
 
 def why(hit: Hit, question: str = "") -> dict[str, Any]:
     """The reasons, all of them measured: nothing is made up for the occasion."""
-    start, end = _span(hit)
     meaning, words = hit.meaning_rank, hit.words_rank
     found = "why_both" if meaning and words else "why_meaning" if meaning else "why_words" if words else ""
     return {
-        "sentence": hit.stored.segment.text[start:end].strip(),
         "shared": list(hit.shared_words),
         "links": [
             {"question": question[slice(*link.question)], "passage": hit.stored.segment.text[slice(*link.passage)]}
@@ -72,9 +84,23 @@ def why(hit: Hit, question: str = "") -> dict[str, Any]:
     }
 
 
+def explained(question: str, shown: str, mark: tuple[int, int], links: Sequence[Link]) -> dict[str, Any]:
+    """The passage's text `shown` as parts, with the words that met, and the words as pairs."""
+    apart = _apart(links)
+    words = [question[slice(*link.question)] for link in apart]
+    pieces = parts(shown, *mark, apart)
+    for one in pieces:
+        if one["link"]:
+            one["word"] = words[one["link"] - 1]
+    pairs = [
+        {"question": word, "passage": shown[slice(*link.passage)]} for word, link in zip(words, apart, strict=True)
+    ]
+    return {"parts": pieces, "links": pairs}
+
+
 def citation(hit: Hit) -> str:
     """“The closest sentence” — document, place."""
-    start, end = _span(hit)
+    start, end = hit.sentence
     sentence = " ".join(hit.stored.segment.text[start:end].split())
     where = ", ".join(part for part in (title(hit.stored.names), describe_place(hit.stored.segment.place)) if part)
     return f"“{sentence}” — {where}"
@@ -107,12 +133,6 @@ def _link_at(at: int, links: Sequence[Link]) -> int:
 def title(names: tuple[str, ...]) -> str:
     """What a person calls the document: its file name without the folders."""
     return names[0].rpartition("/")[2] if names else ""
-
-
-def _span(hit: Hit) -> tuple[int, int]:
-    start, end = hit.best_sentence
-    length = len(hit.stored.segment.text)
-    return (start, end) if 0 <= start < end <= length else (0, length)
 
 
 def _neighbours(hit: Hit) -> tuple[dict[str, str] | None, dict[str, str] | None]:
@@ -162,20 +182,3 @@ def _percent(share: float) -> str:
     if share <= 0:
         return ""
     return f"{min(share * 100, 99.9):.1f} %"
-
-
-def api_hit(hit: Hit, strength: str) -> Mapping[str, Any]:
-    """A hit for programs that call the published `search`: keys that the command line prints, and the strength in
-    words. As there, `rank` is the order and `score` the cosine."""
-    stored = hit.stored
-    return {
-        "rank": hit.rank,
-        "score": round(hit.score, 4),
-        "strength": strength,
-        "text": stored.segment.text,
-        "language": stored.segment.language,
-        "document": stored.names[0] if stored.names else stored.document,
-        "place": dict(stored.segment.place),
-        "start": stored.segment.start,
-        "end": stored.segment.end,
-    }

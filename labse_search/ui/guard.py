@@ -1,24 +1,25 @@
 """What every request must pass before the page sees it, and what every answer carries.
 
 Pure ASGI, so that streams are not held up. It refuses foreign Hosts (DNS rebinding: 421), foreign Origins and
-cross-site requests (403), paths of Gradio that this app does not use (404), bodies that are too large or of unknown
-length (413, 411), and floods (429).
+cross-site requests (403), whoever has neither the token nor a session (401), paths that this app does not use (404),
+bodies that are too large, of unknown length, late, not JSON or naming files (413, 411, 408, 400), and floods (429).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from labse_search.ui.access import AccessPolicy
+from labse_search.ui.bodies import Message, Receive, Refused, check_json, in_time, replayed, whole_body
+from labse_search.ui.rates import Rates
 from labse_search.ui.users import is_loopback
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -34,32 +35,50 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
+# Of scripts, styles and pictures, of which a page has seventy: their own policy counts only where they are opened by
+# themselves, and then nothing is allowed.
+PART_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+}
+PARTS = ("/assets/", "/static/", "/svelte/")
 # Browsers know this one only on this computer or over HTTPS, and complain elsewhere.
 OPENER = {"cross-origin-opener-policy": "same-origin"}
-# Uploaded files are never served back; the rest are features of Gradio that this page does not have.
-CLOSED = (
-    "/gradio_api/file", "/gradio_api/proxy", "/gradio_api/stream", "/gradio_api/deep_link", "/gradio_api/runs",
-    "/gradio_api/dev", "/gradio_api/mcp", "/gradio_api/token", "/gradio_api/process_recording", "/gradio_api/vibe",
-    "/gradio_api/monitoring", "/file", "/proxy", "/stream", "/monitoring", "/dev", "/mcp", "/token", "/deep_link",
-)  # fmt: skip
-UPLOAD = "/gradio_api/upload"
-FORM_BYTES = 1 << 20  # what a multipart form may add around one file
+# What the page uses of Gradio, and our own routes. Everything else that Gradio has, or will have one day, is shut.
+OPEN_PATHS = frozenset({
+    "/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/login", "/gradio_api/info", "/gradio_api/queue/join",
+    "/gradio_api/queue/data", "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/theme.css",
+    "/gradio_api/app_id", "/gradio_api/login_check", "/gradio_api/startup-events", "/gradio_api/user",
+})  # fmt: skip
+OPEN_BELOW = ("/static/", "/assets/", "/svelte/", "/gradio_api/call/", "/gradio_api/run/", "/gradio_api/heartbeat/")
+UPLOAD = "/upload"
+UPLOAD_BYTES = 64 << 20  # small files travel together
+FORMS = ("/login",)  # their bodies are forms, which cannot name files to a component
 BODY_BYTES = 16 << 20  # anything but an upload; the largest is the list of 20,000 uploaded names
 RATE, BURST = 60.0, 600  # requests that change something, a second and at once; uploads have their own limits
-CLIENTS = 4096  # addresses remembered
 # Whose request is being answered; Gradio hands it to nobody who compares a password.
 CLIENT: ContextVar[str] = ContextVar("client", default="")
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a guard lets pass: the address listened on, the largest file, and a measure of the room for uploads."""
+
+    host: str
+    max_file_bytes: int
+    room: Callable[[], int]  # bytes that may still be uploaded
+    own: tuple[str, ...]  # routes beside Gradio's; those that end in "/" with all below
+
+
 class Guard:
-    def __init__(self, app: App, *, host: str, max_file_bytes: int, room: Callable[[], int]) -> None:
-        """`room`: bytes that may still be uploaded."""
-        self.app = app
-        self.names = allowed_names(host)
-        self.any_address = not is_loopback(host)
+    """ASGI middleware before everything else: host names, limits, rates, who may come in, headers."""
+
+    def __init__(self, app: App, limits: Limits, access: AccessPolicy) -> None:
+        self.app, self.limits, self.access = app, limits, access
+        self.names = allowed_names(limits.host)
+        self.any_address = not is_loopback(limits.host)
         self.headers = HEADERS if self.any_address else HEADERS | OPENER
-        self.max_file_bytes = max_file_bytes
-        self.room = room
         self.rates = Rates(RATE, BURST)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -70,21 +89,51 @@ class Guard:
             await self.app(scope, receive, send)
             return
         CLIENT.set(_client(scope))
-        refusal = self.refusal(scope)
-        if refusal is not None:
-            await self._refuse(send, *refusal)
-            return
+        started = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
-                message = {**message, "headers": self.with_headers(message.get("headers", []))}
+                started = True
+                message = {**message, "headers": self.with_headers(message.get("headers", []), scope["path"])}
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        try:
+            entered = self._enter(scope)
+            if entered is not None:
+                await entered(scope, receive, send_with_headers)
+                return
+            judged = await self._judged(scope, receive)
+            if judged is not None:
+                await self.app(_own_headers(scope), judged, send_with_headers)
+        except Refused as refused:
+            if not started:
+                await self._refuse(send, scope["path"], refused)
+
+    def _enter(self, scope: Message) -> App | None:
+        """What answers instead of the page, if anything does: a refusal, or the access policy."""
+        refusal = self.refusal(scope)
+        if refusal is not None:
+            raise Refused(*refusal)
+        return self.access.answer(scope)
+
+    async def _judged(self, scope: Message, receive: Receive) -> Receive | None:
+        """The request's body for the page behind; None if its sender went away."""
+        if scope["method"] in ("GET", "HEAD"):
+            return receive
+        length = int(_headers(scope).get("content-length", "0"))
+        receive = in_time(receive, length)
+        if scope["path"] == UPLOAD or scope["path"] in FORMS:
+            return receive
+        body = await whole_body(receive)
+        if body is None:
+            return None
+        check_json(body)
+        return replayed(body, receive)
 
     def refusal(self, scope: Message) -> tuple[int, str] | None:
         """(status, why), or None for a request that may pass."""
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = _headers(scope)
         host = headers.get("host", "")
         if not self.knows(host):
             return 421, "This page does not answer under that name."
@@ -95,41 +144,48 @@ class Guard:
         opened_by_person = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not opened_by_person:
             return 403, "Requests from other pages are refused."
-        if any(path == closed or path.startswith((closed + "/", closed + "=")) for closed in CLOSED):
+        if not self.has(path):
             return 404, "There is nothing here."
-        return None if method in ("GET", "HEAD") else self._body_refusal(scope, headers, path)
+        if method in ("GET", "HEAD"):
+            return None
+        return self._body_refusal(scope, headers, path) if method == "POST" else (405, "This is only read.")
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a path here, with or without a slash at its end."""
+        own = any(path == one or (one.endswith("/") and path.startswith(one)) for one in self.limits.own)
+        return own or path in OPEN_PATHS or path.removesuffix("/") in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
     def _body_refusal(self, scope: Message, headers: dict[str, str], path: str) -> tuple[int, str] | None:
         length = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
         if not length.isdecimal():
             return 411, "The length of the request must be given."
-        if path.rstrip("/") == UPLOAD:
-            if int(length) > self.max_file_bytes + FORM_BYTES:
+        if path == UPLOAD:
+            if int(length) > max(self.limits.max_file_bytes, UPLOAD_BYTES):
                 return 413, "The file is larger than the limit."
-            return (413, "There is no room for more uploads. Start or discard those that wait.") if (
-                int(length) > self.room()
-            ) else None  # fmt: skip
+            full = int(length) > self.limits.room()
+            return (413, "There is no room for more uploads. Start or discard those that wait.") if full else None
         if int(length) > BODY_BYTES:
             return 413, "The request is too large."
         return None if self.rates.allow(_client(scope)) else (429, "Too many requests. Wait a moment.")
 
-    def with_headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def with_headers(self, headers: list[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
         """Ours are added, but for a stricter policy that a route has set itself."""
         present = {key.lower() for key, _ in headers}
-        ours = [(key.encode(), value.encode()) for key, value in self.headers.items() if key.encode() not in present]
+        wanted = PART_HEADERS if path.startswith(PARTS) else self.headers
+        ours = [(key.encode(), value.encode()) for key, value in wanted.items() if key.encode() not in present]
         return [*headers, *ours]
 
-    async def _refuse(self, send: Send, status: int, why: str) -> None:
-        headers = self.with_headers([(b"content-type", b"text/plain; charset=utf-8")])
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": why.encode()})
+    async def _refuse(self, send: Send, path: str, refused: Refused) -> None:
+        headers = self.with_headers([(b"content-type", b"text/plain; charset=utf-8")], path)
+        await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+        await send({"type": "http.response.body", "body": refused.why.encode()})
 
     def knows(self, host: str) -> bool:
         """A name of ours; an address in figures too where others may come: rebinding needs a name."""
-        try:
-            name = (urlsplit("//" + host).hostname or "").lower()
-        except ValueError:
+        found = _HOST.fullmatch(host)
+        if found is None:
             return False
+        name = (found["name"] or found["address"]).lower()
         if name in self.names:
             return True
         try:
@@ -139,25 +195,26 @@ class Guard:
         return self.any_address
 
 
+# A name or an address, and a port: no user before it and no path after it, which urlsplit would take in.
+_HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<address>[0-9A-Fa-f:.]+)\])(?::\d{1,5})?")
+
+
+def _headers(scope: Message) -> dict[str, str]:
+    return {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+
+
+def _own_headers(scope: Message) -> Message:
+    """Without what proxies say: the server has believed a configured one already, and nobody else's word counts."""
+    kept = [
+        (key, value)
+        for key, value in scope["headers"]
+        if not key.lower().startswith(b"x-forwarded-") and key.lower() not in (b"forwarded", b"x-gradio-server")
+    ]
+    return {**scope, "headers": kept}
+
+
 def _client(scope: Message) -> str:
     return str((scope.get("client") or ("",))[0])
-
-
-class Rates:
-    """A bucket of allowances for each client, refilled with time."""
-
-    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rate, self.burst, self.clock = rate, burst, clock
-        self._left: dict[str, tuple[float, float]] = {}
-
-    def allow(self, client: str) -> bool:
-        now = self.clock()
-        left, then = self._left.pop(client, (float(self.burst), now))
-        left = min(self.burst, left + (now - then) * self.rate)
-        if len(self._left) >= CLIENTS:
-            self._left.pop(next(iter(self._left)))  # whoever was here longest ago
-        self._left[client] = (left - 1 if left >= 1 else left, now)
-        return left >= 1
 
 
 def allowed_names(host: str) -> frozenset[str]:

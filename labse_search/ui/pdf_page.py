@@ -26,6 +26,8 @@ Box = tuple[float, float, float, float]  # left, top, width, height as shares of
 
 @dataclass(frozen=True)
 class PageImage:
+    """A page of a PDF as a picture."""
+
     png: bytes
     width: int
     height: int
@@ -51,6 +53,7 @@ def draw(path: Path, page: int, passage: str) -> PageImage | None:
 
 
 def main() -> None:
+    """The child process: one task as JSON on standard input, the picture as JSON on standard output."""
     _limit()
     task = json.load(sys.stdin)
     import pypdfium2

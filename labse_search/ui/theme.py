@@ -3,14 +3,10 @@ these pairs are at least 4.5:1, in light and in dark (tests/test_ui.py computes 
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import gradio as gr
-
-from labse_search.places import LANGUAGE_NAMES, is_right_to_left
-from labse_search.ui.strings import STRINGS
 
 STATIC = Path(__file__).parent / "static"
 # Name in Gradio's theme → name in frame.css, where the values stand. They are written out, because Gradio's own
@@ -57,6 +53,7 @@ _PALETTE = {
 
 
 def theme() -> gr.themes.Base:
+    """Gradio's theme in the colours of the style sheet, light and dark."""
     light, dark = palette(":root"), palette(".dark")
     values = {key: light[name] for key, name in _PALETTE.items()}
     values |= {f"{key}_dark": dark[name] for key, name in _PALETTE.items()}
@@ -67,7 +64,7 @@ def theme() -> gr.themes.Base:
         font=["system-ui", "Noto Sans", "sans-serif"],  # plain names: nothing is fetched
         font_mono=["ui-monospace", "monospace"],
     ).set(
-        color_accent=f"var(--lb-accent, {light['accent']})",  # has no dark twin in Gradio's theme
+        color_accent=f"var(--lb-accent, {light['accent']})",  # has no dark version in Gradio's theme
         block_shadow="none",
         button_primary_shadow="none",
         input_border_width="1px",
@@ -83,20 +80,21 @@ def palette(scheme: str) -> dict[str, str]:
 
 
 def style(name: str) -> str:
-    return (STATIC / f"{name}.css").read_text(encoding="utf-8")
+    """A style sheet without its comments and indentation."""
+    css = (STATIC / f"{name}.css").read_text(encoding="utf-8")
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)).strip()
 
 
 def script(name: str) -> str:
-    """The script of one component."""
-    return (STATIC / f"{name}.js").read_text(encoding="utf-8")
+    """The script of one component, without its comments and indentation."""
+    lines = (line.strip() for line in (STATIC / f"{name}.js").read_text(encoding="utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def head() -> str:
-    """Words and shared functions, before any component is drawn. Nothing in it comes from a document."""
-    words = json.dumps(STRINGS).replace("<", "\\u003c")
-    right_to_left = json.dumps([code for code in LANGUAGE_NAMES if is_right_to_left(code)])
-    data = f"window.labseStrings={words};window.labseRightToLeft={right_to_left};"
+    """Shared functions, before any component is drawn. Nothing in it comes from a document."""
     return (
         '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
-        f"<style>{style('frame')}</style><script>{data}</script><script>{script('page')}</script>"
+        '<link rel="manifest" href="manifest.webmanifest"><link rel="apple-touch-icon" href="icon-192.png">'
+        f"<style>{style('frame')}</style><script>{script('page')}{script('feed')}{script('dropping')}{script('steer')}{script('why')}{script('marks')}</script>"
     )

@@ -1,68 +1,99 @@
-"""Files that a browser sends: where they may lie, how many, what they may be called, and when they go.
+"""Files that a browser sends: where they lie, how many, what they may be called, and when they go.
 
-Gradio writes each file to <uploads>/<hash>/<name> and the page's script tells us that path together with the name
-inside the dropped folder. Both come from a client, so neither is believed.
+A request to /upload carries some files one after the other, their sizes in its address. Each gets a random name of 128
+bits, which only the sender is told; whoever adds files to a collection names them by it. No path ever comes from a
+browser.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
 import unicodedata
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from labse_search.library import Source
 
 MAX_FILES = 20_000  # in one drop
+MAX_TOGETHER = 64  # in one request
 MAX_BYTES = 20 << 30  # that may wait at once
 MAX_NAME = 1000  # characters
 KEEP_SECONDS = 6 * 3600  # what nobody started by then goes
 _MEASURED_SECONDS = 2.0
+_UPLOAD = re.compile("[0-9a-f]{32}")
 
 
-def received(files: object, folder: Path) -> tuple[list[Source], list[str]]:
-    """The uploads that may be indexed, and the names of those that were refused: not in the folder, or not files.
+def sizes_of(text: str, length: int, most: int) -> list[int] | None:
+    """ "10,0,20" → sizes of the files in a body of `length` bytes; None if that is not what it says, or too much."""
+    parts = text.split(",")
+    if len(parts) > MAX_TOGETHER or not all(part.isdecimal() and len(part) <= 15 for part in parts):
+        return None
+    sizes = [int(part) for part in parts]
+    return sizes if sum(sizes) == length and max(sizes) <= most else None
 
-    Gradio names the folder after the content: a/LICENSE and b/LICENSE, or the same file in two drops, are one file
-    there. Each gets a place of its own here, because whoever has kept an upload removes it.
+
+async def store(pieces: AsyncIterator[bytes], sizes: Sequence[int], folder: Path) -> list[str] | None:
+    """Write the files of a body; their names in order. None, and nothing is kept, if the body ends early."""
+    names: list[str] = []
+    buffer = b""
+    source = aiter(pieces)
+    try:
+        for size in sizes:
+            names.append(uuid.uuid4().hex)
+            with (folder / names[-1]).open("xb") as file:
+                while size > 0:
+                    if not buffer:
+                        buffer = await anext(source)
+                        continue
+                    part, buffer = buffer[:size], buffer[size:]
+                    await run_in_threadpool(file.write, part)
+                    size -= len(part)
+        return names
+    except BaseException as error:
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        if isinstance(error, StopAsyncIteration | ClientDisconnect):
+            return None
+        raise
+
+
+def received(
+    files: Sequence[tuple[str, str]], folder: Path, names: Iterable[str] = ()
+) -> tuple[list[Source], list[str]]:
+    """Of (upload, name inside the dropped folder): those that may be indexed, and the names of those that were refused,
+    because they are nobody's or used already. `names` are taken by files that came before.
+
+    Each is renamed, so that what it was called opens nothing a second time: whoever has kept an upload removes it.
     """
     good: list[Source] = []
     refused: list[str] = []
-    taken: set[str] = set()
-    given: set[Path] = set()
-    root = folder.resolve()
-    own = root / "waiting" / uuid.uuid4().hex
-    own.mkdir(parents=True, exist_ok=True)
-    for entry in files[:MAX_FILES] if isinstance(files, list) else []:
-        if not isinstance(entry, dict):
-            continue
-        name = clean_name(entry.get("name"))
-        path = _inside(entry.get("path"), root)
-        if path is None:
+    taken = set(names)
+    for upload, given in files[:MAX_FILES]:
+        name = clean_name(given)
+        place = _taken_in(upload, folder)
+        if place is None:
             refused.append(name)
             continue
         name = _free(name, taken)
         taken.add(name)
-        place = own / str(len(good))
-        _link(path, place)
-        given.add(path)
         good.append(Source(path=str(place), name=name, size=place.stat().st_size, kept=True))
-    for path in given:
-        path.unlink()
     return good, refused
 
 
-def clean_name(name: object) -> str:
+def clean_name(name: str) -> str:
     """A relative name with "/" separators and nothing in it that climbs, hides or controls."""
-    raw = name if isinstance(name, str) else ""
     letters = (
         " " if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in _BIDI_CONTROLS else letter
-        for letter in raw.replace("\\", "/")
+        for letter in name.replace("\\", "/")
     )
     parts = [part.strip() for part in "".join(letters).split("/")]
     return "/".join(part for part in parts if part not in ("", ".", ".."))[-MAX_NAME:].lstrip("/") or "unnamed"
@@ -118,21 +149,15 @@ def discard(sources: Iterable[Source]) -> None:
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def _inside(path: object, root: Path) -> Path | None:
-    if not isinstance(path, str) or not path or "\0" in path:
+def _taken_in(name: str, folder: Path) -> Path | None:
+    if not _UPLOAD.fullmatch(name):
         return None
-    given = Path(path)
-    if given.is_symlink():
-        return None
-    real = given.resolve()
-    return real if real.is_relative_to(root) and real.is_file() else None
-
-
-def _link(path: Path, place: Path) -> None:
+    place = folder.resolve() / f"staged-{uuid.uuid4().hex}"
     try:
-        os.link(path, place)
-    except OSError:  # a file system without links
-        shutil.copyfile(path, place)
+        os.rename(folder / name, place)
+    except FileNotFoundError:
+        return None
+    return place
 
 
 def _free(name: str, taken: set[str]) -> str:

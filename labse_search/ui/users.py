@@ -7,8 +7,7 @@ for the address that they came from: were it closed for all, anybody could keep 
 names, close the address, since every one of them makes others wait for a third of a second. Names that nobody has are
 counted and closed like those that somebody has, so neither time nor answer tells one from the other. The price:
 whoever has many addresses has as many tries, which the cost of a hash and the length of a password must outweigh; and
-people behind one address (a router, a proxy that uvicorn's FORWARDED_ALLOW_IPS does not name) can close it for one
-another.
+people behind one address (a router, a proxy that LABSE_PROXIES does not name) can close it for one another.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ import hashlib
 import hmac
 import ipaddress
 import json
-import os
+import logging
+import re
 import secrets
 import threading
 import time
@@ -26,13 +26,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labse_search.errors import UserError
+from labse_search.files import write_private
 from labse_search.settings import Settings
 
 # RFC 7914 with the cost OWASP's password storage sheet gives for scrypt: 2^17 x 8 takes 128 MB and about 0.3 s.
 COST, BLOCK, PARALLEL = 2**17, 8, 1
 MAX_MEMORY = 256 << 20
 MIN_PASSWORD, MAX_NAME = 10, 64
+_HASH = re.compile(r"scrypt\$\d{1,6}\$(?:[0-9a-f]{2}){1,64}\$[0-9a-f]{64}")
 TRIES, ADDRESS_TRIES, CLOSED_SECONDS = 5, 20, 15 * 60
+
+log = logging.getLogger("labse_search.ui")
 
 
 def is_loopback(host: str) -> bool:
@@ -49,8 +53,8 @@ def check_address(settings: Settings) -> SignIn | None:
     """None for a loopback address; else who may sign in. UserError if that is nobody."""
     if is_loopback(settings.host):
         return None
-    users = load_users(settings.home)
-    if not users:
+    users = Users(settings.home)
+    if not users.current():
         raise UserError(
             f"LABSE_HOST is {settings.host}: everybody who can reach this computer could read your documents. "
             "Say first who may sign in: python -m labse_search.ui add-user NAME. "
@@ -59,19 +63,47 @@ def check_address(settings: Settings) -> SignIn | None:
     return SignIn(users)
 
 
+class Users:
+    """The people of users.json, read again whenever the file changes: who was removed is out at once."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._people: dict[str, str] = {}
+
+    def current(self) -> dict[str, str]:
+        """Name → hash. UserError for a file that cannot be understood."""
+        with self._lock:
+            try:
+                state = users_file(self._home).stat()
+            except FileNotFoundError:
+                self._seen, self._people = None, {}
+                return {}
+            now = (state.st_mtime_ns, state.st_size, state.st_ino)
+            if now != self._seen:
+                self._people = load_users(self._home)
+                self._seen = now
+            return self._people
+
+
 def users_file(home: Path) -> Path:
+    """Where names and hashes of passwords lie."""
     return home / "users.json"
 
 
 def load_users(home: Path) -> dict[str, str]:
     """Name → hash. UserError for a file that cannot be understood."""
+    damaged = f"{users_file(home)} is damaged. Restore it from a backup, or delete it and add the users again."
     try:
         users = json.loads(users_file(home).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise UserError(f"{users_file(home)} is not readable as JSON. Restore it, or add the users again.") from error
-    return {str(name): str(value) for name, value in users.items()}
+        raise UserError(damaged) from error
+    if not isinstance(users, dict) or not all(isinstance(one, str) and _HASH.fullmatch(one) for one in users.values()):
+        raise UserError(damaged)
+    return users
 
 
 def add_user(home: Path, name: str, password: str) -> None:
@@ -80,12 +112,21 @@ def add_user(home: Path, name: str, password: str) -> None:
         raise UserError(f"A name has 1 to {MAX_NAME} characters.")
     if len(password) < MIN_PASSWORD:
         raise UserError(f"A password has at least {MIN_PASSWORD} characters; this one has {len(password)}.")
-    users = load_users(home) | {name.strip(): hash_password(password)}
+    _write(home, load_users(home) | {name.strip(): hash_password(password)})
+
+
+def remove_user(home: Path, name: str) -> None:
+    """UserError if nobody is called that. The person's sessions end with the next request."""
+    users = load_users(home)
+    if users.pop(name.strip(), None) is None:
+        known = ", ".join(sorted(users)) or "nobody"
+        raise UserError(f"There is no user {name}. Those who may sign in: {known}.")
+    _write(home, users)
+
+
+def _write(home: Path, users: dict[str, str]) -> None:
     home.mkdir(parents=True, exist_ok=True)
-    beside = users_file(home).with_suffix(".part")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(users, file, indent=1)
-    os.replace(beside, users_file(home))
+    write_private(users_file(home), json.dumps(users, indent=1).encode())
 
 
 def hash_password(password: str, salt: bytes | None = None, *, cost: int = COST) -> str:
@@ -96,10 +137,12 @@ def hash_password(password: str, salt: bytes | None = None, *, cost: int = COST)
 
 
 def password_fits(password: str, stored: str) -> bool:
-    kind, cost, salt, _ = stored.split("$")
-    if kind != "scrypt":
-        raise UserError(f"A password in users.json has the unknown kind {kind!r}. Add that user again.")
-    return hmac.compare_digest(hash_password(password, bytes.fromhex(salt), cost=int(cost)), stored)
+    """UserError for a hash of a cost that scrypt does not know, or would take all memory for."""
+    _, cost, salt, _ = stored.split("$")  # load_users has looked at its form
+    try:
+        return hmac.compare_digest(hash_password(password, bytes.fromhex(salt), cost=int(cost)), stored)
+    except ValueError as error:
+        raise UserError("users.json holds a hash that scrypt cannot compute. Add that user again.") from error
 
 
 @dataclass
@@ -107,7 +150,7 @@ class SignIn:
     """Called with a name, a password and the address they came from; whether they fit and none of the others is
     closed."""
 
-    users: dict[str, str]
+    users: Users
     clock: Callable[[], float] = time.monotonic
     _failures: dict[tuple[str, str], list[float]] = field(default_factory=dict)  # by name and line, of any name
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -118,14 +161,23 @@ class SignIn:
         with self._lock:  # one at a time: scrypt takes 128 MB, and guessing in parallel must not pay
             if self._is_closed(*tried):
                 return False
-            # A name that nobody has is compared too, with a hash that it does not fit: the time tells nothing.
-            stored = self.users.get(name)
-            fits = password_fits(password, stored or next(iter(self.users.values()))) and stored is not None
+            try:
+                fits = self._fits(name, password)
+            except UserError as error:  # the guard answers others with a sentence; here nobody fits
+                log.warning("%s", error)
+                return False
             if fits:
                 self._failures.pop(tried, None)
             else:
                 self._failures.setdefault(tried, []).append(self.clock())
             return fits
+
+    def _fits(self, name: str, password: str) -> bool:
+        users = self.users.current()
+        # A name that nobody has is compared too, with a hash that it does not fit: the time tells nothing.
+        stored = users.get(name)
+        compared = stored or next(iter(users.values()), None)
+        return compared is not None and password_fits(password, compared) and stored is not None
 
     def _is_closed(self, name: str, line: str) -> bool:
         """Whether the name is closed for that line, or the line for all names. Old failures are forgotten here; there

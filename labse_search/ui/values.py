@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import platform
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import Any
 
+from indexer.losses import BLANK, losses
 from labse_search.errors import REASONS, CollectionMissing, UserError
 from labse_search.library import DocumentRow, JobFile, JobRow
-from labse_search.library.ledger import UNFINISHED
+from labse_search.library.jobs import UNFINISHED
 from labse_search.ui.cards import title
 from labse_search.ui.context import AppContext
 from labse_search.ui.strings import NOTES, text
-from labse_search.ui.users import load_users
 
 JOBS = 8  # rows shown, the newest
+KINDS = ("index", "reembed")  # of these; what is mined and taught is shown in the Teach tab
 PROBLEMS = 100  # files named of one job
 MAX_DOCUMENTS = 5000  # listed, the newest: 1.5 MB for the browser
-PACKAGES = ("gradio", "torch", "transformers", "sentence-transformers", "qdrant-client", "qdrant-edge-py")
 
 
 @dataclass(frozen=True)
 class Counts:
+    """How much a collection holds."""
+
     passages: int = 0
     languages: int = 0
     documents: int = 0
@@ -32,13 +33,14 @@ class Counts:
 
 @dataclass
 class Status:
-    """What is in a collection. Asked every second by every open page, so it counts again only after a change."""
+    """What is in a collection. Asked every second while a page is open, so it counts again only after a change."""
 
     context: AppContext
     _known: dict[str, tuple[object, Counts]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def counts(self, collection: str) -> Counts:
+        """Of the store, counted again when the number of passages changed."""
         store = self.context.store
         try:
             passages = store.count(collection)
@@ -50,16 +52,18 @@ class Status:
             if collection in self._known and self._known[collection][0] == passages:
                 return self._known[collection][1]
         languages = len(store.facet(collection, "language"))
-        counts = Counts(passages, languages, len(store.facet(collection, "document")))
+        counts = Counts(passages, languages, store.count_documents(collection))
         with self._lock:
             self._known[collection] = (passages, counts)
         return counts
 
     def header(self, collection: str, jobs: list[JobRow]) -> dict[str, Any]:
+        """What the page's header shows."""
         counts = self.counts(collection)
-        known = {*self.context.library.ledger.collections(), self.context.settings.collection, collection}
+        known = {*self.context.library.ledger.collections.all(), self.context.settings.collection, collection}
         return {
             "collection": collection,
+            "usual": self.context.settings.collection,  # the one that an address need not name
             "collections": sorted(known),
             "passages": counts.passages,
             "languages": counts.languages,
@@ -85,18 +89,20 @@ class Jobs:
     _problems: dict[str, tuple[int, list[dict[str, str]]]] = field(default_factory=dict)
 
     def rows(self, collection: str) -> list[JobRow]:
-        """The newest jobs, and the oldest ones that are not finished."""
-        return self.context.library.jobs(collection, limit=JOBS)
+        """The newest jobs that bring documents in, and the oldest ones that are not finished."""
+        return self.context.library.jobs(collection, limit=JOBS, kinds=KINDS)
 
-    def value(self, jobs: list[JobRow]) -> dict[str, Any]:
-        return {"jobs": [self._row(job) for job in jobs]}
+    def value(self, collection: str, jobs: list[JobRow]) -> dict[str, Any]:
+        """What the list of jobs shows."""
+        return {"collection": collection, "jobs": [self._row(job) for job in jobs]}
 
     def _row(self, job: JobRow) -> dict[str, Any]:
         count, problems = self._problems_of(job)
         return {
             "id": job.id,
+            "kind": job.kind,
             "state": job.state,
-            "wish": job.wish,
+            "requested": job.requested,
             "files": job.files,
             "files_done": job.files_done,
             "segments": job.segments,
@@ -130,17 +136,29 @@ def _problem(file: JobFile) -> dict[str, str]:
 def documents_value(context: AppContext, collection: str, message: str = "") -> dict[str, Any]:
     """The documents of a collection and those that were removed and can be put back."""
     library = context.library
-    rows = [*library.removed_documents(collection), *library.ledger.documents(collection, ("stored", "storing"))]
-    languages: dict[str, int] = {}
-    for row in rows:
-        if row.state == "stored":
-            for code, count in row.languages.items():
-                languages[code] = languages.get(code, 0) + count
+    rows = [*library.removed_documents(collection), *library.ledger.documents.all(collection, ("stored", "storing"))]
     return {
         "documents": [_document(row) for row in rows[-MAX_DOCUMENTS:]],
         "more": max(0, len(rows) - MAX_DOCUMENTS),
-        "languages": sorted(languages.items(), key=lambda item: -item[1]),
+        **_charts([row for row in rows if row.state == "stored"]),
+        "collection": collection,
         "message": message,
+    }
+
+
+def _charts(rows: list[DocumentRow]) -> dict[str, Any]:
+    """Passages by language, documents by type, characters in passages and left out by reason, the most first; how many
+    documents lost something. Blank characters between paragraphs count nowhere."""
+    languages, kinds, text_in = Counter[str](), Counter[str](), Counter[str]()
+    for row in rows:
+        languages.update(row.languages)
+        kinds[row.kind] += 1
+        text_in.update({"": row.embedded, **{reason: n for reason, n in row.skipped.items() if reason not in BLANK}})
+    return {
+        "languages": languages.most_common(),
+        "kinds": kinds.most_common(),
+        "coverage": [[reason, n] for reason, n in text_in.most_common() if n],  # "" stands for passages
+        "lost": sum(1 for row in rows if losses(row)),
     }
 
 
@@ -159,6 +177,7 @@ def _document(row: DocumentRow) -> dict[str, Any]:
         "embedded": row.embedded,
         "skipped": [[reason.replace("_", " "), count] for reason, count in row.skipped.items() if count],
         "notes": _notes(row),
+        "losses": len(losses(row)),
     }
 
 
@@ -169,40 +188,3 @@ def _notes(row: DocumentRow) -> list[str]:
     if row.encoding and row.encoding.lower() not in ("utf-8", "ascii", "us-ascii") and not guessed:
         notes.append(text("read_as_encoding", encoding=row.encoding))
     return notes
-
-
-def settings_value(context: AppContext) -> dict[str, Any]:
-    settings = context.settings
-    people = text("settings_nobody") if context.local else ", ".join(sorted(load_users(settings.home)))
-    rows = [
-        ("settings_model", context.model, "LABSE_MODEL"),
-        ("settings_store", settings.store or text("settings_embedded"), "LABSE_STORE"),
-        ("settings_home", str(settings.home) if context.local else "", "LABSE_HOME"),
-        ("settings_log", str(settings.home / "logs" / "labse-search.log") if context.local else "", ""),
-        ("settings_used", _bytes(context.library.bytes_used()), ""),
-        ("settings_precision", settings.precision, "LABSE_PRECISION"),
-        ("settings_max_file", f"{settings.max_file_mb} MB", "LABSE_MAX_FILE_MB"),
-        ("settings_address", f"{settings.host}:{settings.port}", "LABSE_HOST, LABSE_PORT"),
-        ("settings_people", people, ""),
-        ("settings_versions", versions(), ""),
-    ]
-    shown = [{"label": label, "value": value, "variable": name} for label, value, name in rows if value]
-    return {"rows": shown, "signs_in": not context.local}
-
-
-def versions() -> str:
-    found = [f"Python {platform.python_version()}"]
-    for name in PACKAGES:
-        try:
-            found.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            continue  # an adapter that is not installed is not in use
-    return ", ".join(found)
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

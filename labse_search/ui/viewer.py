@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
+from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -15,11 +18,13 @@ from labse_search.places import describe_place
 from labse_search.records import UNIT_SEPARATOR, Extraction, Filter, Segment
 from labse_search.store import Store
 from labse_search.ui.cards import title
+from labse_search.ui.concurrency_limit import ConcurrencyLimit
+from labse_search.ui.events import Event
 from labse_search.ui.pdf_page import PageImage, draw
 from labse_search.ui.strings import text
 
-AROUND = 4000  # characters shown before and after the passage: about two screens each way
-KEPT_PAGES = 12  # drawn pages kept in memory, some 300 kB each
+PART = 30_000  # characters of a part of a text; the reader fetches parts as it is scrolled
+KEPT_PAGES = 24  # drawn pages kept in memory, some 300 kB each
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,26 @@ class Wanted:
     page: int | None = None  # another page of the PDF than the passage's own
 
     @classmethod
-    def from_event(cls, data: object) -> Wanted:
+    def from_event(cls, event: Event) -> Wanted:
         """UserError for anything the page's own script would not send."""
-        if isinstance(data, dict):
-            document, index, mark, page = (data.get(key) for key in ("document", "index", "mark", "page"))
-            if is_document_id(document) and isinstance(index, int):
-                return cls(str(document), index, _pair(mark), page if isinstance(page, int) else None)
-        raise UserError(text("gone"))
+        document, index = event.document(), event.number("index")
+        if not document or index is None:
+            raise UserError(text("gone"))
+        return cls(document, index, event.pair("mark"), event.number("page"))
+
+    @classmethod
+    def from_address(cls, value: str) -> Wanted:
+        """From "DOCUMENT.INDEX" or "DOCUMENT.INDEX.START-END", as addresses have it. UserError for anything else."""
+        found = _ADDRESS.fullmatch(value)
+        if found is None:
+            raise UserError(text("gone"))
+        mark = (int(found["start"]), int(found["end"])) if found["start"] else None
+        return cls(found["document"], int(found["index"]), mark)
+
+
+_ADDRESS = re.compile(
+    r"(?P<document>[0-9a-f]{32})\.(?P<index>[0-9]{1,9})(?:\.(?P<start>[0-9]{1,9})-(?P<end>[0-9]{1,9}))?"
+)
 
 
 class Viewer:
@@ -49,10 +67,11 @@ class Viewer:
         self.store = store
         self._pages: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._lock = threading.Lock()
+        self._limit = ConcurrencyLimit()
 
     def value(self, collection: str, wanted: Wanted) -> dict[str, Any]:
         """UserError when the document is gone."""
-        row = self.library.ledger.document(collection, wanted.document)
+        row = self.library.ledger.documents.get(collection, wanted.document)
         where = Filter(documents=(wanted.document,), indexes=(wanted.index,))
         stored = next(iter(self.store.segments(collection, where)), None)
         if row is None or stored is None:
@@ -68,11 +87,26 @@ class Viewer:
             "place": describe_place(segment.place),
             "original": f"source/{quote(collection, safe='')}/{wanted.document}/original",
         }
+        text_of = self.library.originals.text(wanted.document).text
+        bounds = part_bounds(text_of)
+        value |= {
+            "text": f"source/{quote(collection, safe='')}/{wanted.document}/text",
+            "parts": len(bounds) - 1,
+            "part": max(0, bisect_right(bounds, segment.start) - 1),
+        }
         if row.kind == "pdf" and isinstance(segment.place.get("page"), int):
             value |= self._page(collection, row, segment, wanted.page or int(segment.place["page"]))
-            value["blocks"] = [_passage_alone(segment, wanted.mark)]
-            return value
-        return value | text_around(self.library.originals.text(wanted.document), segment, wanted.mark)
+        return value
+
+    def part(self, collection: str, wanted: Wanted, number: int) -> dict[str, Any] | None:
+        """A part of the document's text, the passage in it marked; None if there is no such part."""
+        where = Filter(documents=(wanted.document,), indexes=(wanted.index,))
+        stored = next(iter(self.store.segments(collection, where)), None)
+        extraction = self.library.originals.text(wanted.document)
+        bounds = part_bounds(extraction.text)
+        if stored is None or number + 1 >= len(bounds):
+            return None
+        return {"blocks": blocks_between(extraction, stored.segment, wanted.mark, bounds[number : number + 2])}
 
     def png(self, document: str, number: int) -> bytes | None:
         """A page that `value` has drawn, or drawn now; None if there is no such page."""
@@ -80,12 +114,20 @@ class Viewer:
             drawn = self._pages.get((document, number))
         if drawn is not None:
             return drawn
-        image = draw(self.library.originals.path(document), number, "")
-        return image.png if image else None
+        image = self._draw(document, number, "")
+        if image is None:
+            return None
+        self._keep(document, number, image)
+        return image.png
+
+    def _draw(self, document: str, number: int, passage: str) -> PageImage | None:
+        """Busy, a UserError, if too many are being drawn."""
+        with self._limit.take():
+            return draw(self.library.originals.path(document), number, passage)
 
     def _page(self, collection: str, row: DocumentRow, segment: Segment, number: int) -> dict[str, Any]:
         own = number == segment.place.get("page")
-        image = draw(self.library.originals.path(row.document), number, segment.text if own else "")
+        image = self._draw(row.document, number, segment.text if own else "")
         if image is None:
             return {"page_failed": True}
         number = min(max(number, 1), image.pages)
@@ -107,31 +149,32 @@ class Viewer:
                 self._pages.popitem(last=False)
 
 
-def text_around(extraction: Extraction, segment: Segment, mark: tuple[int, int] | None) -> dict[str, Any]:
-    """The units around the segment as blocks of lines, the passage in tone 1 and its closest sentence in tone 2."""
-    first, last = max(0, segment.start - AROUND), segment.end + AROUND
+def part_bounds(text: str) -> list[int]:
+    """Where the parts of a text begin, and its end: at the first end of a line after PART characters."""
+    bounds = [0]
+    while len(text) - bounds[-1] > PART:
+        end = text.find("\n", bounds[-1] + PART, bounds[-1] + 2 * PART)
+        bounds.append(min(len(text), end + 1 if end >= 0 else bounds[-1] + 2 * PART))
+    return bounds if bounds[-1] == len(text) and len(bounds) > 1 else [*bounds, len(text)]
+
+
+def blocks_between(
+    extraction: Extraction, segment: Segment, mark: tuple[int, int] | None, bounds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """The units between two places of the text as blocks of lines, the passage in tone 1 and its sentence in tone 2."""
+    first, last = bounds
     tones = _tones(segment, mark)
     blocks = []
     for unit, start in zip(extraction.units, extraction.unit_starts(), strict=True):
         end = start + len(unit.text)
         if end <= first or start >= last:
             continue
-        lines = _lines(unit.text, start, max(first, start), min(last, end), tones, segment)
+        lines = _lines(unit.text, start, (max(first, start), min(last, end)), tones, segment)
         row = "row" in unit.place or "time" in unit.place  # short units are shown beside their place, one a line
         label = describe_place(unit.place)
-        said = unit.text.lstrip().startswith(label)  # a section that begins with its own heading
+        said = unit.text.lstrip().startswith(label) or start < first  # its own heading, or it began in the part before
         blocks.append({"label": "" if said else label, "row": row, "lines": lines})
-    return {"blocks": blocks, "cut_before": first > 0, "cut_after": last < len(extraction.text)}
-
-
-def _pair(value: object) -> tuple[int, int] | None:
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(one, int) for one in value):
-        return value[0], value[1]
-    return None
-
-
-def is_document_id(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 32 and all(letter in "0123456789abcdef" for letter in value)
+    return blocks
 
 
 def _tones(segment: Segment, mark: tuple[int, int] | None) -> list[tuple[int, int, int]]:
@@ -143,9 +186,10 @@ def _tones(segment: Segment, mark: tuple[int, int] | None) -> list[tuple[int, in
 
 
 def _lines(
-    unit: str, offset: int, first: int, last: int, tones: list[tuple[int, int, int]], segment: Segment
+    unit: str, offset: int, span: tuple[int, int], tones: list[tuple[int, int, int]], segment: Segment
 ) -> list[dict[str, Any]]:
     """The lines of a unit between two places of the document, each cut where the tone changes."""
+    first, last = span
     lines, at = [], first
     for line in unit[first - offset : last - offset].split(UNIT_SEPARATOR):
         end = at + len(line)
@@ -163,8 +207,3 @@ def _lines(
 
 def _tone(at: int, tones: list[tuple[int, int, int]]) -> int:
     return next((tone for start, end, tone in tones if start <= at < end), 0)
-
-
-def _passage_alone(segment: Segment, mark: tuple[int, int] | None) -> dict[str, Any]:
-    tones = [(start - segment.start, end - segment.start, tone) for start, end, tone in _tones(segment, mark)]
-    return {"label": "", "row": False, "lines": _lines(segment.text, 0, 0, len(segment.text), tones, segment)}

@@ -1,22 +1,30 @@
 // The documents of the collection. Events to Python: 'remove' {document}, 'restore' {document}, 'reindex' {document}
 // (empty: all), 'only' {document}, 'refresh', 'check',
-// 'repair'.
+// 'repair', 'forget'.
 const { el, t, language, dir, button, date, number } = labse;
 const root = element.querySelector('.documents');
-const PAGE = 50, BARS = 12;
-let shown = PAGE, allBars = false, wanted = '', sorted = 'name', down = false, last = null;
+const PAGE = 50, BARS = 12, BARS_BESIDE = 6;
+let shown = PAGE, wanted = '', sorted = 'losses', down = true, last = null;
 
-const bars = value => {
-  const most = Math.max(...value.languages.map(([, n]) => n));
+const opened = new Set();  // charts that are shown whole
+// A chart: [name, number] rows as bars, the longest for the largest number; `remark` stands below them.
+const chart = (key, rows, remark) => {
+  const most = Math.max(...rows.map(([, n]) => n)), few = key === 'language_bars' ? BARS : BARS_BESIDE;
   const list = el('ul', 'bars-list');
-  for (const [code, n] of value.languages.slice(0, allBars ? undefined : BARS)) {
+  for (const [name, n] of rows.slice(0, opened.has(key) ? undefined : few)) {
     const fill = el('span', 'fill'); fill.style.inlineSize = `${Math.max(1, 100 * n / most)}%`;
-    list.append(el('li', null, null, {}, el('span', 'bar-name', language(code)), el('span', 'bar', null, { 'aria-hidden': 'true' }, fill), el('span', 'number', number(n))));
+    list.append(el('li', null, null, {}, el('bdi', 'bar-name', name), el('span', 'bar', null, { 'aria-hidden': 'true' }, fill), el('span', 'number', number(n))));
   }
-  const left = allBars ? 0 : value.languages.length - BARS;
-  const more = left > 0 ? button('link', t('show_more', { n: left }), () => { allBars = true; last = null; draw(); }) : null;
-  return el('section', null, null, {}, el('h2', null, t('language_bars')), list, more);
+  const left = opened.has(key) ? 0 : rows.length - few;
+  const more = left > 0 ? button('link', t('show_more', { n: left }), () => { opened.add(key); last = null; draw(); }) : null;
+  return el('section', `chart ${key}`, null, {}, el('h2', null, t(key)), list, more, remark ? el('p', 'subdued', remark) : null);
 };
+const charts = value => [
+  chart('language_bars', value.languages.map(([code, n]) => [language(code), n])),
+  el('div', 'chart-pair', null, {},
+    chart('kind_bars', value.kinds.map(([kind, n]) => [kind.toUpperCase(), n])),
+    chart('coverage_bars', value.coverage.map(([reason, n]) => [reason ? t('coverage_out', { reason: reason.replaceAll('_', ' ') }) : t('coverage_in'), n]),
+      value.lost ? t('coverage_lost', { n: value.lost }) : t('coverage_none_lost')))];
 // Blank characters between paragraphs are no text that anybody would miss.
 const BLANK = new Set(['whitespace', 'separator']);
 const coverage = one => {
@@ -56,12 +64,15 @@ const row = one => {
   return el('tr', gone ? 'gone' : null, null, { 'data-document': one.document }, name, langs,
     el('td', 'number', gone ? '' : number(one.segments)), el('td', 'doc-added', date(one.added)), status(one));
 };
-const order = { name: one => one.names[0].toLowerCase(), passages: one => one.segments, added: one => one.added };
+// At first what lost something on its way in; where nothing did, the names.
+const order = { losses: one => one.losses ? [1, -one.embedded / (one.characters || 1)] : [0, 0], name: one => one.names[0].toLowerCase(), passages: one => one.segments, added: one => one.added };
 const table = value => {
   const part = wanted.toLocaleLowerCase();
   const found = value.documents.filter(one => !part || one.names.some(name => name.toLocaleLowerCase().includes(part)));
   const by = order[sorted];
-  found.sort((a, b) => (by(a) < by(b) ? -1 : by(a) > by(b) ? 1 : 0) * (down ? -1 : 1));
+  const compare = (a, b) => { for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i] < b[i] ? -1 : 1; return 0; };
+  const key = one => { const value = by(one); return Array.isArray(value) ? value : [value]; };
+  found.sort((a, b) => compare(key(a), key(b)) * (down ? -1 : 1) || compare([order.name(a)], [order.name(b)]));
   const box = el('div', 'table-box');
   if (!found.length) { box.append(el('p', 'empty', t(value.documents.length ? 'no_documents_like' : 'no_documents'))); return box; }
   const head = (key, label, cls) => {
@@ -71,7 +82,7 @@ const table = value => {
   };
   const body = el('tbody');
   body.append(...found.slice(0, shown).map(row));
-  box.append(el('table', null, null, {}, el('thead', null, null, {}, el('tr', null, null, {}, head('name', t('title')), head('', t('column_languages')), head('passages', t('column_passages'), 'number'), head('added', t('added')), head('', t('status')))), body));
+  box.append(el('table', null, null, {}, el('thead', null, null, {}, el('tr', null, null, {}, head('name', t('title')), head('', t('column_languages')), head('passages', t('column_passages'), 'number'), head('added', t('added')), head('losses', t('status')))), body));
   if (found.length > shown) box.append(button('secondary show-more', t('show_more', { n: Math.min(PAGE, found.length - shown) }), () => { shown += PAGE; refresh(); }));
   return box;
 };
@@ -86,13 +97,20 @@ const draw = () => {
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
   if (value.problems?.length) nodes.push(problems(value));
   if (value.checked && !value.problems.length) nodes.push(el('p', 'notice', t('all_whole'), { role: 'status' }));
-  if (value.languages.length) nodes.push(bars(value));
+  if (value.languages.length) nodes.push(...charts(value));
   const find = el('input', 'find', null, { type: 'search', placeholder: t('find_document'), 'aria-label': t('find_document') });
   find.value = wanted;
   find.addEventListener('input', () => { wanted = find.value; shown = PAGE; refresh(); });
   const whole = button('link check', t('check_whole'), event => { event.target.disabled = true; event.target.textContent = t('checking_whole'); trigger('check'); });
-  const all = button('link reindex-all', t('reindex_all'), event => { event.target.disabled = true; trigger('reindex', { document: '' }); });
-  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, find), value.more ? el('p', 'subdued', t('more_documents', { n: value.more })) : null, table(value)));
+  const all = button('link reindex-all', t('reindex_all'), event => {
+    if (!window.confirm(t('reindex_sure', { documents: t('documents', { n: value.documents.length + value.more }) }))) return;
+    event.target.disabled = true; trigger('reindex', { document: '' });
+  });
+  const gone = value.documents.filter(one => one.state === 'removed');
+  const forget = button('link act-remove', t('forget_removed'), event => {
+    if (window.confirm(t('forget_sure', { documents: t('documents', { n: gone.length }) }))) { event.target.disabled = true; trigger('forget'); }
+  });
+  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, gone.length ? forget : null, find), value.more ? el('p', 'subdued', t('more_documents', { n: value.more })) : null, table(value)));
   const typing = root.contains(document.activeElement) && document.activeElement.classList.contains('find');
   root.replaceChildren(...nodes);
   if (typing) root.querySelector('.find').focus();

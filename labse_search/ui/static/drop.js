@@ -1,36 +1,26 @@
 // Files and folders in, with their structure: copied to the app one by one, then looked at before any work begins.
-// Events to Python: 'stage' {files: [{path, name, size}], failed}, 'check_path' {place} (Gradio itself refuses any `path` outside its upload folder), 'start' {token}, 'discard' {token}.
+// Events to Python: 'stage' {files: [{upload, name, size}], failed}, 'check_path' {place}, 'start' {token}, 'discard' {token}, 'watch' {place}.
 const { el, t, button, bytes, duration } = labse;
 const root = element.querySelector('.add');
 const LANES = 3, BATCH_FILES = 40, BATCH_BYTES = 16e6; // one request a file took 26 ms each, a batch of 40 little more
-let sending = false;
+let sending = false, staging = false; // while files travel, and until their plan is there: what is dropped meanwhile waits
 
-// Everything below a dropped entry, as [file, name with folders].
-const walk = async (entry, above = '') => {
-  if (entry.isFile) return [[await new Promise((resolve, reject) => entry.file(resolve, reject)), above + entry.name]];
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return found;
-    for (const one of some) found.push(...await walk(one, `${above}${entry.name}/`));
-  }
-};
 const hidden = name => name.split('/').some(part => part.startsWith('.') || part === '__MACOSX');
 
-// The paths on the server, in the order of the files; null if the request failed.
+// What the app calls the files, in their order; null if the request failed. Their bytes follow one another in the body.
 const sendBatch = async batch => {
-  const form = new FormData();
-  for (const [file] of batch) form.append('files', file, file.name);
+  const address = new URL('upload', document.baseURI);
+  address.searchParams.set('sizes', batch.map(([file]) => file.size).join(','));
   try {
-    const answer = await fetch(new URL('gradio_api/upload', document.baseURI), { method: 'POST', body: form });
+    const answer = await fetch(address, { method: 'POST', body: new Blob(batch.map(([file]) => file)) });
     return answer.ok ? await answer.json() : null;
-  } catch (error) { return null; }
+  } catch (error) { return null; } // one that changed meanwhile can't be read
 };
 
 const send = async list => {
   list = list.filter(([, name]) => !hidden(name));
-  if (!list.length || sending) return;
+  if (!list.length) return;
+  if (sending || staging) { labse.dropped.push(list); return; }
   const limits = props.value?.limits || {};
   if (list.length > limits.files) { complain(t('too_many', { n: limits.files })); return; }
   const total = list.reduce((sum, [file]) => sum + file.size, 0);
@@ -52,15 +42,15 @@ const send = async list => {
   const lane = async () => {
     for (let batch; (batch = batches.shift());) {
       // A batch that fails for one file is sent again file by file, so that only that one is lost.
-      const paths = await sendBatch(batch) || (batch.length > 1 ? await Promise.all(batch.map(async one => (await sendBatch([one]))?.[0])) : [null]);
-      batch.forEach(([file, name], i) => paths[i] ? files.push({ path: paths[i], name, size: file.size }) : failed++);
+      const names = await sendBatch(batch) || (batch.length > 1 ? await Promise.all(batch.map(async one => (await sendBatch([one]))?.[0])) : [null]);
+      batch.forEach(([file, name], i) => names[i] ? files.push({ upload: names[i], name, size: file.size }) : failed++);
       advance(batch.length);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   line.textContent = t('checking');
-  sending = false;
-  trigger('stage', { files, failed });
+  sending = false; staging = true;
+  trigger('stage', { files, failed, token: props.value?.plan?.token });
 };
 const complain = message => {
   const line = root.querySelector('.drop-status');
@@ -80,24 +70,11 @@ const zone = value => {
     el('p', 'formats', t('formats')), el('p', 'formats', t('limits', { mb: value.limits.mb, files: t('files', { n: value.limits.files }) })));
   const bar = el('progress'); bar.hidden = true;
   node.append(bar, el('p', 'drop-status', '', { role: 'status' }));
-  let depth = 0;
-  node.addEventListener('dragenter', event => { event.preventDefault(); depth++; node.dataset.over = '1'; });
-  node.addEventListener('dragleave', () => { if (--depth <= 0) { depth = 0; delete node.dataset.over; } });
-  node.addEventListener('dragover', event => { event.preventDefault(); event.dataTransfer.dropEffect = 'copy'; });
-  node.addEventListener('drop', async event => {
-    event.preventDefault();
-    depth = 0; delete node.dataset.over;
-    const entries = [...event.dataTransfer.items].map(item => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
-    const plain = [...event.dataTransfer.files].map(file => [file, file.name]);
-    const list = [];
-    for (const entry of entries) list.push(...await walk(entry));
-    send(list.length ? list : plain);
-  });
   return node;
 };
 const pathForm = () => {
-  const input = el('input', null, null, { type: 'text', id: 'labse-path', placeholder: t('path_placeholder'), spellcheck: 'false', autocomplete: 'off' });
-  const go = button('secondary', t('path_check'), () => { if (input.value.trim()) { root.querySelector('.drop-status').textContent = t('checking'); trigger('check_path', { place: input.value.trim() }); } });
+  const input = el('input', null, null, { type: 'text', id: 'labse-path', placeholder: t('path_placeholder'), dir: 'ltr', spellcheck: 'false', autocomplete: 'off' });
+  const go = button('secondary', t('path_check'), () => { if (input.value.trim()) { root.querySelector('.drop-status').textContent = t('checking'); trigger('check_path', { place: input.value.trim(), token: props.value?.plan?.token }); } });
   input.addEventListener('keydown', event => { if (event.key === 'Enter' && !event.isComposing) go.click(); });
   return el('div', 'path', null, {}, el('label', null, t('path_label'), { for: 'labse-path' }), el('div', 'path-row', null, {}, input, go));
 };
@@ -111,7 +88,7 @@ const preflight = value => {
     el('td', 'number', t('files', { n: kind.files })), el('td', 'number', bytes(kind.bytes))));
   if (plan.kinds.length) box.append(el('table', null, null, {},
     el('thead', null, null, {}, el('tr', null, null, {}, el('th', null, t('type'), { scope: 'col' }), el('th', 'number', t('count'), { scope: 'col' }), el('th', 'number', t('size'), { scope: 'col' }))),
-    rows, el('tfoot', null, null, {}, el('tr', null, null, {}, el('th', null, '', { scope: 'row' }), el('td', 'number', t('files', { n: plan.files })), el('td', 'number', bytes(plan.bytes))))));
+    rows, el('tfoot', null, null, {}, el('tr', null, null, {}, el('td'), el('td', 'number', t('files', { n: plan.files })), el('td', 'number', bytes(plan.bytes))))));
   const notes = el('ul', 'plan-notes');
   const names = list => list.length ? el('bdi', 'names', ' ' + list.join(', ') + (list.length >= 5 ? ' …' : '')) : null;
   for (const key of ['already', 'unsupported', 'too_large', 'refused']) {
@@ -119,10 +96,12 @@ const preflight = value => {
     if (some.n) notes.append(el('li', key, t(key, { n: some.n, mb: value.limits.mb }), {}, names(some.names)));
   }
   if (plan.failed) notes.append(el('li', 'refused', t('upload_failed', { n: plan.failed })));
-  if (plan.new) notes.append(el('li', null, plan.seconds ? t('estimate', { time: duration(plan.seconds) }) : t('no_estimate')));
+  if (plan.new) notes.append(el('li', null, plan.seconds ? t('estimate', { time: duration(plan.seconds), passages: t('passages', { n: plan.passages }), n: Math.max(1, Math.round(plan.rate)) }) : t('no_estimate')));
   box.append(notes);
   const start = button('primary start', t('start'), () => { start.disabled = true; trigger('start', { token: plan.token }); });
-  box.append(el('div', 'buttons', null, {}, plan.new ? start : null, button('secondary', t('discard'), () => trigger('discard', { token: plan.token }))));
+  const keep = plan.folder ? button('secondary watch', t('watch_start'), () => { keep.disabled = true; trigger('watch', { place: plan.folder }); }) : null;
+  if (keep) notes.append(el('li', null, t('watch_note')));
+  box.append(el('div', 'buttons', null, {}, plan.new ? start : null, keep, button('secondary', t('discard'), () => trigger('discard', { token: plan.token }))));
   return box;
 };
 
@@ -135,6 +114,11 @@ const draw = () => {
   if (value.plan) nodes.push(preflight(value));
   root.replaceChildren(...nodes);
   root.querySelector('.start')?.focus();
+  if (labse.dropped.length) send(labse.dropped.shift());
 };
-watch('value', draw);
+watch('value', () => { staging = false; draw(); });
 draw();
+if (labse.dropOff) labse.dropOff();
+const onDropped = () => { if (!sending && !staging && labse.dropped.length) send(labse.dropped.shift()); };
+window.addEventListener('labse-dropped', onDropped);
+labse.dropOff = () => window.removeEventListener('labse-dropped', onDropped);

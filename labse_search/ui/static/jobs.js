@@ -1,8 +1,9 @@
 // The indexing jobs: rows are updated in place, so that an open list of problems stays open.
-// Event to Python: 'wish' {job, wish} with wish "pause", "cancel" or "" to go on.
+// Event to Python: 'request' {job, action} with action "pause", "cancel" or "" to go on.
 const { el, t, button, duration, number } = labse;
 const root = element.querySelector('.jobs');
 const rows = new Map();
+let value = props.value;
 
 const make = job => {
   const row = el('section', 'job', null, { 'data-job': job.id });
@@ -15,12 +16,12 @@ const make = job => {
     el('p', 'doing', null, {}, part.current, part.speed), part.outcome, part.error, part.problems);
   return part;
 };
-const wishes = (part, job) => {
-  const wish = (key, wanted) => button(`link ${key}`, t(key), event => { event.target.disabled = true; trigger('wish', { job: job.id, wish: wanted }); });
-  const open = ['queued', 'running', 'paused'].includes(job.state) && job.wish !== 'cancel';
-  const paused = job.state === 'paused' || job.wish === 'pause';
-  if (job.state === 'failed') { part.buttons.replaceChildren(wish('retry', ''), wish('cancel', 'cancel')); return; }
-  part.buttons.replaceChildren(...(open ? [paused ? wish('resume', '') : wish('pause', 'pause'), wish('cancel', 'cancel')] : []));
+const actions = (part, job) => {
+  const action = (key, wanted) => button(`link ${key}`, t(key), event => { event.target.disabled = true; trigger('request', { job: job.id, action: wanted }); });
+  const open = ['queued', 'running', 'paused'].includes(job.state) && job.requested !== 'cancel';
+  const paused = job.state === 'paused' || job.requested === 'pause';
+  if (job.state === 'failed') { part.buttons.replaceChildren(action('retry', ''), action('cancel', 'cancel')); return; }
+  part.buttons.replaceChildren(...(open ? [paused ? action('resume', '') : action('pause', 'pause'), action('cancel', 'cancel')] : []));
 };
 const problems = (part, job) => {
   if (!job.problems.length) { part.problems.hidden = true; return; }
@@ -36,9 +37,9 @@ const update = (part, job) => {
   const before = part.last ? JSON.parse(part.last) : {};
   part.last = now;
   const finished = ['done', 'cancelled', 'failed'].includes(job.state);
-  const state = finished || !job.wish || (job.wish === 'pause' && job.state === 'paused') ? job.state : job.wish === 'pause' ? 'pausing' : 'cancelling';
+  const state = finished || !job.requested || (job.requested === 'pause' && job.state === 'paused') ? job.state : job.requested === 'pause' ? 'pausing' : 'cancelling';
   part.row.dataset.state = job.state;
-  part.state.textContent = t(`job_${state}`);
+  part.state.textContent = t(job.kind === 'reembed' && state === 'running' ? 'model_embedding' : `job_${state}`);
   part.counts.textContent = finished ? t('summary', { files: t('files', { n: job.files }), passages: t('passages', { n: job.segments }) })
     : `${number(job.files_done)} / ${t('files', { n: job.files })} · ${t('passages', { n: job.segments })}`;
   part.bar.max = Math.max(job.files, 1);
@@ -49,11 +50,11 @@ const update = (part, job) => {
     job.seconds_left != null ? t('time_left', { time: duration(job.seconds_left) }) : ''].filter(Boolean).join(' · ');
   part.outcome.textContent = finished ? job.outcomes.map(([key, n]) => t(`outcome_${key}`, { n })).join(' · ') : '';
   part.error.textContent = job.error || '';
-  if (before.state !== job.state || before.wish !== job.wish) wishes(part, job);
+  if (before.state !== job.state || before.requested !== job.requested) actions(part, job);
   if (JSON.stringify(before.problems) !== JSON.stringify(job.problems)) problems(part, job);
 };
 const draw = () => {
-  const list = props.value?.jobs;
+  const list = value?.jobs;
   if (!list) return;
   if (!list.length) { rows.clear(); root.replaceChildren(el('p', 'empty', t('no_jobs'))); return; }
   const parts = list.map(job => {
@@ -65,5 +66,9 @@ const draw = () => {
   const same = root.children.length === parts.length + 1 && parts.every((row, i) => root.children[i + 1] === row);
   if (!same) root.replaceChildren(el('h2', null, t('jobs')), ...parts);
 };
-watch('value', draw);
+watch('value', () => { value = props.value; draw(); });
 draw();
+if (labse.jobsOff) labse.jobsOff();
+const onFeed = event => { if (event.detail.jobs && event.detail.jobs.collection === value?.collection) { value = event.detail.jobs; draw(); } };
+window.addEventListener('labse-feed', onFeed);
+labse.jobsOff = () => window.removeEventListener('labse-feed', onFeed);

@@ -1,11 +1,18 @@
 // Shared by every part of the page: building DOM without templates, words, numbers, the keyboard.
 // Loaded once, from the head. Document text only ever becomes textContent.
 window.labse = (() => {
-  const strings = window.labseStrings || {};
-  const locale = 'en';
+  // The words must be there before any component is drawn, and Gradio puts scripts of the head in one by one, those with
+  // an address later: hence a request that is waited for. It is answered from memory.
+  const request = new XMLHttpRequest();
+  request.open('GET', new URL('locale.json', document.baseURI), false);
+  request.send();
+  const given = JSON.parse(request.responseText), strings = given.strings, locale = given.locale;
+  document.documentElement.lang = locale;
+  document.documentElement.dir = given.direction;
+  const plural = new Intl.PluralRules(locale);
   const numbers = new Intl.NumberFormat(locale);
   const names = new Intl.DisplayNames([locale], { type: 'language', fallback: 'code' });
-  const RTL = new Set(window.labseRightToLeft || []);
+  const RTL = new Set(given.rightToLeft);
 
   const el = (tag, cls, text, attributes, ...children) => {
     const node = document.createElement(tag);
@@ -18,7 +25,7 @@ window.labse = (() => {
   const t = (key, values = {}) => {
     let entry = strings[key];
     if (entry === undefined) throw Error(`no string ${key}`);
-    if (Array.isArray(entry)) entry = entry[values.n === 1 ? 0 : 1];
+    if (typeof entry === 'object') entry = entry[plural.select(Number(values.n))] ?? entry.other;
     return entry.replace(/\{(\w+)\}/g, (_, name) => {
       const value = values[name];
       return typeof value === 'number' ? numbers.format(value) : value == null ? '' : String(value);
@@ -29,19 +36,21 @@ window.labse = (() => {
     try { return names.of(code) || code; } catch (error) { return code; }
   };
   const dir = code => (!code || code === 'unknown' ? 'auto' : RTL.has(code) ? 'rtl' : 'ltr');
+  // A number with a Latin unit keeps its order in a text from right to left: between LRI and PDI.
+  const apart = words => given.direction === 'rtl' ? `\u2066${words}\u2069` : words;
   const bytes = n => {
     const units = ['B', 'kB', 'MB', 'GB', 'TB'];
     let i = 0;
     while (n >= 1000 && i < units.length - 1) { n /= 1000; i++; }
-    return `${n < 10 && i ? n.toFixed(1) : Math.round(n)} ${units[i]}`;
+    return apart(`${n < 10 && i ? n.toFixed(1) : Math.round(n)} ${units[i]}`);
   };
   const duration = s => {
     s = Math.max(1, Math.round(s));
-    if (s < 60) return `${s} s`;
-    if (s < 3600) return `${Math.round(s / 60)} min`;
-    return `${Math.floor(s / 3600)} h ${Math.round((s % 3600) / 60)} min`;
+    if (s < 60) return apart(`${s} s`);
+    if (s < 3600) return apart(`${Math.round(s / 60)} min`);
+    return apart(`${Math.floor(s / 3600)} h ${Math.round((s % 3600) / 60)} min`);
   };
-  const date = seconds => new Date(seconds * 1000).toLocaleDateString(undefined, { dateStyle: 'medium' });
+  const date = seconds => new Date(seconds * 1000).toLocaleDateString(locale, { dateStyle: 'medium' });
   const button = (cls, label, onclick, attributes = {}) => {
     const node = el('button', cls, label, { type: 'button', ...attributes });
     node.addEventListener('click', onclick);
@@ -49,9 +58,9 @@ window.labse = (() => {
   };
   const goTo = key => {
     const wanted = t(key);
-    // On a narrow screen some tabs live in a menu.
-    [...document.querySelectorAll('button[role=tab], .overflow-menu button, .overflow-dropdown button')].find(tab => tab.textContent.trim() === wanted)?.click();
+    [...document.querySelectorAll('button[role=tab]')].find(tab => tab.textContent.trim() === wanted)?.click();
   };
+  const modal = () => document.querySelector('dialog:modal');
   const editing = () => {
     const active = document.activeElement;
     return !!active && (/^(INPUT|TEXTAREA|SELECT)$/.test(active.tagName) || active.isContentEditable);
@@ -64,18 +73,89 @@ window.labse = (() => {
     live.textContent = message;
   };
 
-  // What the address bar holds: a search that can be bookmarked.
-  const KEYS = ['q', 'mode', 'only', 'lang', 'kind', 'folder', 'doc', 'added', 'collection'];
-  const remember = values => {
+  // What the address bar holds: a search, an open source and a tab, each step of them in the history.
+  const KEYS = ['q', 'mode', 'only', 'lang', 'kind', 'folder', 'doc', 'added', 'like', 'steer', 'sort', 'collection'];
+  const TABS = { search: 'tab_search', findings: 'tab_findings', add: 'tab_add', collection: 'tab_collection', teach: 'tab_teach', settings: 'tab_settings' };
+  let restoring = true; // the next search is what the address says already: it is no step of its own
+  const address = changes => {
     const url = new URL(location.href);
-    url.searchParams.delete('like');
-    for (const key of KEYS) {
-      const value = values[key];
+    for (const key in changes) {
+      const value = changes[key];
       const empty = value == null || value === '' || value === false || (Array.isArray(value) && !value.length);
       if (empty) url.searchParams.delete(key);
       else url.searchParams.set(key, Array.isArray(value) ? JSON.stringify(value) : value === true ? '1' : value);
     }
-    history.replaceState(null, '', url);
+    return url;
+  };
+  const asked = () => KEYS.map(key => new URL(location.href).searchParams.get(key) || '').join('\n');
+  let searched = asked();
+  const parameter = key => new URL(location.href).searchParams.get(key) || '';
+  const entitle = () => { const q = parameter('q').slice(0, 80); document.title = q ? `${q} – ${t('app')}` : t('app'); };
+  const go = (changes, replace = false) => {
+    const url = address(changes);
+    if (url.href !== location.href) history[replace ? 'replaceState' : 'pushState'](null, '', url);
+    entitle();
+    window.dispatchEvent(new Event('labse-address'));
+  };
+  const remember = values => {
+    const changes = Object.fromEntries(KEYS.map(key => [key, values[key]]));
+    if (!restoring) Object.assign(changes, { view: '', tab: '' });
+    go(changes, restoring);
+    restoring = false;
+    searched = asked();
+  };
+  const showTab = () => { const key = TABS[parameter('tab')] || 'tab_search'; if (tabKey() !== key) goTo(key); };
+  // At the start: Gradio may draw its tabs later than the header.
+  const firstTab = (tries = 100) => { showTab(); if (tries && tabKey() !== (TABS[parameter('tab')] || 'tab_search')) setTimeout(() => firstTab(tries - 1), 100); };
+  const tabKey = () => {
+    const label = document.querySelector('#tabs button[role=tab][aria-selected=true]')?.textContent.trim();
+    return Object.values(TABS).find(key => t(key) === label);
+  };
+  // Back and Forward: the tab, the reader (viewer.js) and the search (header.js) follow the address.
+  window.addEventListener('popstate', () => {
+    restoring = asked() !== searched;
+    showTab();
+    entitle();
+    window.dispatchEvent(new CustomEvent('labse-address', { detail: { search: restoring } }));
+    if (restoring) busy();
+    searched = asked();
+  });
+  document.addEventListener('click', event => {
+    if (!event.target.closest?.('#tabs button')) return;
+    setTimeout(() => {
+      const tab = Object.keys(TABS).find(one => TABS[one] === tabKey()) || 'search';
+      if (tab !== (parameter('tab') || 'search')) go({ tab: tab === 'search' ? '' : tab });
+    }, 0);
+  }, true);
+  const link = view => address({ view, tab: '' }).href;
+  const exports = (what, parameters) => el('span', 'exports', null, {}, el('span', 'subdued', t('export')),
+    ...['csv', 'md', 'json'].map(kind => el('a', 'link', t(`export_${kind}`), { href: `export/${what}.${kind}?${parameters}`, download: '' })));
+  // A job as one section: its state, its bar, what is left, and its buttons; `ask` hears "pause", "cancel" or "".
+  const jobLine = (job, running, done, ask) => {
+    const action = (key, wanted) => button(`link ${key}`, t(key), event => { event.target.disabled = true; ask(wanted); });
+    const open = ['queued', 'running', 'paused'].includes(job.state), ending = job.requested === 'cancel';
+    const stopped = job.state === 'paused' || job.requested === 'pause';
+    const buttons = job.state === 'failed' ? [action('retry', ''), action('cancel', 'cancel')]
+      : open && !ending ? [job.kind === 'backup' || job.kind === 'restore' ? null : stopped ? action('resume', '') : action('pause', 'pause'), action('cancel', 'cancel')].filter(Boolean) : [];
+    const state = open && ending ? t('job_cancelling') : job.requested === 'pause' && job.state === 'running' ? t('job_pausing')
+      : job.state === 'running' ? running : t(`job_${job.state}`);
+    const bar = el('progress', null, null, { 'aria-label': running });
+    [bar.max, bar.value] = [done.of || 1, done.at];
+    bar.hidden = !open;
+    return el('section', 'job', null, { 'data-job': job.id, 'data-state': job.state, 'data-kind': job.kind }, el('header', null, null, {}, el('span', 'job-state', state),
+      el('span', 'counts', done.words), el('div', 'buttons', null, {}, ...buttons)), bar, el('p', 'doing', null, {}, el('bdi', 'current', open ? job.current : ''),
+      el('span', 'speed', job.state === 'running' && job.seconds_left != null ? t('time_left', { time: duration(job.seconds_left) }) : '')), job.error ? el('p', 'wrong', job.error) : null);
+  };
+  const copy = async (words, beside) => {
+    let done = true;
+    try { await navigator.clipboard.writeText(words); }
+    catch (error) { // no clipboard outside a secure context: the old way
+      const area = el('textarea', 'visually-hidden', words);
+      beside.append(area); area.select();
+      done = document.execCommand('copy'); area.remove();
+    }
+    if (done) say(t('copied'));
+    return done;
   };
 
   // Recent questions stay in this browser.
@@ -104,28 +184,60 @@ window.labse = (() => {
   const keyList = () => {
     const list = el('dl', 'keys');
     for (const [keys, what] of [[['/'], 'key_focus'], [['Enter'], 'key_search'], [['Esc'], 'key_leave'],
-      [['j', 'k', '↓', '↑'], 'key_move'], [['Enter'], 'key_open'], [['m'], 'key_like'], [['c'], 'key_copy'],
-      [['?'], 'key_help']])
+      [['j', 'k', '↓', '↑'], 'key_move'], [['Enter'], 'key_open'], [['m'], 'key_like'], [['+', '-'], 'key_steer'], [['w'], 'key_why'], [['c'], 'key_copy'], [['y', 'x'], 'key_judge'], [['r', 'w', 's', 'u'], 'key_review'],
+      [['n', 'p'], 'key_step'], [['f'], 'key_find'], [['?'], 'key_help']])
       list.append(el('dt', null, null, {}, ...keys.map(key => el('kbd', null, key))), el('dd', null, t(what)));
     return list;
   };
 
   document.addEventListener('keydown', event => {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (editing()) { if (event.key === 'Escape' && !document.querySelector('dialog[open]')) document.activeElement.blur(); return; }
+    if (editing()) { if (event.key === 'Escape' && !modal()) document.activeElement.blur(); return; }
     const sheet = document.getElementById('labse-help');
     if (event.key === '?') { event.preventDefault(); helpSheet(); return; }
-    if (sheet?.open || document.querySelector('dialog[open]')) return;
+    if (sheet?.open || modal()) return;
     if (event.key === '/') {
       event.preventDefault();
       goTo('tab_search');
       setTimeout(() => { question()?.focus(); question()?.select(); }, 0);
     }
   });
-  // A file dropped beside the drop zone must not navigate away from the page.
-  for (const kind of ['dragover', 'drop']) window.addEventListener(kind, event => {
-    if (!event.target.closest?.('.drop')) event.preventDefault();
-  });
-  return { el, t, language, dir, bytes, duration, date, button, goTo, editing, question, say, remember, recent, addRecent,
-    clearRecent, busy, keyList, number: n => numbers.format(n) };
+  // Gradio draws its own controls in English: their words are replaced as they appear. Never inside answers or lists.
+  const translate = () => {
+    for (const [where, words] of Object.entries(given.controls)) for (const place of document.querySelectorAll(where)) {
+      const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+      for (let node; (node = walker.nextNode());) {
+        const word = node.data.trim(), other = words[word];
+        if (other && other !== word) node.data = node.data.replace(word, () => other);
+      }
+      for (const node of place.querySelectorAll('[placeholder], [aria-label]')) for (const name of ['placeholder', 'aria-label']) {
+        const other = words[node.getAttribute(name)];
+        if (other && other !== node.getAttribute(name)) node.setAttribute(name, other);
+      }
+    }
+  };
+  if (Object.keys(given.controls).length) new MutationObserver(translate).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
+  // Light or dark: as this browser chose, else as the settings say, else as the system. Gradio sets its own; it is kept.
+  const stored = key => { try { return localStorage.getItem(key); } catch (error) { return null; } }; // private windows have no storage
+  const theme = () => stored('labse-theme') || given.theme;
+  const darkSystem = matchMedia('(prefers-color-scheme: dark)');
+  const paint = () => {
+    const dark = theme() === 'dark' || (theme() === 'auto' && darkSystem.matches);
+    if (document.body && document.body.classList.contains('dark') !== dark) document.body.classList.toggle('dark', dark);
+  };
+  new MutationObserver(paint).observe(document.documentElement, { attributes: true, attributeFilter: ['class'], subtree: true });
+  darkSystem.addEventListener('change', paint);
+  const setTheme = name => { try { localStorage.setItem('labse-theme', name); } catch (error) { given.theme = name; } paint(); };
+  // Gradio's own controls, mended as often as it draws them: it writes ltr on the question, and radios without a group.
+  const mend = () => {
+    const box = question(), radios = document.querySelector('#mode .wrap:has(input[type=radio])');
+    if (box && box.getAttribute('dir') !== 'auto') box.setAttribute('dir', 'auto');
+    if (radios && radios.getAttribute('role') !== 'radiogroup') { radios.setAttribute('role', 'radiogroup'); radios.setAttribute('aria-label', t('mode')); }
+    radios?.querySelectorAll('input:not([name=labse-mode])').forEach(radio => { radio.name = 'labse-mode'; });
+  };
+  new MutationObserver(mend).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ['dir'] });
+  const setLanguage = code => { document.cookie = `labse-language=${code}; path=/; max-age=31536000; samesite=lax`; location.reload(); };
+
+  return { el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, parameter, firstTab, link, copy, exports, jobLine, kept: new Set(), recent, addRecent,
+    clearRecent, busy, keyList, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
 })();

@@ -1,33 +1,113 @@
-// The source at the place of a hit: the page of a PDF with boxes around the passage, or the text around it.
-// Event to Python: 'turn' {document, index, page} for another page of the same PDF.
+// The reader: the whole source at the place of a hit, part by part as it is scrolled, or the page of a PDF with boxes.
+// Beside the results from 1,200 px on, else over them. What is open stands in the address (?view=DOCUMENT.INDEX.A-B).
+// Events to Python: 'turn' {document, index, mark, page} shows a passage or another page, 'ask' {text} searches.
 const { el, t, language, dir, button } = labse;
 const dialog = element.querySelector('dialog');
-let last = null;
+const wide = matchMedia('(min-width: 1200px)');
+let last = null, shown = '', asked = '', reader = null;
 
 const line = (parts, lang) => {
   const node = el('p', null, null, { dir: lang ? dir(lang) : 'auto', lang: lang && lang !== 'unknown' ? lang : null });
   for (const part of parts) node.append(part.mark ? el(part.mark === 2 ? 'mark' : 'span', part.mark === 2 ? null : 'hit', part.text) : document.createTextNode(part.text));
   return node;
 };
-const textBlocks = value => {
-  const box = el('div', 'source-text');
-  if (value.cut_before) box.append(el('p', 'cut', t('cut_before')));
-  for (const block of value.blocks) {
-    const part = el('section', block.row ? 'unit row' : 'unit');
-    if (block.label) part.append(el('h3', 'place', block.label));
-    const body = el('div', 'unit-text');
-    block.lines.forEach(one => body.append(line(one.parts, one.lang)));
-    part.append(body);
-    box.append(part);
-  }
-  if (value.cut_after) box.append(el('p', 'cut', t('cut_after')));
-  return box;
+const block = one => {
+  const part = el('section', one.row ? 'unit row' : 'unit');
+  if (one.label) part.append(el('h3', 'place', one.label));
+  const body = el('div', 'unit-text');
+  one.lines.forEach(row => body.append(line(row.parts, row.lang)));
+  part.append(body);
+  return part;
 };
+const wait = ms => new Promise(done => setTimeout(done, ms));
+
+// The parts of a text: those around the passage at once, the others when one comes near, all of them to find a word.
+const textOf = (value, body) => {
+  const box = el('div', 'source-text');
+  let first = value.part, next = value.part, stopped = false, queue = Promise.resolve();
+  const get = async number => {
+    const address = new URL(`${value.text}/${number}`, document.baseURI);
+    address.searchParams.set('at', value.index + (value.mark ? `.${value.mark.join('-')}` : ''));
+    for (let tries = 0; tries < 20 && !stopped; tries++) {
+      const answer = await fetch(address);
+      if (answer.ok) return (await answer.json()).blocks.map(block);
+      if (answer.status !== 429) return [el('p', 'cut', t('part_failed'))];
+      await wait(400);
+    }
+    return [];
+  };
+  const after = async () => { if (next < value.parts) box.append(...await get(next++)); };
+  const before = async () => {
+    if (first <= 0) return;
+    const nodes = await get(--first), height = body.scrollHeight;
+    box.prepend(...nodes);
+    body.scrollTop += body.scrollHeight - height;
+  };
+  const enqueue = step => (queue = queue.then(() => stopped ? null : step()));
+  const onScroll = () => {
+    if (body.scrollTop < 900 && first > 0) enqueue(before);
+    if (body.scrollHeight - body.scrollTop - body.clientHeight < 1500 && next < value.parts) enqueue(after);
+  };
+  body.addEventListener('scroll', onScroll, { passive: true });
+  const ready = enqueue(after).then(() => { box.querySelector('mark, .hit')?.scrollIntoView({ block: 'center' }); onScroll(); });
+  return { box, ready, whole: async () => { while (!stopped && (first > 0 || next < value.parts)) { await enqueue(after); await enqueue(before); } },
+    stop: () => { stopped = true; } };
+};
+
+// Finding a word colours it by the browser's highlights: the text itself is not touched.
+const finder = (body, text) => {
+  const input = el('input', 'find-in', null, { type: 'search', placeholder: t('find_in'), 'aria-label': t('find_in') });
+  const count = el('span', 'find-count', '', { role: 'status' });
+  let ranges = [], at = -1, wanted = '';
+  const clear = () => { CSS.highlights?.delete('labse-find'); CSS.highlights?.delete('labse-found'); ranges = []; at = -1; count.textContent = ''; };
+  const collect = () => {
+    const walker = document.createTreeWalker(body.querySelector('.source-text'), NodeFilter.SHOW_TEXT), low = wanted.toLocaleLowerCase();
+    for (let node; ranges.length < 5000 && (node = walker.nextNode());) {
+      const letters = node.data.toLocaleLowerCase();
+      for (let i = letters.indexOf(low); i >= 0 && letters.length === node.data.length; i = letters.indexOf(low, i + low.length)) {
+        const range = new Range();
+        range.setStart(node, i); range.setEnd(node, i + low.length);
+        ranges.push(range);
+      }
+    }
+  };
+  const show = () => {
+    count.textContent = ranges.length ? t('find_count', { at: at + 1, n: ranges.length }) : t('find_none');
+    if (!ranges.length) return;
+    if (CSS.highlights) {
+      CSS.highlights.set('labse-find', new Highlight(...ranges));
+      CSS.highlights.set('labse-found', new Highlight(ranges[at]));
+    }
+    ranges[at].startContainer.parentElement.scrollIntoView({ block: 'center' });
+  };
+  const find = async by => {
+    const now = input.value.trim();
+    if (!now) { clear(); wanted = ''; return; }
+    if (now !== wanted) {
+      clear();
+      wanted = now;
+      count.textContent = t('searching');
+      await text.whole();
+      if (wanted !== now) return;
+      collect();
+      by = 1;
+    }
+    if (ranges.length) at = (at + by + ranges.length) % ranges.length;
+    show();
+  };
+  input.addEventListener('keydown', event => {
+    if (event.isComposing) return;
+    if (event.key === 'Enter') { event.preventDefault(); find(event.shiftKey ? -1 : 1); }
+    if (event.key === 'Escape') { event.stopPropagation(); event.preventDefault(); input.value = ''; find(1); body.focus(); }
+  });
+  input.addEventListener('search', () => { if (!input.value) find(1); });
+  return { node: el('span', 'find-row', null, {}, input, count), input, clear };
+};
+
 const pageImage = value => {
   const page = value.page;
   const frame = el('div', 'page-frame');
-  const image = el('img', null, null, { src: page.url, alt: t('page_image', { page: page.number, pages: page.pages }), width: page.width, height: page.height });
-  frame.append(image);
+  frame.append(el('img', null, null, { src: page.url, alt: t('page_image', { page: page.number, pages: page.pages }), width: page.width, height: page.height }));
   for (const [x, y, w, h] of page.boxes) {
     const box = el('span', 'box', null, { 'aria-hidden': 'true' });
     box.style.insetInlineStart = 'auto';
@@ -44,31 +124,127 @@ const pageImage = value => {
   return el('div', 'page', null, {}, bar, frame);
 };
 
+const step = by => { const value = props.value; if (value?.document) window.dispatchEvent(new CustomEvent('labse-step', { detail: { document: value.document, index: value.index, by } })); };
+const close = () => labse.go({ view: '' });
+const place = value => {
+  const cards = labse.cards || [], at = cards.findIndex(card => card.document === value.document && card.index === value.index);
+  return [at, cards.length];
+};
+const steps = value => {
+  const [at, n] = place(value);
+  if (at < 0) return null;
+  const move = (by, key, sign) => { const node = button('quiet', sign, () => step(by), { 'aria-label': t(key), title: t(key) }); node.disabled = !(at + by >= 0 && at + by < n); return node; };
+  return el('span', 'steps', null, { role: 'group', 'aria-label': t('results') }, move(-1, 'hit_before', '↑'), el('span', 'step-count', t('hit_of', { at: at + 1, n })), move(1, 'hit_after', '↓'));
+};
+const head = (value, find) => {
+  const node = el('header', 'viewer-head', null, {}, value.lang ? el('span', 'chip', language(value.lang)) : null,
+    el('h2', 'title', null, { id: 'labse-viewer-title' }, el('bdi', null, value.title || t('viewer'))), value.place ? el('bdi', 'place', value.place) : null,
+    button('quiet close', '×', close, { 'aria-label': t('close'), title: t('close') }));
+  const tools = el('div', 'viewer-tools', null, {}, steps(value), find?.node);
+  if (value.document) {
+    const link = button('link copy-link', t('copy_link'), async () => {
+      if (await labse.copy(labse.link(shown), dialog)) { link.textContent = t('copied'); setTimeout(() => { link.textContent = t('copy_link'); }, 1600); }
+    });
+    tools.append(link);
+  }
+  if (value.original) tools.append(el('a', 'link', t('download'), { href: value.original, download: '' }));
+  const about = button('secondary find-about', t('find_about'), () => { const text = String(getSelection()).trim().slice(0, 1000); if (text) { labse.busy(); trigger('ask', { text }); } });
+  about.addEventListener('mousedown', event => event.preventDefault()); // pressing it would take the selection away
+  about.hidden = true;
+  tools.append(about);
+  node.append(tools);
+  if (value.also?.length) node.append(alsoIn(value));
+  return node;
+};
+// The same document in other languages: open it, or read both side by side.
+const alsoIn = value => el('p', 'also', null, {}, ...value.also.flatMap(one => [
+  button('link', t('trans_also', { language: language(one.lang), name: one.title }), () => labse.go({ view: `${one.document}.0` })),
+  button('link open-pair', t('trans_open'), () => labse.go({ view: '', align: `${value.document}.${one.document}` }), { 'aria-label': `${t('trans_open')}: ${one.title}` })]));
+const onSelection = () => {
+  const about = dialog.querySelector('.find-about'), selection = getSelection();
+  if (about) about.hidden = !(dialog.open && String(selection).trim().length > 2 && dialog.querySelector('.viewer-body')?.contains(selection.anchorNode));
+};
+
+const open = () => {
+  const pane = wide.matches;
+  if (dialog.open && dialog.matches(':modal') === pane) dialog.close();
+  if (!dialog.open) { pane ? dialog.show() : dialog.showModal(); }
+  dialog.classList.toggle('pane', pane);
+  document.documentElement.classList.toggle('labse-reading', pane);
+};
+const shut = () => {
+  if (!dialog.open && !shown) return;
+  shown = ''; asked = '';
+  reader?.stop();
+  CSS.highlights?.clear();
+  if (dialog.open) dialog.close();
+  document.documentElement.classList.remove('labse-reading');
+  window.dispatchEvent(new CustomEvent('labse-reading', { detail: '' }));
+};
+
 const draw = () => {
   const value = props.value;
   if (!value || !value.nonce || value.nonce === last) return;
   last = value.nonce;
-  const close = button('quiet close', '×', () => dialog.close(), { 'aria-label': t('close'), title: t('close') });
-  const head = el('header', 'viewer-head', null, {}, value.lang ? el('span', 'chip', language(value.lang)) : null,
-    el('bdi', 'title', value.title || t('viewer'), { id: 'labse-viewer-title' }), value.place ? el('span', 'place', value.place) : null);
-  if (value.original) head.append(el('a', 'link', t('download'), { href: value.original, download: '' }));
-  head.append(close);
-  const body = el('div', 'viewer-body', null, { tabindex: '0' });
+  if (!asked) return; // closed meanwhile
+  shown = asked;
+  reader?.stop();
+  CSS.highlights?.clear();
+  const body = el('div', 'viewer-body', null, { tabindex: '0', 'aria-label': t('viewer'), role: 'region' });
   if (value.message) body.append(el('p', 'notice error', value.message, { role: 'alert' }));
   if (value.page) body.append(pageImage(value));
   if (value.page && value.on_page && !value.page.boxes.length) body.append(el('p', 'still', t('page_unmarked')));
   if (value.page_failed) body.append(el('p', 'still', t('page_failed')));
-  if (value.page) body.append(el('h3', null, t('page_text')));
-  if (value.blocks) body.append(textBlocks(value));
-  dialog.replaceChildren(head, body);
-  if (!dialog.open) dialog.showModal();
-  body.focus({ preventScroll: true });
-  const target = value.page?.boxes.length ? body.querySelector('.box') : value.page ? null : body.querySelector('mark, .hit');
-  const settle = () => target?.scrollIntoView({ block: 'center' });
+  let find = null;
+  if (value.parts) {
+    reader = textOf(value, body);
+    find = finder(body, reader);
+    if (value.page) body.append(el('h3', 'text-title', t('page_text')));
+    body.append(reader.box);
+  }
+  dialog.replaceChildren(head(value, find), body);
+  const keep = dialog.open && !dialog.matches(':modal');
+  open();
+  if (!wide.matches || !keep) body.focus({ preventScroll: true });
   const image = body.querySelector('img');
+  const settle = () => { if (value.page) (body.querySelector('.box') || body.querySelector('.page'))?.scrollIntoView({ block: 'center' }); };
   if (image && !image.complete) image.addEventListener('load', settle, { once: true });
+  reader?.ready.then(settle);
   settle();
+  window.dispatchEvent(new CustomEvent('labse-reading', { detail: `${value.document}.${value.index}` }));
 };
-dialog.addEventListener('click', event => { if (event.target === dialog) dialog.close(); });
+
+const onAddress = () => {
+  const view = labse.parameter('view'), [id, index, mark] = view.split('.');
+  if (!view) { shut(); return; }
+  if (view === asked) return;
+  asked = view;
+  trigger('turn', { document: id, index: /^\d{1,9}$/.test(index || '') ? Number(index) : -1, mark: /^\d+-\d+$/.test(mark || '') ? mark.split('-').map(Number) : null });
+};
+const onKey = event => {
+  if (!dialog.open || event.isComposing || event.ctrlKey || event.metaKey || event.altKey || labse.editing()) return;
+  if (event.key === 'Escape' && !dialog.matches(':modal')) { event.preventDefault(); close(); }
+  else if (event.key === 'n') step(1);
+  else if (event.key === 'p') step(-1);
+  else if (event.key === 'f') { event.preventDefault(); dialog.querySelector('.find-in')?.focus(); }
+};
+const onDrawn = () => { if (dialog.open && props.value?.document) { dialog.querySelector('.steps')?.remove(); const node = steps(props.value); if (node) dialog.querySelector('.viewer-tools')?.prepend(node); } };
+const onWide = () => { if (dialog.open) open(); };
+if (labse.viewerOff) labse.viewerOff();
+window.addEventListener('labse-address', onAddress);
+window.addEventListener('labse-drawn', onDrawn);
+document.addEventListener('keydown', onKey);
+document.addEventListener('selectionchange', onSelection);
+wide.addEventListener('change', onWide);
+labse.viewerOff = () => {
+  window.removeEventListener('labse-address', onAddress);
+  window.removeEventListener('labse-drawn', onDrawn);
+  document.removeEventListener('keydown', onKey);
+  document.removeEventListener('selectionchange', onSelection);
+  wide.removeEventListener('change', onWide);
+};
+dialog.addEventListener('cancel', event => { event.preventDefault(); close(); });
+dialog.addEventListener('click', event => { if (event.target === dialog && dialog.matches(':modal')) close(); });
 watch('value', draw);
 draw();
+setTimeout(onAddress, 0);

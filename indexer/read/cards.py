@@ -1,0 +1,141 @@
+"""Calendars (.ics) and address books (.vcf): one unit for each event, task, note or person."""
+
+from __future__ import annotations
+
+import quopri
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from indexer.read.charset import decode
+from indexer.read.clean import clean
+from indexer.read.limits import Source
+from indexer.read.markup import without_markup
+from indexer.read.plain import text_extraction
+from labse_search.errors import Unreadable
+from labse_search.records import Extraction, Note, Unit
+
+_FOLD = re.compile(r"\n[ \t]")
+_SOFT_BREAK = re.compile(r"(?im)^([^:\n]*;(?:encoding=)?quoted-printable[^:\n]*:(?:.*=\n)+.*)$")
+_ESCAPE = re.compile(r"\\([nN,;:\\])")
+_STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z)?)?")
+_EVENTS = frozenset(("VEVENT", "VTODO", "VJOURNAL"))
+_EVENT_LABELS = {
+    "SUMMARY": "", "DTSTART": "Start", "DTEND": "End", "DUE": "Due", "LOCATION": "Location", "ORGANIZER": "Organizer",
+    "ATTENDEE": "Attendee", "CATEGORIES": "Categories", "DESCRIPTION": "", "X-ALT-DESC": "",
+    "COMMENT": "Comment", "CONTACT": "Contact",
+    "URL": "URL", "RESOURCES": "Resources",
+}  # fmt: skip
+_CARD_LABELS = {
+    "FN": "", "NICKNAME": "Nickname", "ORG": "Organization", "TITLE": "Title", "ROLE": "Role", "ADR": "Address",
+    "LABEL": "Address", "TEL": "Telephone", "EMAIL": "Mail", "BDAY": "Birthday", "ANNIVERSARY": "Anniversary",
+    "URL": "URL", "CATEGORIES": "Categories", "IMPP": "Messenger", "RELATED": "Related", "NOTE": "Note",
+    "X-ABRELATEDNAMES": "Related", "X-PHONETIC-FIRST-NAME": "Spoken", "X-PHONETIC-LAST-NAME": "Spoken",
+}  # fmt: skip
+_PICTURES = frozenset(("PHOTO", "LOGO", "SOUND", "KEY", "ATTACH"))
+_STRUCTURED = frozenset(("ADR", "ORG", "N"))
+
+
+class _Property(NamedTuple):
+    name: str
+    parameters: str
+    value: str
+
+
+def read_calendar(source: Source) -> Extraction:
+    """iCalendar (.ics): a unit for each event, task or note."""
+    return _read(source, "ics", _EVENTS, _EVENT_LABELS)
+
+
+def read_contacts(source: Source) -> Extraction:
+    """vCard (.vcf): a unit for each person."""
+    return _read(source, "vcf", frozenset(("VCARD",)), _CARD_LABELS)
+
+
+def _read(source: Source, kind: str, wanted: frozenset[str], labels: dict[str, str]) -> Extraction:
+    decoded = decode(source.content)
+    units: list[Unit] = []
+    pictures = 0
+    inside: list[str] = []
+    lines: list[str] = []
+    name = ""
+    for number, one in enumerate(_properties(decoded.text)):
+        if one.name == "BEGIN":
+            inside.append(one.value.strip().upper())
+            if inside[-1] in wanted:
+                lines, name = [], ""
+        elif one.name == "END":
+            if inside and inside.pop() in wanted and lines:
+                place: dict[str, str | int] = {"title": name} if name else {}
+                units.append(Unit(clean("\n".join(dict.fromkeys(lines))), {**place, "row": len(units) + 1}))
+        elif inside and inside[-1] in wanted:
+            attached = "base64" in one.parameters.lower() or one.parameters.upper().endswith("ENCODING=B")
+            if one.name in _PICTURES or attached:
+                pictures += attached or one.value.startswith("data:")
+                continue
+            value = _described(_value(one), lines) if one.name == "X-ALT-DESC" else _value(one)
+            if one.name == "N" and not any(line == name for line in lines):
+                name = name or " ".join(reversed(value.split(" ")[:2]))
+            if not value or one.name not in labels:
+                continue
+            name = value.split("\n")[0][:200] if one.name in ("SUMMARY", "FN") else name
+            lines.append(f"{labels[one.name]}: {value}" if labels[one.name] else value)
+        elif number > 200_000 and not units:
+            break
+    if not units:
+        extraction = text_extraction(decoded, kind)
+        return Extraction(extraction.units, kind, None, decoded.encoding, (*decoded.notes, Note("read_as_text")))
+    notes = (
+        *decoded.notes,
+        *([Note("attachment_skipped", f"{pictures} pictures or files inside")] if pictures else []),
+    )
+    what = "events" if kind == "ics" else "people"
+    return Extraction(tuple(units), kind, encoding=decoded.encoding, notes=notes, holds={what: len(units)})
+
+
+def _described(markup: str, lines: list[str]) -> str:
+    """The description with a layout, if it does not stand there as plain text already."""
+    text = without_markup(markup)
+    return "" if " ".join(text.split())[:60] in " ".join(" ".join(lines[-20:]).split()) else text
+
+
+def _properties(text: str) -> Iterator[_Property]:
+    text = _SOFT_BREAK.sub(lambda whole: whole[1].replace("=\n", ""), text)
+    for line in _FOLD.sub("", text).split("\n"):
+        head, colon, value = _divided(line)
+        if colon:
+            name, _, parameters = head.partition(";")
+            yield _Property(name.rpartition(".")[2].strip().upper(), parameters, value)
+
+
+def _divided(line: str) -> tuple[str, str, str]:
+    """At the first colon outside quotes: a parameter may hold one."""
+    quoted = False
+    for at, character in enumerate(line[:2000]):
+        if character == '"':
+            quoted = not quoted
+        elif character == ":" and not quoted:
+            return line[:at], ":", line[at + 1 :]
+    return line, "", ""
+
+
+def _value(one: _Property) -> str:
+    value = one.value
+    if "quoted-printable" in one.parameters.lower():
+        charset = re.search(r"charset=\"?([\w-]+)", one.parameters, re.I)
+        try:
+            value = decode(quopri.decodestring(value.encode("utf-8", "replace")), charset[1] if charset else None).text
+        except Unreadable:
+            pass  # the words around the escapes are there all the same
+    if one.name in ("ORGANIZER", "ATTENDEE"):
+        named = re.search(r'CN=(?:"([^"]*)"|([^;:]*))', one.parameters, re.I)
+        mail = re.sub(r"(?i)^mailto:", "", value)
+        return f"{(named[1] or named[2])} ({mail})" if named else mail
+    stamp = _STAMP.fullmatch(value.strip())
+    if stamp:
+        clock = f" {stamp[4]}:{stamp[5]}{' UTC' if stamp[6] else ''}" if stamp[4] else ""
+        return f"{stamp[1]}-{stamp[2]}-{stamp[3]}{clock}"
+    if one.name in _STRUCTURED:
+        parts = [part for part in re.split(r"(?<!\\)[;]", value) if part.strip()]
+        value = (" " if one.name == "N" else ", ").join(parts)
+    return _ESCAPE.sub(lambda escape: "\n" if escape[1] in "nN" else escape[1], value).strip()

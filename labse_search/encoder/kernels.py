@@ -1,0 +1,128 @@
+"""How this machine multiplies: device, threads, whether bfloat16 pays, and weights in the matrix unit's own order.
+
+oneDNN reorders a plain weight inside every multiplication; prepacked it does not: 10 to 60 % faster on Zen 4, 26 % and
+more on Sapphire Rapids, most with few rows. The same operators are what torch.compile emits for a frozen model. Where
+oneDNN refuses (bfloat16 without AVX512, other devices), the plain operator is used.
+
+bfloat16 halves memory traffic, but is only faster where the processor multiplies it in hardware: measured against
+float32, 7 × on Sapphire Rapids (AMX), 2 × on Zen 4 (AVX512-BF16), 0.25 × on AVX2, 0.4 × on AVX512-VNNI. A processor
+that claims the instructions may still be slow at them, or be told not to use them (ONEDNN_MAX_CPU_ISA), so where they
+are claimed one multiplication is timed both ways: a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from labse_search.machine import usable_cores
+
+ROWS = 2048  # the usual number of rows, told to oneDNN when it chooses the order
+ACTIVATIONS = ("none", "gelu", "relu")
+_AT_START: int = torch.get_num_threads()  # read before anybody changes it
+WORTH = 1.2  # bfloat16 must be this much faster: below, its rounding is not worth it
+
+
+class PlainLinear:
+    """y = act(x Wᵀ + b [+ residual]) with torch's own operator."""
+
+    packed = False
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, activation: str) -> None:
+        self.weight, self.bias, self.activation = weight, bias, activation
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        out = F.linear(rows, self.weight, self.bias)
+        if self.activation == "gelu":
+            return F.gelu(out)
+        return out.relu_() if self.activation == "relu" else out
+
+    def plus(self, rows: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
+        """(n, out) = rows Wᵀ + b + residual, without the activation."""
+        return F.linear(rows, self.weight, self.bias).add_(residual)
+
+
+class PackedLinear:
+    """The same with a prepacked weight; the activation or the residual is fused into the multiplication."""
+
+    packed = True
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, activation: str) -> None:
+        self.weight: Any = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)
+        self.bias, self.activation = bias, activation
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
+            rows, self.weight, self.bias, self.activation, [], "none"
+        )
+        return out
+
+    def plus(self, rows: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
+        """As `PlainLinear.plus`."""
+        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(rows, residual, self.weight, self.bias, "add")
+        return out
+
+
+def prepare(
+    weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype, *, activation: str = "none", device: str = "cpu"
+) -> PlainLinear | PackedLinear:
+    """The layer for a (out, in) weight and an (out,) bias of any float type. The weight given is not kept on a CPU
+    that packs, so its pages can be given back."""
+    weight, bias = weight.to(device, dtype), bias.to(device, dtype)
+    if device == "cpu" and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        try:
+            layer = PackedLinear(weight, bias, activation)
+            layer(torch.zeros(1, weight.shape[1], dtype=dtype))
+            return layer
+        except RuntimeError:  # oneDNN has no such kernel here: bfloat16 on AVX2
+            pass
+    return PlainLinear(weight, bias, activation)
+
+
+def cores() -> int:
+    """Cores that this process may use, and no more than torch found at its start (which respects OMP_NUM_THREADS)."""
+    return min(usable_cores(), _AT_START)
+
+
+def set_threads(threads: int | None) -> int:
+    """Let torch use that many threads (None: the cores this process may use) and say how many it is."""
+    threads = threads or cores()
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    return threads
+
+
+def choose_device() -> str:
+    """cuda where torch sees a GPU, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def choose_precision(precision: str, device: str) -> str:
+    """fp32 or bf16 for `auto`; what was asked for otherwise."""
+    if precision != "auto":
+        return precision
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if bf16_speedup() >= WORTH else "fp32"
+
+
+@lru_cache(maxsize=1)
+def bf16_speedup() -> float:
+    """Speed of a bfloat16 multiplication over a float32 one, as the encoder would do them; 0 if not in hardware."""
+    able = torch.cpu.get_capabilities()
+    if not (able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16")):  # the last: Arm
+        return 0.0
+    kinds = (torch.float32, torch.bfloat16)
+    layers = {kind: prepare(torch.ones(1024, 768), torch.ones(1024), kind) for kind in kinds}
+    rows = {kind: torch.ones(256, 768, dtype=kind) for kind in kinds}  # 0.4 GFLOP: 1 to 3 ms
+    best = dict.fromkeys(kinds, float("inf"))
+    for _ in range(20):  # in turn, and the best of each: other programs disturb both alike
+        for kind in kinds:
+            start = time.perf_counter()
+            layers[kind](rows[kind])
+            best[kind] = min(best[kind], time.perf_counter() - start)
+    return best[torch.float32] / best[torch.bfloat16]

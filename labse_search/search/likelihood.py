@@ -1,0 +1,79 @@
+"""How likely found passages answer: by the model's profile, and what is usual in the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labse_search.records import Found, StoredSegment
+from labse_search.search.asked import Asked
+from labse_search.search.profile import ModelProfile, Pool, others_of
+from labse_search.search.same import spelling
+from labse_search.similarity import Vectors
+from labse_search.store import Store
+
+SAMPLE = 1000  # segments whose closeness to the question says what "usual" is in this collection
+CERTAIN = 0.99  # the probability of a passage that holds the very words of the question
+QUOTE = 12  # letters and digits of a question from which holding its very words is no accident
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Vectors of passages drawn at random: what a collection is like."""
+
+    count: int  # segments in the collection when it was taken
+    rows: Vectors  # (n, dimension)
+
+    def is_stale(self, count: int) -> bool:
+        """Whether the collection has grown or shrunk by more than a twentieth since."""
+        return abs(self.count - count) > 0.05 * count
+
+
+def take_sample(store: Store, collection: str, dimension: int, count: int) -> Sample:
+    """A random sample of the collection of `count` segments: ids are hashes, so the first by id are random."""
+    stored = list(store.segments(collection, limit=SAMPLE))
+    vectors = store.vectors(collection, [one.point for one in stored])
+    rows = [vectors[one.point] for one in stored if one.point in vectors]
+    return Sample(count, np.stack(rows) if rows else np.zeros((0, dimension), np.float32))
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What found passages are judged beside."""
+
+    found: Pool  # all of them
+    usual: NDArray[np.float32]  # (n,) the question's cosines to the collection's sample
+    count: int  # segments in the collection
+    beside: Pool | None = None  # what to compare with, where what was found is not the closest that there is
+
+
+def chances(
+    asked: Asked, closeness: Mapping[str, float], around: Surroundings, profile: ModelProfile
+) -> dict[str, float]:
+    """How likely each passage answers, by point, from how close it is to the question (in the order of `around.found`)
+    and how close the others are."""
+    values = np.array(list(closeness.values()), np.float64)
+    if asked.intent == "translation":
+        return dict(zip(closeness, profile.translation_probability(values).tolist(), strict=True))
+    others = others_of(around.found, around.beside or around.found, profile.translation)
+    likely = profile.probability(values, others, around.usual, around.count)
+    return dict(zip(closeness, likely.tolist(), strict=True))
+
+
+def certain(asked: Asked, shown: Sequence[Found]) -> set[str]:
+    """The points of passages that hold the question's very words: those answer, whatever the cosine."""
+    wanted = spelling(asked.text)
+    if len(wanted) < QUOTE or asked.intent == "translation":
+        return set()
+    return {one.stored.point for one in shown if wanted in spelling(one.stored.segment.text)}
+
+
+def related(
+    found: Mapping[str, Found], likely: Mapping[str, float], profile: ModelProfile
+) -> tuple[StoredSegment, ...]:
+    """Those of the found that are at least related; all where that would leave no choice."""
+    close = [one.stored for point, one in found.items() if profile.strength(likely[point]) != "far"]
+    return tuple(close if len(close) > 1 else (one.stored for one in found.values()))

@@ -1,0 +1,167 @@
+"""What a search must know of a model, measured once (`search.measure`) and kept beside its weights.
+
+Two things no model tells by itself. In which directions its vectors tell the language of a text instead of what it
+says: a question leaves them out, or passages in its own language push away those that answer in another (Roy et al.
+2020, LAReQA; Xie et al. 2022, LSAR). And how likely a passage so close answers, beside others so close.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labse_search.files import write_json
+from labse_search.similarity import Vectors, normalize
+
+FILE = "search_profile.json"
+FORMAT = 3
+VERY_CLOSE, RELATED = 0.85, 0.15  # probabilities; "close" begins where the profile says
+COMPANY = 5  # closest other passages that a passage is compared with
+PRIOR = 50  # cosines of unrelated texts that the profile's own count as beside those of a collection's sample
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Passages as a question sees them."""
+
+    closeness: NDArray[np.floating]  # (n,) cosines to it; -1 for what cannot be compared
+    vectors: Vectors  # (n, dimension) neutral
+
+
+@dataclass(frozen=True)
+class Others:
+    """How close to the question those are that stand beside each passage: (n,), NaN where there are none."""
+
+    rival: NDArray[np.float64]
+    company: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ModelProfile:
+    """The log-odds that a passage answers are linear in how close it is, how close the closest other one is, how close
+    the closest five others are on average, each less what is usual, and in spread · ln(passages): the best of many
+    unrelated passages lies the higher the more there are, in proportion to ln n where cosines fall off exponentially
+    (the Gumbel case of extreme value theory)."""
+
+    fingerprint: str  # of the encoder
+    directions: Vectors  # (r, dimension) orthonormal, of the language; r may be 0
+    usual: float  # median cosine of a question and an unrelated passage
+    spread: float  # their standard deviation above it
+    gap: float  # by how much a passage's closest sentence usually lies further from a question than the passage
+    intercept: float
+    closeness: float
+    rival: float  # weight of the closest other passage that does not say the same
+    company: float  # weight of the mean of the closest five of those
+    size: float
+    close: float  # probability from which a passage is called close
+    translation: float  # cosine from which two passages in different languages are called translations
+    translation_odds: tuple[float, float]  # that the closest one in another language is one: intercept, times cosine
+
+    def neutral(self, vectors: Vectors) -> Vectors:
+        """Vectors (..., dimension) of length 1 without what only tells their language."""
+        if not len(self.directions):
+            return vectors
+        return normalize(vectors - (vectors @ self.directions.T) @ self.directions)
+
+    def probability(
+        self, closeness: NDArray[np.floating], others: Others, sample: NDArray[np.floating], count: int
+    ) -> NDArray[np.float64]:
+        """(n,) for the passages as close as this to a neutral question: the chance that they answer it, in a collection
+        of `count` passages; `sample` (m,) are the question's cosines to a random part of it."""
+        usual, spread = background(sample, self.usual, self.spread)
+        odds = self.intercept + self.closeness * (np.asarray(closeness, np.float64) - usual)
+        odds += self.size * spread * np.log(max(count, 1))
+        for weight, cosines in ((self.rival, others.rival), (self.company, others.company)):
+            odds += weight * np.where(np.isnan(cosines), 0.0, cosines - usual)
+        return sigmoid(odds)
+
+    def translation_probability(self, cosines: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(n,) for passages in other languages with these cosines to a neutral sentence: that they translate it."""
+        intercept, closeness = self.translation_odds
+        return sigmoid(intercept + closeness * np.asarray(cosines, np.float64))
+
+    def strength(self, probability: float) -> str:
+        """ "very close", "close", "related" or "far"."""
+        names = ((max(VERY_CLOSE, self.close), "very close"), (self.close, "close"), (RELATED, "related"))
+        return next((name for least, name in names if probability >= least), "far")
+
+    def save(self, path: Path) -> None:
+        """As JSON, `directions` as float16."""
+        record = {key: value for key, value in vars(self).items() if key != "directions"}
+        packed = self.directions.astype("<f2")
+        record |= {
+            "format": FORMAT,
+            "shape": list(packed.shape),
+            "directions": base64.b64encode(packed.tobytes()).decode(),
+        }
+        write_json(path, record)
+
+
+# For a model that was not measured yet: cosines as sentence encoders usually have them, every direction as it is.
+UNMEASURED = ModelProfile(
+    fingerprint="",
+    directions=np.zeros((0, 1), np.float32),
+    usual=0.1,
+    spread=0.09,
+    gap=0.05,
+    intercept=-3.0,
+    closeness=30.0,
+    rival=-8.0,
+    company=-8.0,
+    size=-5.0,
+    close=0.5,
+    translation=0.85,
+    translation_odds=(-15.0, 20.0),
+)
+
+
+def load_profile(path: Path, fingerprint: str) -> ModelProfile | None:
+    """The profile in a file; None if there is none, or one of another model or format."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(record, dict) or (record.get("format"), record.get("fingerprint")) != (FORMAT, fingerprint):
+        return None
+    shape = record.pop("shape")
+    packed = np.frombuffer(base64.b64decode(record.pop("directions")), "<f2").reshape(shape)
+    del record["format"]
+    record["translation_odds"] = tuple(record["translation_odds"])
+    return ModelProfile(directions=packed.astype(np.float32), **record)
+
+
+def background(sample: NDArray[np.floating], usual: float, spread: float) -> tuple[float, float]:
+    """Mean and deviation of a question's cosines to unrelated passages: those of the sample, held together by the
+    model's usual ones where there are few."""
+    values = np.asarray(sample, np.float64)
+    total = len(values) + PRIOR
+    mean = (values.sum() + PRIOR * usual) / total
+    return float(mean), float(np.sqrt((((values - mean) ** 2).sum() + PRIOR * spread**2) / total))
+
+
+def others_of(found: Pool, pool: Pool, same: float) -> Others:
+    """What stands beside each found passage: the closest of the pool that neither are it nor say the same, whose
+    vectors have a cosine below `same` with its own. An answer that is there twice, or in translation, is no rival of
+    itself."""
+    order = np.argsort(-pool.closeness, kind="stable")[: 4 * COMPANY]
+    order = order[pool.closeness[order] > -1.0]
+    allowed = found.vectors @ pool.vectors[order].T < same  # (found, some of the pool), the closest first
+    place = allowed.cumsum(axis=1)
+    closeness = pool.closeness[order].astype(np.float64)
+
+    def mean(first: int) -> NDArray[np.float64]:
+        taken = allowed & (place <= first)
+        count = taken.sum(axis=1)
+        return np.where(count > 0, (taken * closeness).sum(axis=1) / np.maximum(count, 1), np.nan)
+
+    return Others(mean(1), mean(COMPANY))
+
+
+def sigmoid(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log odds to probabilities, of any shape."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -40, 40))))

@@ -1,0 +1,59 @@
+"""The file of all that a person teaches: one SQLite database beside the ledger, which holds no texts."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from pathlib import Path
+
+from labse_search.errors import LedgerDamaged, UserError
+from labse_search.library.database import Database
+from labse_search.teach.judgements import Judgements
+from labse_search.teach.pairs import Pairs
+
+log = logging.getLogger(__name__)
+
+_SAID = {  # what tables have beside the collection, and beside numbers that only mean something in one file
+    "pairs": "source target source_language target_language score verdict added purpose".split(),
+    "questions": "id text asked".split(),
+    "judgements": "question passage text answers given".split(),
+}
+
+
+class Teaching(Database):
+    """`pairs` and `judgements` of every collection of a home."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home / "teach.sqlite3", schema=__package__)
+        self.pairs = Pairs(self)
+        self.judgements = Judgements(self)
+
+    def move(self, collection: str, into: str) -> None:
+        """Give what was said in one collection to another; where both say something, what the other says stays."""
+        with self.write() as database:
+            for table in ("pairs", "questions", "judgements"):
+                database.execute(
+                    f"UPDATE OR IGNORE {table} SET collection = ? WHERE collection = ?", (into, collection)
+                )
+                database.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
+
+    def bring(self, other: Teaching, collection: str, into: str) -> None:
+        """Put what was said in a collection of another home beside what is said here; where both say something, what is
+        said here stays."""
+        with self.write() as database:
+            for table, columns in _SAID.items():
+                rows = other.read(f"SELECT {', '.join(columns)} FROM {table} WHERE collection = ?", (collection,))
+                database.executemany(
+                    f"INSERT OR IGNORE INTO {table} (collection, {', '.join(columns)}) "
+                    f"VALUES (?{', ?' * len(columns)})",
+                    [(into, *row) for row in rows],
+                )
+
+    def _replaced(self, connection: sqlite3.Connection) -> None:
+        log.warning("%s was replaced while it was open; it was opened again", self.path)
+
+    def _explain(self, error: sqlite3.DatabaseError) -> UserError | None:
+        explained = super()._explain(error)
+        if isinstance(explained, LedgerDamaged):  # its advice would mend the ledger, not this file
+            return UserError(f"{self.path} is damaged ({error}). Put a copy of it back, or move it away to start anew.")
+        return explained

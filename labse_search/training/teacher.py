@@ -1,0 +1,85 @@
+"""Distillation: what a student learns from a teacher's vectors beside the translation pairs.
+
+Reimers & Gurevych 2020 (arXiv 2004.09813): both sides of a pair move towards the teacher's vector of one side, the one
+that the teacher reads best, so that the student keeps what the teacher knows (which passage answers which question) and
+has it in every language. Beside the vectors themselves, the similarities within the batch are taught: the student's
+softmax over the batch follows the teacher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from labse_search.corpora.text_keys import text_key
+from labse_search.errors import UserError
+
+# Text keys, (rows,) int64, to the teacher's unit vectors, (rows, dimension) float32, without gradient.
+Teacher = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A teacher and how much it counts beside the loss of the pairs."""
+
+    teacher: Teacher
+    vector_weight: float = 5.0  # of (1 − cosine to the teacher's vector), summed over the two sides of a pair
+    similarity_weight: float = 1.0  # of the Kullback–Leibler divergence, summed over the two directions
+    scale: float = 15.0  # of the cosines in that divergence
+    column: int = 0  # which column of the batch the teacher reads: 0 the sources, 1 the targets
+
+
+class TextTeacher:
+    """A sentence-transformers model that encodes texts by their keys, with its own tokenizer and window."""
+
+    def __init__(self, model: Any, texts: Iterable[str], *, batch_size: int) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.texts = {text_key(text): text for text in texts}
+        self.batch_size = batch_size
+
+    def __call__(self, keys: Tensor) -> Tensor:
+        vectors: Tensor = self.model.encode(
+            [self.texts[int(key)] for key in keys],
+            batch_size=self.batch_size,
+            convert_to_tensor=True,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
+        return vectors.float().to(keys.device)
+
+
+def check_dimensions(student: Any, teacher: Any, vector_weight: float) -> None:
+    """UserError when the student shall take over vectors of another dimension than its own."""
+    own, theirs = student.get_embedding_dimension(), teacher.get_embedding_dimension()
+    if vector_weight and own != theirs:
+        raise UserError(
+            f"--teacher: its vectors have {theirs} dimensions, the model's {own}. "
+            "Use --teacher-vectors 0, which teaches the similarities alone, or a teacher of the same dimension."
+        )
+
+
+def distillation_loss(
+    distillation: Distillation, columns: Sequence[Tensor], candidates: Sequence[Tensor], taught: Tensor, own: Tensor
+) -> Tensor:
+    """The teacher's part of the loss for the rows `own` of the global batch, summed over them.
+
+    `columns`: sources and targets of these rows, (rows, d); `candidates`: the sources and the targets of all
+    processes, (W·B, d); `taught`: the teacher's vectors of all processes, (W·B, t). All of length 1.
+    """
+    wanted = taught[own]
+    loss = torch.zeros((), dtype=columns[0].dtype, device=columns[0].device)
+    if distillation.vector_weight:
+        for column in columns:
+            loss = loss + distillation.vector_weight * (1 - (column * wanted).sum(1)).sum()
+    if distillation.similarity_weight:
+        goal = F.log_softmax(distillation.scale * wanted @ taught.T, dim=1)
+        for column, others in ((columns[0], candidates[1]), (columns[1], candidates[0])):
+            now = F.log_softmax(distillation.scale * column @ others.T, dim=1)
+            divergence = F.kl_div(now, goal, reduction="sum", log_target=True)
+            loss = loss + distillation.similarity_weight * divergence
+    return loss

@@ -1,0 +1,24 @@
+"""The tab where documents are added, and its jobs."""
+
+from __future__ import annotations
+
+from labse_search.ui.handlers import Handlers
+from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts, with_event, with_name
+
+
+def wire(handlers: Handlers, parts: Parts) -> None:
+    """Connect the Add tab's events with its handlers."""
+    adding, collection, drop = handlers.adding, parts.collection, parts.drop
+    tick = with_name(handlers, adding.tick)
+    shown = [parts.header, parts.jobs]
+    drop.stage(with_event(handlers, adding.stage), collection, drop, **QUIET)
+    drop.check_path(with_event(handlers, adding.check_path), collection, drop, **QUIET)
+    drop.start(with_event(handlers, adding.start), collection, drop, **QUIET).then(tick, collection, shown, **AT_ONCE)
+    drop.discard(with_event(handlers, adding.discard), collection, drop, **QUIET)
+    parts.jobs.request(with_event(handlers, adding.request), collection, shown, **AT_ONCE)
+    watches = handlers.watches
+    watched = drop.watch(with_event(handlers, watches.add), collection, parts.watches, **QUIET)
+    watched.then(with_name(handlers, adding.drop), collection, drop, **AT_ONCE)
+    parts.watches.stop(with_event(handlers, watches.stop), collection, parts.watches, **AT_ONCE)
+    parts.watches.keep(with_event(handlers, watches.keep), collection, parts.watches, **AT_ONCE)
+    parts.watches.remove_now(with_event(handlers, watches.remove_now), collection, parts.watches, **AT_ONCE)

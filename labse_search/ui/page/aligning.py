@@ -1,0 +1,33 @@
+"""Translations among the documents: their list in the Collection tab, and the reader of two side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labse_search.ui.handlers import Handlers
+from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts, component, with_event, with_name
+
+# Every correction counts, also one that comes while Gradio still takes the last one for unfinished.
+EACH: dict[str, Any] = {**AT_ONCE, "trigger_mode": "multiple"}
+
+
+def components() -> Any:
+    """The list of documents that are translations of each other."""
+    return component("translations", "documents translations", "translations")
+
+
+def reader() -> Any:
+    """The dialog with two documents."""
+    return component("align", "align", "align", "dialog", **{"aria-labelledby": "labse-align-title"})
+
+
+def wire(handlers: Handlers, parts: Parts, shown: tuple[Any, Any], tab: Any) -> None:
+    """Connect the list and the reader with their handlers."""
+    aligning, collection, (listed, two) = handlers.aligning, parts.collection, shown
+    tab.select(with_name(handlers, aligning.shown), collection, listed, **AT_ONCE)
+    listed.shown(with_name(handlers, aligning.shown), collection, listed, **AT_ONCE)
+    listed.request(with_event(handlers, aligning.request), collection, listed, **AT_ONCE)
+    listed.forget(with_event(handlers, aligning.forget), collection, listed, **QUIET)
+    for name, handle in {"request": aligning.ask, "align": aligning.align, "correct": aligning.correct}.items():
+        getattr(two, name)(with_event(handlers, handle), collection, two, **EACH)
+    two.to_review(with_event(handlers, aligning.to_review), collection, two, **EACH)

@@ -1,0 +1,90 @@
+"""What all tabs are made of: components that scripts fill, and handlers with the collection's name in front.
+
+Values reach the scripts as props; no template ever sees them. Handlers are called ui_* and hidden from Gradio's API
+listing: a handler's name would otherwise claim the name of the published `search`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from labse_search.ui.events import Event
+from labse_search.ui.handlers import Handlers
+from labse_search.ui.query import Query
+from labse_search.ui.theme import script
+
+# A lone "quiet" event: no spinner over the component, not in the API listing.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
+# Run in the browser before a search: the address bar, and the sign that something is going on. A new question leaves
+# "passages like this one"; restoring what an address says does not.
+_ADDRESS = """(q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection) => {
+  like = %s;
+  labse.remember({ q, mode: mode === 'both' ? '' : mode, only, lang, kind, folder, doc, added, like, steer, sort,
+    collection: collection === window.labseCollection ? '' : collection });
+  if (like || (q && q.trim())) labse.busy();
+  return [q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection];
+}"""
+REMEMBER = _ADDRESS % "''"
+RESTORE = _ADDRESS % "like"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components that more than one tab writes to."""
+
+    collection: Any  # hidden: the name of the open collection
+    fields: list[Any]  # the question and its filters, in the order of Query's fields
+    results: Any
+    viewer: Any
+    header: Any
+    drop: Any
+    watches: Any
+    jobs: Any
+    findings: Any
+    documents: Any
+    settings: Any
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What a question's handler is given: its fields, then the collection."""
+        return [*self.fields, self.collection]
+
+
+def component(name: str, root: str, elem_id: str, tag: str = "div", **attributes: str) -> gr.HTML:
+    """An empty element that static/<name>.js fills from props.value."""
+    extra = "".join(f' {key}="{value}"' for key, value in attributes.items())
+    template = f'<{tag} class="{root}"{extra}></{tag}>'
+    return gr.HTML({}, html_template=template, js_on_load=script(name), elem_id=elem_id, apply_default_css=False)
+
+
+def with_event(handlers: Handlers, handle: Callable[[str, Event], Any]) -> Callable[..., Any]:
+    """`handle` of (collection, event) for Gradio, which passes the collection's name and what a script sent."""
+
+    def ui_event(name: str, event: gr.EventData) -> Any:
+        return handle(handlers.shared.collection_named(name), Event(event._data))
+
+    return ui_event
+
+
+def with_name(handlers: Handlers, handle: Callable[[str], Any]) -> Callable[..., Any]:
+    """The same for a handler that needs the collection alone."""
+
+    def ui_name(name: str) -> Any:
+        return handle(handlers.shared.collection_named(name))
+
+    return ui_name
+
+
+def searching(handlers: Handlers, parts: Parts, js: str = REMEMBER) -> dict[str, Any]:
+    """The event that answers what the controls say."""
+
+    def ui_search(*values: Any) -> Any:
+        name = handlers.shared.collection_named(values[-1])
+        return handlers.search.results(Query.from_controls(*values[:-1]), name)
+
+    return {"fn": ui_search, "inputs": parts.inputs, "outputs": parts.results, "js": js, **QUIET}

@@ -1,0 +1,21 @@
+"""The Settings tab."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from labse_search.ui.events import Event
+from labse_search.ui.handlers import Handlers
+from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts
+
+
+def wire(handlers: Handlers, parts: Parts, tab: Any) -> None:
+    """Connect the Settings tab's events with its handlers."""
+
+    def ui_save(event: gr.EventData) -> Any:
+        return handlers.settings.save(Event(event._data))
+
+    tab.select(handlers.settings.shown, None, parts.settings, **AT_ONCE)
+    parts.settings.save(ui_save, None, parts.settings, **QUIET)

@@ -1,0 +1,48 @@
+"""The Teach tab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from labse_search.ui.handlers import Handlers
+from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts, component, with_event, with_name
+
+# Every word counts, also one that comes before the last was answered.
+EACH: dict[str, Any] = {**AT_ONCE, "trigger_mode": "multiple"}
+
+
+@dataclass(frozen=True)
+class Teach:
+    """The tab's components."""
+
+    pairs: Any
+    judged: Any
+    tuned: Any
+
+
+def components() -> Teach:
+    """The tab's three parts: the review list, the judged answers, tuning."""
+    names = {"pairs": "pairs-part", "judged": "judged-part", "tune": "tune-part"}
+    return Teach(*(component(name, f"teach {part}", f"teach-{name}") for name, part in names.items()))
+
+
+def wire(handlers: Handlers, parts: Parts, teach: Teach, tab: Any) -> None:
+    """Connect the Teach tab's events with its handlers."""
+    teaching, judging, collection = handlers.teaching, handlers.judging, parts.collection
+    pairs, judged, tuned, tuning = teach.pairs, teach.judged, teach.tuned, handlers.tuning
+    opened = [with_name(handlers, teaching.shown), with_name(handlers, judging.shown)]
+    opened.append(with_name(handlers, tuning.shown))
+    for handle, shown in zip(opened, (pairs, judged, tuned), strict=True):
+        tab.select(handle, collection, shown, **AT_ONCE)
+    parts.results.judge(with_event(handlers, judging.judge), collection, judged, **EACH)
+    judged.forget(with_event(handlers, judging.forget), collection, judged, **EACH)
+    pairs.look(with_name(handlers, teaching.look), collection, pairs, **AT_ONCE)
+    for name in ("mine", "take_in", "clear_pairs"):
+        getattr(pairs, name)(with_event(handlers, getattr(teaching, name)), collection, pairs, **QUIET)
+    for name in ("shown", "request", "say", "take_back"):
+        getattr(pairs, name)(with_event(handlers, getattr(teaching, name)), collection, pairs, **EACH)
+    tuned.look(with_name(handlers, tuning.shown), collection, tuned, **AT_ONCE)
+    for name in ("plan", "start", "use_model", "switch", "delete_run"):
+        getattr(tuned, name)(with_event(handlers, getattr(tuning, name)), collection, tuned, **QUIET)
+    tuned.request(with_event(handlers, tuning.request), collection, tuned, **EACH)

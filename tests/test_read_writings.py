@@ -1,0 +1,235 @@
+"""Texts in the forms that programs write them in, and in the encodings of other times."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.read import read
+from indexer.read.guess import guess
+from labse_search.records import Note
+
+# Encodings
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp850", "Grüße aus Köln: die Maße der Tür stimmen."),
+        ("cp437", "Élève à l'école, déjà très tôt."),
+        ("mac-roman", "Grüße aus Köln: die Maße der Tür stimmen."),
+        ("cp852", "Zażółć gęślą jaźń. Książka leży na półce."),
+        ("mac-latin2", "Příliš žluťoučký kůň úpěl ďábelské ódy."),
+        ("cp866", "Съешь ещё этих мягких французских булок."),
+        ("mac-cyrillic", "Съешь ещё этих мягких французских булок, да выпей же чаю."),
+        ("cp737", "Η γρήγορη αλεπού πηδάει πάνω από τον τεμπέλη σκύλο."),
+        ("cp862", "הילדים הלכו לבית הספר בבוקר, ואחר כך שיחקו בגינה עד הערב."),
+        ("cp932", "ﾐﾅﾄﾉ ﾔｸﾊﾞ 電話 0123"),
+        ("cp1252", "Grüße aus Köln: „die Maße“ der Tür – alles stimmt …"),
+        ("cp1251", "Съешь ещё этих мягких французских булок, да выпей же чаю."),
+        ("koi8-r", "Съешь ещё этих мягких французских булок, да выпей же чаю."),
+        ("cp862", "המים עלו שלושה מטרים והגשר סגור."),
+        ("mac-greek", "Το νερό ανέβηκε τρία μέτρα και η γέφυρα έκλεισε."),
+        ("cp860", "A máquina de café não está atrás do celeiro; são três irmãos, e as ações começaram amanhã."),
+        ("cp861", "Kaffikvörnin stendur á bak við hlöðuna og þar er líka gamli brunnurinn, sagði hún."),
+        ("mac-iceland", "Kaffikvörnin stendur á bak við hlöðuna og þar er líka gamli brunnurinn, sagði hún."),
+        ("cp775", "Kafijas dzirnaviņas stāv aiz šķūņa pie vecās akas. Viņš teica, ka rīt būs ļoti auksts."),
+        ("cp1125", "Кавомолка стоїть за сараєм біля старої криниці. Її привіз дід із Києва."),
+        ("johab", "커피 그라인더는 헛간 뒤에 있습니다. 할아버지가 서울에서 가져오셨습니다."),
+        ("ptcp154", "Кофе ұнтақтағыш сарайдың артында тұр. Оны атам Алматыдан әкелген."),
+        ("utf-7", "Die Tür in Köln – größer als gedacht."),
+    ],
+)
+def test_the_encoding_is_known_by_the_words_that_it_gives(encoding: str, text: str) -> None:
+    assert read("a.txt", text.encode(encoding)).text == text
+
+
+def test_lines_in_two_encodings_are_read_each_in_its_own() -> None:
+    content = "Grüße aus Köln\n".encode() + "Schöne Fässer für Öl\n".encode("cp1252") + "Plain\nÜbung\n".encode()
+    extraction = read("a.log", content)
+    assert extraction.text == "Grüße aus Köln\nSchöne Fässer für Öl\nPlain\nÜbung\n"
+    assert extraction.notes == (Note("encoding_mixed", "UTF-8, and windows-1252 in 1 lines"),)
+
+
+def test_a_broken_letter_in_utf_8_is_no_other_encoding() -> None:
+    extraction = read("a.txt", "Привет, мир\n".encode() + "Добрый де\n".encode()[:-2] + b"\n")
+    assert extraction.text == "Привет, мир\nДобрый д\ufffd\n"
+
+
+def test_emoji_in_two_halves_are_one() -> None:
+    halves = b"Moin " + "\ud83d\ude00".encode("utf-8", "surrogatepass") + " Möwe".encode()
+    extraction = read("a.txt", halves)
+    assert (extraction.text, extraction.encoding) == ("Moin 😀 Möwe", "cesu-8")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ("latin-1", "会議は三時です"),
+        ("cp1251", "Вода пришла ночью, мост закрыт."),
+        ("mac-roman", "Grüße aus Köln, schöne Tür"),
+        ("cp437", "Grüße aus Köln, schöne Tür"),
+    ],
+)
+def test_utf_8_that_was_taken_for_anything_else_is_mended(wrong: str, text: str) -> None:
+    extraction = read("a.txt", f"Fine: Möwe\n{text.encode().decode(wrong, 'ignore')}\n".encode())
+    assert text[:12] in extraction.text
+    assert extraction.notes == (Note("mojibake_repaired", "1 line"),)
+
+
+def test_bold_letters_of_printers_are_read_once_and_a_wrong_mark_of_utf_16_not_believed() -> None:
+    assert read("a.txt", b"N\bNA\bAM\bME\bE\nlist _\bf_\bi_\bl_\be").text == "NAME\nlist file"
+    assert read("a.txt", b"\xff\xfeOnly plain letters here.").text == "Only plain letters here."
+
+
+@pytest.mark.parametrize("wrong", ["latin-1", "cp1252"])
+def test_utf_8_that_was_taken_for_another_encoding_is_mended_and_said(wrong: str) -> None:
+    text = "Grüße aus Köln: die schöne Tür"
+    garbled = (
+        text.encode().decode(wrong, "replace") if wrong == "latin-1" else text.replace("ß", "").encode().decode(wrong)
+    )
+    extraction = read("a.txt", f"Fine: Möwe\n{garbled}\n".encode())
+    assert extraction.text == f"Fine: Möwe\n{text if wrong == 'latin-1' else text.replace('ß', '')}\n"
+    assert extraction.notes == (Note("mojibake_repaired", "1 line"),)
+
+
+def test_what_may_be_meant_is_not_mended() -> None:
+    for text in ("Ã is a letter, and so is Â.", "São Tomé – “Quito” €5", "À LA CARTE", "Ångström Ærø"):
+        assert read("a.txt", text.encode()).text == text
+
+
+def test_the_detector_is_believed_where_its_words_are_good() -> None:
+    assert guess("Сегодня хорошая погода".encode("cp1251")) == "windows-1251"
+
+
+# Calendars and address books
+
+
+def test_calendar() -> None:
+    content = (
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:Lock repair\\, part 2\r\nDTSTART;"
+            "TZID=\"Europe/Berlin\":20240501T090000\r\n"
+        "LOCATION:North quay\r\nDESCRIPTION:Bring oars\\nand a\r\n  rope\r\nORGANIZER;CN=\"Ann "
+            "B\":mailto:ann@example.org\r\n"
+        "BEGIN:VALARM\r\nDESCRIPTION:Reminder\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )  # fmt: skip
+    for name in ("a.ics", "calendar"):
+        extraction = read(name, content.encode())
+        assert extraction.text.split("\n") == [
+            "Lock repair, part 2", "Start: 2024-05-01 09:00", "Location: North quay", "Bring oars", "and a rope",
+            "Organizer: Ann B (ann@example.org)",
+        ]  # fmt: skip
+        assert extraction.holds == {"events": 1}
+
+
+def test_contacts_old_and_new() -> None:
+    old = (
+        "BEGIN:VCARD\nVERSION:2.1\nFN;CHARSET=UTF-8;"
+        "ENCODING=QUOTED-PRINTABLE:J=C3=BCrgen=20M=C3=B6=\n=C3=9Fner\nEND:VCARD\n"
+    )
+    new = (
+        "BEGIN:VCARD\nVERSION:4.0\nFN:Ann Lee\nitem1.TEL:+49 1\nNOTE:Likes tea\\; no milk\nPHOTO;"
+        "ENCODING=b:/9j/4AAQ\nEND:VCARD\n"
+    )
+    units = read("a.vcf", (old + new).encode()).units
+    assert [unit.text for unit in units] == ["Jürgen Mößner", "Ann Lee\nTelephone: +49 1\nNote: Likes tea; no milk"]
+
+
+# Messages of programs
+
+
+def test_properties() -> None:
+    content = "# Greeting\ngreeting = \\u0414\\u043e\\u0431\\u0440\\u043e\nlong: one \\\n   two\nempty=\n"
+    extraction = read("a.properties", content.encode())
+    assert [(unit.text, unit.place["line"]) for unit in extraction.units] == [
+        ("Greeting", 1), ("greeting = Добро", 2), ("long = one two", 3),
+    ]  # fmt: skip
+
+
+def test_gettext() -> None:
+    content = (
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=ISO-8859-1\\n"\n\n#. On the button\n#: '
+        'a.c:1\nmsgid "Save"\n'
+        'msgstr "Spei"\n"chern für später"\n\nmsgid "file"\nmsgid_plural "files"\nmsgstr[0] '
+        '"Datei"\nmsgstr[1] "Dateien"\n'
+    )
+    extraction = read("a.po", content.encode("latin-1"))
+    assert [unit.text for unit in extraction.units] == [
+        "On the button\nSave\nSpeichern für später",
+        "file\nfiles\nDatei\nDateien",
+    ]
+
+
+def test_strings_of_apple() -> None:
+    content = '/* Button */\n"save" = "Sichern \\U00e4 \\"jetzt\\"";\n'
+    assert [unit.text for unit in read("a.strings", content.encode("utf-16")).units] == [
+        "Button",
+        'save = Sichern ä "jetzt"',
+    ]
+
+
+# LaTeX
+
+
+def test_latex_is_read_as_people_write() -> None:
+    content = (
+        "\\documentclass{article}\n\\title{On \\emph{Boats}}\n\\begin{document}\n% a remark\n"
+        "\\section{Einf\\\"uhrung} The equation of Schr\\\"odinger, Erd\\H{o}s, Dvo\\v{r}\\'ak.\n"
+        "Stra{\\ss}e \\footnote{Fu\\ss note} \\cite{x}~na\\\"{\\i}ve \\c{c}a, \\O re\\& --- ``so''. "
+            "$E = mc^2$\n\\end{document}"
+    )  # fmt: skip
+    extraction = read("a.tex", content.encode())
+    text = " ".join(extraction.text.split())
+    assert extraction.title == "On Boats"
+    assert "Einführung The equation of Schrödinger, Erdős, Dvořák." in text
+    assert "Straße Fußnote naïve ça, Øre& — “so”. $E = mc^2$" in text
+    assert "remark" not in text and "cite" not in text
+
+
+@pytest.mark.parametrize(
+    ("languages", "typed", "meant"),
+    [
+        (
+            "ngerman",
+            'Die M"uhle "`stand"\' hinter der Schei"-be, gro"s.',
+            "Die Mühle „stand“ hinter der Scheibe, groß.",
+        ),
+        ("english,polish", 'M\\l"odzik "a', "Młódzik ą"),
+        ("english", '5" wide, "quoted"', '5" wide, "quoted"'),
+    ],
+)
+def test_the_shorthands_of_babel_are_letters(languages: str, typed: str, meant: str) -> None:
+    document = f"\\documentclass{{article}}\\usepackage[{languages}]{{babel}}\n\\begin{{document}}\n{typed}\n"
+    assert read("a.tex", document.encode()).text.strip() == meant
+
+
+def test_languages_and_colours_named_in_latex_are_no_words() -> None:
+    line = r"\selectlanguage{french}\foreignlanguage{french}{l'\'et\'e \og chaud\fg{}} \textcolor{red}{na\"\i ve} "
+    assert read("a.tex", (line + r"\glqq ja\grqq.").encode()).text.strip() == "l'été «chaud» naïve „ja“."
+
+
+def test_bibtex() -> None:
+    content = (
+        '@string{ACM = "Assoc."}\n@article{a, author={G{\\"o}del, Kurt and Pe{\\~n}a}, '
+        'title={{\\"U}ber S{\\"a}tze}, journal=ACM # " J.", year=1931}'
+    )
+    unit = read("a.bib", content.encode()).units[0]
+    assert unit.text == "author: Gödel, Kurt and Peña\ntitle: Über Sätze\njournal: Assoc. J.\nyear: 1931"
+    assert unit.place["line"] == 2
+
+
+# Which reader
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reader"),
+    [
+        ("a.txt", b"Words.", "text (its name)"),
+        ("a.unknown", b"Words.", "text (nothing else)"),
+        ("a.txt", b"BEGIN:VCARD\nFN:Ann\nEND:VCARD\n", "contacts (its structure)"),
+        ("notes", b"\\documentclass{article}\nWords", "latex (its structure)"),
+        ("a.xls", b"Name\tSum\nAnn\t1\n", "delimited (nothing else)"),
+        ("a.py", b"x = {'a': 1}", "text (its name)"),
+    ],
+)
+def test_the_outcome_says_which_reader_and_why(name: str, content: bytes, reader: str) -> None:
+    assert read(name, content).reader == reader

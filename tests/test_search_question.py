@@ -1,0 +1,72 @@
+"""What a person typed, and which passages that lets through."""
+
+from __future__ import annotations
+
+import pytest
+
+from labse_search.errors import UserError
+from labse_search.search.question import MOST_CHARACTERS, Question, admits, exactness, read_question
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("red lighthouse", Question("red lighthouse")),
+        ('"red lighthouse" harbour', Question("red lighthouse harbour", ("red lighthouse",))),
+        ("„Haus am See“ kaufen", Question("Haus am See kaufen", ("Haus am See",))),
+        ("« phare rouge »", Question("phare rouge", (" phare rouge ",))),
+        ("harbour -boat", Question("harbour", (), ("boat",))),
+        ('harbour -"red boat"', Question("harbour", (), ("red boat",))),
+        ("A-4711 and -5 degrees", Question("A-4711 and -5 degrees")),
+        ("5 - 3 = 2", Question("5 - 3 = 2")),
+        ('a 5" nail', Question('a 5" nail')),
+    ],
+)
+def test_phrases_and_exclusions_are_read(typed: str, expected: Question) -> None:
+    assert read_question(typed) == expected
+
+
+def test_a_pasted_paragraph_is_taken_as_it_is() -> None:
+    paragraph = 'She said "we leave at dawn" and left -quietly- the harbour. ' * 5
+    assert read_question(paragraph) == Question(paragraph.strip())
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("", "Type a question"),
+        (" \n", "Type a question"),
+        ("?!", "no letter"),
+        ("-boat", "leave out"),
+        ("caf\udce9", "UTF-8"),
+        ("x" * (MOST_CHARACTERS + 1), "20,001"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_refused_with_a_reason(typed: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        read_question(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "passes"),
+    [
+        ('"red lighthouse"', "The RED lighthouse.", True),
+        ('"red lighthouse"', "A lighthouse, red.", False),
+        ('"ISO 9001"', "certified by ISO9001:2015", True),
+        ('"ISO 9001"', "ISO 14001 and 9001", False),
+        ('"O\'Brien"', "Mr Obrien", True),
+        ('"Müller"', "Frau Mueller", True),
+        ('"猫"', "庭に猫がいる", True),
+        ('"犬"', "庭に猫がいる", False),
+        ('"東京都"', "ここは東京都です", True),
+        ("haus -Müller", "das Haus von Frau Mueller", False),
+        ("haus -boot", "das Hausboot", True),
+    ],
+)
+def test_passages_that_a_question_lets_through(typed: str, text: str, passes: bool) -> None:
+    assert admits(read_question(typed))(text) is passes
+
+
+def test_exact_spelling_is_measured_with_accents() -> None:
+    share = exactness("résumé writing")
+    assert (share("A résumé"), share("a resume writing"), share("Résumé WRITING")) == (0.5, 0.5, 1.0)

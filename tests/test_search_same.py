@@ -1,0 +1,56 @@
+"""Which passages are copies of each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from labse_search.records import Found, Segment, StoredSegment
+from labse_search.search.same import collapse, spelling
+
+
+def found(name: str, text: str) -> Found:
+    return Found(StoredSegment(name, (name,), (), "txt", 0.0, Segment(0, 0, len(text), text, "en", {})), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The sea is rising.", "The sea  is\nrising"),
+        ("The Sea is RISING!", "the sea is rising"),
+        ("Rhein\u00adschifffahrt", "Rheinschifffahrt"),
+        ("ＡＢＣ １２３", "abc 123"),
+        ("“Yes”, he said.", '"Yes" he said'),
+        ("東京都。", "東京都"),
+        ("e\u0301te\u0301", "été"),
+        ("price 5.", "price 5"),
+    ],
+)
+def test_copies_differ_in_case_width_spaces_and_punctuation_only(one: str, other: str) -> None:
+    assert spelling(one) == spelling(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("A owes B the rent.", "B owes A the rent."),
+        ("in Maßen genießen", "in Massen genießen"),
+        ("résumé", "resume"),
+        ("platform 1 23", "platform 12 3"),
+        ("it is -5 degrees", "it is 5 degrees"),
+        ("costs 3.5", "costs 35"),
+        ("grew by 5%", "grew by 5"),
+        ("a < b", "a > b"),
+        ("$5", "€5"),
+        ("ប្រទីប", "បរទប"),
+        ("مَلِك", "مُلك"),
+        ("…", "!"),
+    ],
+)
+def test_whatever_changes_the_meaning_keeps_them_apart(one: str, other: str) -> None:
+    assert spelling(one) != spelling(other)
+
+
+def test_a_passage_stands_for_the_copies_after_it() -> None:
+    ranking = [found("a", "The sea."), found("b", "Bread"), found("c", "the sea"), found("d", "THE  SEA")]
+    names = [(one.stored.document, [copy.stored.document for copy in copies]) for one, copies in collapse(ranking)]
+    assert names == [("a", ["c", "d"]), ("b", [])]

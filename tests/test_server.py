@@ -1,0 +1,137 @@
+"""The web server survives clients that send half of a request, and a process without a descriptor left."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits of descriptors are POSIX")
+
+SERVER = """
+    import asyncio, logging, os, resource, sys
+    from pathlib import Path
+    port, limit, home, proxies = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    from labse_search.library.log import open_log
+    from labse_search.ui.server import Patience, serve
+    open_log(home)
+    held = []
+
+    def free():
+        while held:
+            os.close(held.pop())
+
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/exhaust":
+            try:
+                while True:
+                    held.append(os.open("/dev/null", os.O_RDONLY))
+            except OSError:
+                asyncio.get_running_loop().call_later(1.5, free)
+        body = scope["client"][0].encode() if scope["path"] == "/client" else b"ok"
+        length = str(len(body)).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+        await send({"type": "http.response.body", "body": body})
+
+    print("up", flush=True)
+    serve(app, "127.0.0.1", port, proxies=proxies, patience=Patience(head_seconds=1.0))
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def port(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
+    """Of a server whose process may open 160 files and believes the proxies of the parameter, if any."""
+    port, proxies = free_port(), getattr(request, "param", "")
+    command = [sys.executable, "-c", textwrap.dedent(SERVER), str(port), "160", str(tmp_path), proxies]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"up\n"
+    try:
+        assert answers(port)
+        yield port
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def ask(port: int, path: str = "/") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def answers(port: int, tries: int = 40) -> bool:
+    """Whether it answers within some tries; each that fails takes up to five seconds."""
+    for _ in range(tries):
+        try:
+            if ask(port) == 200:
+                return True
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(0.25)
+    return False
+
+
+@pytest.mark.parametrize("half", [b"", b"GET / HT", b"POST /x HTTP/1.1\r\nHost: a\r\n"])
+def test_half_sent_requests_do_not_keep_others_out(port: int, half: bytes) -> None:
+    held = []
+    for _ in range(300):
+        one = socket.create_connection(("127.0.0.1", port), timeout=10)
+        held.append(one)
+        try:
+            one.sendall(half)
+        except OSError:
+            continue  # one too many: sent away
+    assert answers(port)
+    for one in held:
+        one.close()
+
+
+def test_a_process_without_descriptors_recovers(port: int) -> None:
+    assert ask(port, "/exhaust") == 200
+    waiting = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(3)]  # in the backlog
+    assert answers(port)
+    for one in waiting:
+        one.close()
+
+
+def test_a_whole_request_may_be_followed_by_another(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    for _ in range(3):
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"ok")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("port", "client"),
+    [("", "127.0.0.1"), ("10.0.0.9", "127.0.0.1"), ("127.0.0.1", "203.0.113.7")],
+    indirect=["port"],
+)
+def test_where_a_request_comes_from_is_believed_of_configured_proxies_alone(port: int, client: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/client", headers={"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https"})
+    assert connection.getresponse().read().decode() == client
+    connection.close()

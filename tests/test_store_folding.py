@@ -1,0 +1,131 @@
+"""Words that people expect to be the same, by language: facts of the scripts, not of this program."""
+
+from __future__ import annotations
+
+import pytest
+
+from labse_search.store.bm25 import document_rows, query_terms
+from labse_search.store.folding import exact_words, words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Der Hut, der HUT!", ["der", "hut", "der", "hut"]),
+        ("Straße ﬁx Ⅳ ２０２６", ["strasse", "fix", "iv", "2026"]),
+        ("don't l’homme snake_case", ["don", "t", "l", "homme", "snake", "case"]),
+        ("Кошка ΣΊΣΥΦΟΣ", ["кошка", "σισυφοσ"]),
+        ("机器学习", ["机器", "器学", "学习"]),
+        ("猫", ["猫"]),
+        ("GPT模型v2", ["gpt", "模型", "v", "2"]),
+        ("ｶﾅ と かな", ["カナ", "と", "かな"]),
+        ("고양이가", ["고양", "양이", "이가"]),
+        ("ที่นี่", ["ที่นี่"]),
+        ("หน้า ๔๒", ["หน้", "น้า", "42"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("e\u0301te\u0301 été", ["ete", "ete"]),
+        ("…!? \u200b\n", []),
+        ("", []),
+    ],
+)
+def test_words_of_a_text(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+# (language, as it is written, as it is asked for)
+SAME = [
+    ("tr", "İSTANBUL BELEDİYESİ", "istanbul belediyesi"),
+    ("tr", "IŞIKLARIN DIŞ KAPI", "ışıkların dış kapı"),
+    ("tr", "ılık sütlü çay", "ilik sutlu cay"),
+    ("az", "Bakı şəhəri", "baki şəhəri"),
+    ("ar", "قِطَّةٌ", "قطة"),
+    ("ar", "قـــطة", "قطة"),
+    ("ar", "أحمد إلى آخر", "احمد الى اخر"),
+    ("ar", "مدرسة", "مدرسه"),
+    ("ar", "مصطفى", "مصطفي"),
+    ("ar", "ﻣﺪﺭﺳﺔ", "مدرسة"),
+    ("ar", "رقم ١٢٣", "رقم 123"),
+    ("fa", "كشتي", "کشتی"),
+    ("fa", "می‌خواندند", "میخواندند"),
+    ("fa", "می‌خواندند", "می خواندند"),
+    ("fa", "۱۴۰۳", "1403"),
+    ("ur", "مدرسہ", "مدرسه"),
+    ("he", "שָׁלוֹם עוֹלָם", "שלום עולם"),
+    ("he", "צה״ל", 'צה"ל'),
+    ("he", "צה״ל", "צהל"),
+    ("ru", "Ёлка и Семёнов", "елка семенов"),
+    ("ru", "за́мок", "замок"),
+    ("uk", "м’яч", "м'яч"),
+    ("uk", "об'єкт", "обʼєкт"),
+    ("el", "Ύδρα ΎΔΡΑ Οδυσσεύς", "υδρα οδυσσευσ"),
+    ("de", "STRASSE Straße GROẞ", "straße gross"),
+    ("de", "Müller", "Mueller"),
+    ("de", "Mueller", "Müller"),
+    ("de", "Müller", "muller"),
+    ("de", "Wasserstandsmeldung".replace("stands", "\u200bstands\u200b"), "Wasserstandsmeldung"),
+    ("de", "Rhein\u00adschiff\u00adfahrt", "Rheinschifffahrt"),
+    ("de", "E-Mail", "email"),
+    ("de", "1.250.000 Einwohner", "1250000"),
+    ("fr", "L’équipage n’a plus d’eau", "equipage eau"),
+    ("fr", "l'équipage", "l’équipage"),
+    ("fr", "cœur Œuvre", "coeur oeuvre"),
+    ("fr", "S.N.C.F.", "SNCF"),
+    ("it", "perché c’è", "perche e"),
+    ("ca", "paral·lel", "parallel"),
+    ("es", "Ñandú y pingüino", "nandu pinguino"),
+    ("pt", "São João", "sao joao"),
+    ("cs", "Antonín Dvořák", "Antonin Dvorak"),
+    ("pl", "Łódź i Kraków", "lodz krakow"),
+    ("ro", "Bucureşti București", "bucuresti"),
+    ("vi", "Đà Nẵng", "da nang"),
+    ("sv", "Ångström", "angstrom"),
+    ("da", "Smørrebrød på Ærø", "smorrebrod paa aero"),
+    ("is", "Þórður", "thordur"),
+    ("hr", "Đorđe Šešelj", "dorde seselj"),
+    ("hi", "दरवाज़ा", "दरवाजा"),
+    ("hi", "हँस", "हंस"),
+    ("hi", "१९८७", "1987"),
+    ("th", "๒๕๖๙", "2569"),
+    ("ja", "ｱﾙﾌｧ ＡＢＣ", "アルファ abc"),
+    ("ja", "東京ﾄﾞｰﾑ", "東京ドーム"),
+    ("ko", "고양이가", "고양이"),
+    ("ko", "집이 크다", "집"),
+    ("zh", "庭に猫がいる", "猫"),
+    ("en", "don’t", "dont"),
+    ("en", "O'Brien", "obrien"),
+    ("en", "obrien", "O'Brien"),
+    ("en", "naïve café", "naive cafe"),
+    ("en", "U.S.A.", "usa"),
+    ("en", "1,000 miles", "1000"),
+    ("codes", "ISO 9001:2015", "iso9001"),
+    ("codes", "ISO9001", "ISO 9001"),
+    ("codes", "A‑4711", "A-4711"),
+    ("codes", "A‑4711", "a4711"),
+    ("codes", "XR-77/B", "xr77b"),
+    ("codes", "H₂O und 10²", "h2o 102"),
+    ("codes", "ﬁle\u2060name", "filename"),
+]
+
+
+@pytest.mark.parametrize(("language", "written", "asked"), SAME, ids=lambda value: value if len(value) < 6 else None)
+def test_a_text_is_found_by_all_words_of_the_question(language: str, written: str, asked: str) -> None:
+    there = set(document_rows([written]).row(0)[0])
+    for word in asked.split():
+        assert set(query_terms(word)) & there, word
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("мой", "мои"), ("їжа", "іжа"), ("が", "か"), ("кит", "кіт"), ("ход", "хот"), ("Boot", "Bot"), ("ข้า", "ขา")],
+)
+def test_letters_that_make_another_word_stay(one: str, other: str) -> None:
+    assert words(one) != words(other)
+
+
+def test_two_sentences_without_a_space_are_no_word() -> None:
+    assert len(query_terms("end.Start")) == 2
+    assert len(query_terms("3.14")) == 2
+
+
+def test_exact_spelling_can_be_told_apart() -> None:
+    assert exact_words("Résumé RÉSUMÉ") == {"résumé"} != exact_words("resume")

@@ -1,0 +1,188 @@
+"""What a person teaches: the review list, its precision, judged answers, and what comes out of them."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.archive import backup, restore
+from labse_search.corpora.pairs import read_pairs
+from labse_search.errors import UserError
+from labse_search.library import Library
+from labse_search.records import Pair
+from labse_search.store.edge.client import EdgeStore
+from labse_search.teach import Teaching, estimate_precision, split_of
+from labse_search.teach.__main__ import main
+
+
+def numbered(n: int, *, first: int = 0) -> list[Pair]:
+    """Pairs with scores from 1 down to 0."""
+    return [Pair(f"source {i}", f"target {i}", 1 - i / n, "en", "de") for i in range(first, n)]
+
+
+def test_pairs_added_again_keep_their_verdict(tmp_path: Path) -> None:
+    teaching = Teaching(tmp_path)
+    assert teaching.pairs.add("docs", numbered(10)) == 10
+    teaching.pairs.judge(teaching.pairs.all("docs")[0].id, "wrong")
+    assert teaching.pairs.add("docs", [*numbered(10), Pair("new", "neu", 0.5)]) == 1
+    rows = teaching.pairs.all("docs")
+    assert rows[0].verdict == "wrong" and len(rows) == 11
+    assert teaching.pairs.all("other") == []
+    assert Teaching(tmp_path).pairs.all("docs") == rows  # another process sees the same
+
+
+def test_pairs_to_measure_on_are_never_trained_on(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path).pairs
+    pairs.add("docs", numbered(4))
+    pairs.add("docs", [Pair("source 1", "target 1"), Pair("known", "bekannt")], "measure")
+    assert [one.source for one in pairs.to_measure("docs")] == ["source 1", "known"]
+    pairs.add("docs", numbered(4))  # found again
+    assert [one.source for one in pairs.kept("docs", 0)] == ["source 0", "source 2", "source 3"]
+    pairs.judge(pairs.all("docs")[0].id, "right")
+    assert (pairs.clear("docs", "train"), pairs.clear("docs", "measure")) == (2, 2)
+    assert [row.pair.source for row in pairs.all("docs")] == ["source 0"]  # what was judged stays
+
+
+def test_undo_takes_verdicts_back_one_by_one(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path).pairs
+    pairs.add("docs", numbered(3))
+    one, other, _ = pairs.all("docs")
+    pairs.judge(one.id, "right")
+    pairs.judge(one.id, "wrong")
+    pairs.judge(other.id, "skip")
+    assert pairs.undo("docs") == other.id
+    assert pairs.undo("docs") == one.id
+    assert pairs.all("docs")[0].verdict == "right"
+    assert pairs.undo("docs") == one.id
+    assert pairs.undo("docs") is None
+    with pytest.raises(UserError, match="no pair number 999"):
+        pairs.judge(999, "right")
+
+
+def test_difficult_pairs_come_first_but_every_stratum_has_its_turn(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path).pairs
+    pairs.add("docs", numbered(200))
+    shown = [row.pair.score for row in pairs.to_review("docs", 0.5, limit=40)]
+    near = [score for score in shown if 0.4 <= score < 0.6]
+    assert len(near) > 25
+    assert any(score > 0.9 for score in shown)
+    first = pairs.to_review("docs", 0.5, limit=1)[0]
+    pairs.judge(first.id, "right")
+    assert pairs.to_review("docs", 0.5, limit=1)[0].id != first.id
+
+
+def test_what_is_kept_leaves_out_what_was_called_wrong(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path).pairs
+    pairs.add("docs", numbered(10))
+    rows = pairs.all("docs")
+    pairs.judge(rows[0].id, "wrong")
+    pairs.judge(rows[9].id, "right")
+    assert [pair.source for pair in pairs.kept("docs", 0.75)] == ["source 1", "source 2", "source 9"]
+
+
+def test_precision_is_estimated_without_the_bias_of_difficult_pairs_first(tmp_path: Path) -> None:
+    inside, errors = 0, []
+    for seed in range(8):
+        teaching = Teaching(tmp_path / str(seed))
+        rng = np.random.default_rng(seed)
+        teaching.pairs.add("docs", numbered(300))
+        rows = {row.id: row for row in teaching.pairs.all("docs")}
+        kept = [row for row in rows.values() if row.pair.score >= 0.5]
+        right = {row.id for row in kept if rng.random() < row.pair.score}  # easy ones are right more often
+        true = len(right) / len(kept)
+        for row in teaching.pairs.to_review("docs", 0.5, limit=90):
+            teaching.pairs.judge(row.id, "right" if row.id in right else "wrong")
+        found = estimate_precision(teaching.pairs.all("docs"), 0.5)
+        inside += found.low <= true <= found.high
+        errors.append(found.precision - true)
+    assert inside >= 7
+    assert abs(np.mean(errors)) < 0.06
+
+
+def test_nothing_reviewed_means_that_nothing_is_known(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path).pairs
+    pairs.add("docs", numbered(50))
+    found = estimate_precision(pairs.all("docs"), 0.0)
+    assert found.reviewed == 0 and found.high - found.low > 0.4
+    assert estimate_precision([], 0.0).kept == 0
+
+
+def test_questions_are_split_for_good_and_only_one_half_is_trained_on(tmp_path: Path) -> None:
+    teaching = Teaching(tmp_path)
+    questions = [f"What is number {i}?" for i in range(40)]
+    for question in questions:
+        teaching.judgements.put("docs", question, "d:0-9", f"answer to {question}", answers=True)
+        teaching.judgements.put("docs", question, "d:9-20", "something else", answers=False)
+    training = {one.source for one in teaching.judgements.training_pairs("docs")}
+    verdict = {one.text for one in teaching.judgements.questions("docs", "verdict")}
+    assert training | verdict == set(questions) and not training & verdict
+    assert 10 <= len(training) <= 30
+    assert split_of("Who  is it?") == split_of("who is IT?")
+
+
+def test_the_last_word_about_an_answer_counts_and_can_be_taken_back(tmp_path: Path) -> None:
+    judgements = Teaching(tmp_path).judgements
+    judgements.put("docs", "Who?", "d:0-9", "she", answers=True)
+    judgements.put("docs", "who?", "d:0-9", "she", answers=False)
+    assert [one.answers for one in judgements.judged("docs", "Who?")] == [False]
+    judgements.take_back("docs", "Who?", "d:0-9")
+    assert judgements.judged("docs") == [] and judgements.questions("docs") == []
+
+
+def test_judgements_are_exported_as_trec_qrels_and_queries(tmp_path: Path) -> None:
+    judgements = Teaching(tmp_path / "home").judgements
+    judgements.put("docs", "Who\tis it?", "d:0-9", "she\nis", answers=True)
+    judgements.put("docs", "Who\tis it?", "d:9-12", "no", answers=False)
+    assert judgements.export("docs", tmp_path / "out") == (1, 2)
+    (question,) = judgements.questions("docs")
+    assert (tmp_path / "out" / "queries.tsv").read_text() == f"{question.id}\tWho is it?\n"
+    assert (tmp_path / "out" / "qrels.txt").read_text() == f"{question.id} 0 d:0-9 1\n{question.id} 0 d:9-12 0\n"
+    assert (tmp_path / "out" / "passages.tsv").read_text() == "d:0-9\tshe is\nd:9-12\tno\n"
+    with pytest.raises(UserError, match="no judged answers"):
+        judgements.export("other", tmp_path / "none")
+
+
+def test_what_was_taught_is_in_a_backup(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    teaching = Teaching(home)
+    teaching.pairs.add("docs", numbered(3))
+    library, store = Library(home), EdgeStore.open(home / "store", idle_seconds=30)
+    backup(library, store, tmp_path / "a.tar")
+    teaching.pairs.add("docs", numbered(5))
+    store.stop()
+    restore(tmp_path / "a.tar", tmp_path / "other")
+    assert len(Teaching(tmp_path / "other").pairs.all("docs")) == 3
+
+
+def test_the_commands_take_a_person_from_mined_pairs_to_pairs_to_train_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = ["--store", str(tmp_path / "home"), "--collection", "docs"]
+    mined = tmp_path / "mined.tsv"
+    mined.write_text("".join(f"English {i}\tDeutsch {i}\t{1.3 - i / 50:.6f}\n" for i in range(20)), encoding="utf-8")
+    assert main(["add", str(mined), *home]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("w\nu\nr\nx\ns\nr\nq\n"))
+    assert main(["review", "--threshold", "1.1", *home]) == 0
+    said = capsys.readouterr().out
+    assert "20 new pairs" in said and "taken back" in said and "2 reviewed" in said
+    assert main(["pairs", str(tmp_path / "kept.tmx"), "--threshold", "1.1", *home]) == 0
+    assert len(read_pairs(str(tmp_path / "kept.tmx"))) == 11
+    assert main(["pairs", str(tmp_path / "kept.tsv"), "--threshold", "9", *home, "--collection", "none"]) == 2
+
+
+def test_the_command_judges_the_answers_of_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = ["--store", str(tmp_path / "home")]
+    hits = tmp_path / "hits.json"
+    rows = [{"rank": i, "document_id": "d", "start": 10 * i, "end": 10 * i + 9, "text": f"text {i}"} for i in (1, 2)]
+    hits.write_text(json.dumps(rows), encoding="utf-8")
+    question = next(text for i in range(99) if split_of(text := f"Question {i}?") == "training")
+    assert main(["judge", question, str(hits), "--right", "1", "--wrong", "2", *home]) == 0
+    assert main(["questions", str(tmp_path / "train.tsv"), *home]) == 0
+    assert (tmp_path / "train.tsv").read_text().startswith(f"{question}\ttext 1\t")
+    assert main(["judge", question, str(hits), "--right", "7", *home]) == 2
+    assert "has the ranks [1, 2]" in capsys.readouterr().err
+    assert main(["judgements", str(tmp_path / "out"), "--split", "verdict", *home]) == 2
