@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -17,7 +18,9 @@ from multiprocessing.connection import Client
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+from filelock import FileLock
 
 from labse_search.errors import CollectionDamaged, StoreUnavailable
 from labse_search.files import write_private
@@ -236,6 +239,45 @@ def test_a_process_killed_in_mid_call_answers_the_call_after_all(folder: Path) -
     kill(folder)
     writer.join()
     assert store.count(NAME) == 4000
+
+
+@contextlib.contextmanager
+def killer_of_starting_processes(folder: Path, most: int) -> Iterator[list[int]]:
+    """Kills up to `most` store processes of the folder before they listen: none can while its lock is held here."""
+    killed: list[int] = []
+
+    def kill_each() -> None:
+        with FileLock(folder / wire.PROCESS_LOCK):
+            while len(killed) < most and not over.wait(0.01):
+                for child in psutil.Process().children():
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        if str(folder) in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                            child.kill()
+                            killed.append(child.pid)
+
+    folder.mkdir(exist_ok=True)
+    over = threading.Event()
+    thread = threading.Thread(target=kill_each)
+    thread.start()
+    yield killed
+    over.set()
+    thread.join()
+
+
+@POSIX
+def test_a_process_killed_before_it_listens_is_started_again(folder: Path) -> None:
+    with killer_of_starting_processes(folder, 2) as killed:
+        store = open_store(folder)
+        store.create(NAME, SPEC)
+    assert len(set(killed)) == 2
+    assert store.count(NAME) == 0
+
+
+@POSIX
+def test_processes_that_are_all_killed_before_they_listen_are_a_clear_error(folder: Path) -> None:
+    with killer_of_starting_processes(folder, 100) as killed, pytest.raises(StoreUnavailable, match="did not start"):
+        open_store(folder).create(NAME, SPEC)
+    assert len(set(killed)) == 4
 
 
 STEPS = 60

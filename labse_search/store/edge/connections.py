@@ -27,8 +27,8 @@ from labse_search.store.edge.launch import last_log_line, spawn_process
 START_SECONDS = 30.0  # a process that does not listen by then will not; usual is 0.3 s
 ANSWER_SECONDS = 120.0  # the longest call but optimising: deleting a document of 100,000 segments takes seconds
 ATTEMPTS = 500  # of one request; MOST_DEATHS end it sooner, this bounds waiting for an ending process
-# Processes that may end during one request before it is given up. One that the engine cannot do ends every process, a
-# second or so each; a machine short of memory kills a few, and then the same request succeeds.
+# Processes that may end during one request, or be killed before they listen, until it is given up. One that the engine
+# cannot do ends every process, a second or so each; a machine short of memory kills a few, and then it succeeds.
 MOST_DEATHS = 4
 STOP_SECONDS = 0.25  # between two looks whether somebody still wants to wait
 
@@ -224,18 +224,22 @@ class Connections:
         raise ConnectionRefusedError("a process of an older version was asked to end")
 
     def _start(self) -> _Connected:
-        """Start the process unless somebody else just did, and connect."""
+        """Start the process unless somebody else just did, and connect. One killed before it listens is started again."""
         deadline = time.monotonic() + START_SECONDS
         try:
             with FileLock(self._folder / wire.START_LOCK, mode=0o600, timeout=START_SECONDS):
                 with contextlib.suppress(OSError, EOFError):
                     return self._connect()  # another client was faster
+                killed = 0
                 process = spawn_process(self._folder, self._options)
                 while time.monotonic() < deadline:
                     with contextlib.suppress(OSError, EOFError):
                         return self._connect()
                     if process.poll() is not None:
-                        break
+                        killed += 1
+                        if process.returncode >= 0 or killed >= MOST_DEATHS:  # it ended by itself, and would again
+                            break
+                        process = spawn_process(self._folder, self._options)
                     time.sleep(0.01)
         except (Timeout, OSError) as error:
             raise StoreUnavailable(f"The store process of {self._folder} cannot be started: {error}") from error
