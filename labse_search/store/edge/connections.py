@@ -224,7 +224,7 @@ class Connections:
         raise ConnectionRefusedError("a process of an older version was asked to end")
 
     def _start(self) -> _Connected:
-        """Start the process unless somebody else just did, and connect. One killed before it listens is started again."""
+        """Start the process unless somebody else just did, and connect. One killed before it listens is replaced."""
         deadline = time.monotonic() + START_SECONDS
         try:
             with FileLock(self._folder / wire.START_LOCK, mode=0o600, timeout=START_SECONDS):
