@@ -29,6 +29,7 @@ from labse_search.similarity import Vectors, normalize
 from labse_search.store.edge import wire
 from labse_search.store.edge.client import EdgeStore
 from labse_search.store.edge.disk import copy_tree
+from labse_search.store.edge.engine import stops_when_opened
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = CollectionSpec(dimension=256, fingerprint="a" * 64, model="labse-mini")
@@ -251,7 +252,7 @@ def killer_of_starting_processes(folder: Path, most: int) -> Iterator[list[int]]
             while len(killed) < most and not over.wait(0.01):
                 for child in psutil.Process().children():
                     with contextlib.suppress(psutil.NoSuchProcess):
-                        if str(folder) in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                        if child.pid not in killed and str(folder) in child.cmdline():
                             child.kill()
                             killed.append(child.pid)
 
@@ -269,7 +270,7 @@ def test_a_process_killed_before_it_listens_is_started_again(folder: Path) -> No
     with killer_of_starting_processes(folder, 2) as killed:
         store = open_store(folder)
         store.create(NAME, SPEC)
-    assert len(set(killed)) == 2
+    assert len(killed) == 2
     assert store.count(NAME) == 0
 
 
@@ -277,7 +278,64 @@ def test_a_process_killed_before_it_listens_is_started_again(folder: Path) -> No
 def test_processes_that_are_all_killed_before_they_listen_are_a_clear_error(folder: Path) -> None:
     with killer_of_starting_processes(folder, 100) as killed, pytest.raises(StoreUnavailable, match="did not start"):
         open_store(folder).create(NAME, SPEC)
-    assert len(set(killed)) == 4
+    assert len(killed) == 4
+
+
+HOLD = """
+import sys, qdrant_edge
+shard = qdrant_edge.EdgeShard.load(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def looking_whether_it_opens(shard: Path, found: list[int]) -> Iterator[Callable[[], psutil.Process]]:
+    """`stops_when_opened` in a thread, its answer in `found` at the end. Yields what waits for its next child."""
+    seen: set[int] = set()
+
+    def child() -> psutil.Process:
+        while True:
+            for one in psutil.Process().children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if one.pid not in seen and str(shard) in one.cmdline() and HOLD not in one.cmdline():
+                        seen.add(one.pid)
+                        return one
+            assert thread.is_alive(), f"no further child was started: {found}"
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=lambda: found.append(stops_when_opened(shard)))
+    thread.start()
+    yield child
+    thread.join()
+
+
+@POSIX
+def test_a_shard_whose_last_process_is_just_ending_is_not_called_damaged(folder: Path, fresh_folder: Path) -> None:
+    """A killed process may leave a child that still has the shard open."""
+    copy_tree(fresh_folder, folder)
+    shard, found = _shard(folder / wire.COLLECTIONS / NAME), list[int]()
+    command = [sys.executable, "-c", HOLD, str(shard)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None and holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with looking_whether_it_opens(shard, found) as child:
+            looking = child()
+            with contextlib.suppress(psutil.NoSuchProcess):  # gone: it did not wait
+                while not any("qdrant_edge" in one.path for one in looking.memory_maps()):
+                    time.sleep(0.005)
+                time.sleep(0.5)  # it has tried once by now, if the machine is not very busy
+            holder.stdin.close()
+    assert found == [0]
+
+
+@POSIX
+def test_a_kill_while_a_shard_is_looked_at_does_not_call_it_damaged(folder: Path, fresh_folder: Path) -> None:
+    copy_tree(fresh_folder, folder)
+    shard, found = _shard(folder / wire.COLLECTIONS / NAME), list[int]()
+    with looking_whether_it_opens(shard, found) as child:
+        child().kill()
+        child().kill()
+    assert found == [0]
 
 
 STEPS = 60

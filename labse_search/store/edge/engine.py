@@ -6,6 +6,7 @@ The engine holds the interpreter through every call, admits one opener per folde
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ FULL_SCAN_KILOBYTES = 10_000  # below this a scan is as fast as the graph
 BATCH = 64  # points per engine call: 3-4 ms in which no query is answered (1000 at once: 49 ms)
 YIELD_SECONDS = 0.0003  # between two batches the interpreter goes to whoever waits
 FREE_SECONDS = 10.0  # to wait for a predecessor's files
+MOST_KILLS = 4  # of processes that only look whether the engine can open a shard
 _LOCKED = "WouldBlock"
 PASSING = (_LOCKED, "Permission denied", "No space left", "Too many open files", "Cannot allocate memory")  # no damage
 
@@ -121,12 +123,20 @@ def _load(path: Path) -> qe.EdgeShard:
 
 
 def stops_when_opened(path: Path) -> int:
-    """Open the shard in a child: its exit status, not 0 if the engine raises or takes the child down with it."""
+    """Open the shard in a child: its exit status, not 0 if the engine raises or takes the child down with it. A child
+    that somebody kills tells nothing of the shard, so another one is asked."""
     code = (
-        "import sys, qdrant_edge as qe; shard = qe.EdgeShard.load(sys.argv[1]); "
+        "import sys; from pathlib import Path; import qdrant_edge as qe; "
+        "from labse_search.machine import end_with_parent; from labse_search.store.edge.engine import open_shard; "
+        "end_with_parent(); shard = open_shard(Path(sys.argv[1])); "  # whoever held it was killed a moment ago
         "shard.count(qe.CountRequest(exact=True)); shard.close()"
     )
-    return subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=False).returncode
+    status = 0
+    for _ in range(MOST_KILLS):
+        status = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=False).returncode
+        if os.name != "posix" or status != -signal.SIGKILL:
+            break
+    return status
 
 
 def optimize_folder(path: Path) -> NoReturn:
