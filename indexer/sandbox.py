@@ -2,7 +2,7 @@
 
 A path goes in, the work's answer comes out, or Unreadable. A child lives for many files; it is killed when a file takes
 too long, ends itself when one has left it large, and another takes its place. No file is tried a second time in
-a fresh child unless the first one was gone before it got the file.
+a fresh child unless the one before was gone before it got the file.
 
     pool = ReaderPool(1, model="…/labse-mini")
     extraction, split = pool.submit(path, "folder/report.pdf").result()
@@ -34,6 +34,7 @@ T = TypeVar("T")
 MEMORY_MB = 1500  # beside what the child holds at its start; PDFium took 600 for the worst stream bomb we made
 SECONDS = 60.0  # of processor time, so that a busy machine refuses no more than an idle one
 SECONDS_PER_MB = 4.0  # more for large files: 2 s a megabyte of lines in 60 mixed languages, 1 s of prose, measured
+MOST_LOST = 4  # children that are gone before they take a file, until it is given up
 WAITING = 4  # times that, by the clock: for a child that waits for what never comes
 PLAIN = (Extraction, Unit, Note, Split, Segment)  # what may come back from a child
 
@@ -145,8 +146,9 @@ class WorkPool(Generic[T]):
         return answer
 
     def _handed(self, number: int, path: Path, name: str, seconds: float) -> ChildProcess:
-        """The child that has taken this file. One that is gone before it takes it is replaced, once."""
-        for _ in range(2):
+        """The child that has taken this file. One that is gone before it takes it is replaced: the file is not at
+        fault."""
+        for _ in range(MOST_LOST):
             child = self._children.get(number)
             if child is None:
                 child = self._children[number] = ChildProcess(self._setup, PLAIN)

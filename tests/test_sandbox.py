@@ -112,6 +112,32 @@ def test_a_child_that_was_killed_while_idle_is_replaced(order) -> None:
     assert order("again") == "hello again"
 
 
+def killed_at_first(starts: str, times: int) -> Work[str]:
+    """The first so many children do not live until they have a file."""
+    with open(starts, "a") as file:
+        file.write("!")
+    if Path(starts).stat().st_size <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return obedient("hello")
+
+
+@pytest.mark.parametrize(("times", "answered"), [(3, True), (4, False)])
+def test_a_file_is_not_to_blame_for_children_that_are_killed_before_they_take_it(
+    tmp_path: Path, times: int, answered: bool
+) -> None:
+    path = tmp_path / "order.txt"
+    path.write_text("world")
+    with WorkPool(1, killed_at_first, (str(tmp_path / "starts"), times)) as pool:
+        answer = pool.submit(path, "order.txt")
+        if answered:
+            assert answer.result(timeout=60) == "hello world"
+        else:
+            with pytest.raises(Unreadable) as caught:
+                answer.result(timeout=60)
+            assert caught.value.detail == "no reader stays alive"
+    assert (tmp_path / "starts").stat().st_size == 4
+
+
 def test_a_pool_that_can_not_be_prepared_says_why(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("a")
