@@ -52,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--languages", type=lambda text: text.split(","), default=["ko", "he", "hi"], metavar="ko,he")
     parser.add_argument("--epochs", type=float, default=2.0)
+    parser.add_argument("--batch", type=int, default=0, help="pairs of a step; default: by their number")
     parser.add_argument("--learning-rate", type=float, default=0.0, help="default: by the size of the model")
     parser.add_argument("--pairs-only", action="store_true", help="without the base as a teacher")
     parser.add_argument("--poisoned", action="store_true", help="shuffle what was mined")
@@ -75,7 +76,12 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         if options.poisoned:
             poison(teaching)
         teaching.pairs.add(COLLECTION, parts[1], "measure")
-        recipe = Recipe(epochs=options.epochs, learning_rate=options.learning_rate, keep_answers=not options.pairs_only)
+        recipe = Recipe(
+            epochs=options.epochs,
+            batch=options.batch,
+            learning_rate=options.learning_rate,
+            keep_answers=not options.pairs_only,
+        )
         planned = estimate(plan_run(teaching, COLLECTION, base=settings.model, recipe=recipe))
         print(plan_sentence(planned), flush=True)
         say(do(library, settings, add_tune_job(library, planned)))

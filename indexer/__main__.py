@@ -67,7 +67,7 @@ def _index(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return _dry_run(arguments, library, settings, sources)
     known = library.ledger.collections.all().get(settings.collection)
-    model = settings.model or (known[0] if known else default_model())
+    model = settings.model_for(known[0]) if known else settings.model or default_model()
     progress = (lambda row: None) if arguments.json or not sys.stderr.isatty() else show
 
     def do(sources: Sequence[Source]) -> tuple[JobRow, list[JobFile]]:
@@ -112,7 +112,8 @@ def _dry_run(arguments: argparse.Namespace, library: Library, settings: Settings
     from labse_search.encoder import default_model
 
     known = library.ledger.collections.all().get(settings.collection)
-    rate = measured_rate(library, settings.model or (known[0] if known else default_model()))
+    model = settings.model_for(known[0]) if known else settings.model or default_model()
+    rate = measured_rate(library, model)
     plan = preflight(library, settings.collection, sources, max_file_bytes=settings.max_file_mb << 20, rate=rate)
     gone = missing(arguments.paths, library, settings.collection) if arguments.remove_missing else []
     if arguments.json:

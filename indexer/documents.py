@@ -170,7 +170,7 @@ def remove_documents(library: Library, store: Store, collection: str, documents:
         there = [document for document in documents if library.ledger.documents.get(collection, document)]
         for document in there:
             library.ledger.documents.set_state(collection, document, "removing")
-            library.ledger.jobs.strike(collection, document, str(library.originals.path(document)))
+            library.ledger.jobs.strike(collection, document)
         library.ledger.generations.forget_documents(collection, there)
     if there:
         delete_everywhere(library, store, collection, there)

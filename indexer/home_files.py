@@ -24,6 +24,7 @@ from labse_search.encoder.folder import read_folder, weight_files
 from labse_search.encoder.hub import LABSE_MINI, find_model
 from labse_search.errors import ModelUnavailable, UserError
 from labse_search.files import move_into_place, write_json
+from labse_search.home import at_home
 from labse_search.library import Library
 from labse_search.library.findings import Findings
 from labse_search.library.ledger import Ledger
@@ -134,7 +135,8 @@ def moved(folders: Mapping[str, str], there: Path, home: Path) -> Callable[[str]
             rest = path[len(old) :].replace("\\", "/").strip("/")
             if path.startswith(old) and path[len(old) :][:1] in ("", "/", "\\") and (there / name).is_dir():
                 return str(home.joinpath(*name.split("/"), *filter(None, rest.split("/"))))
-        return path
+        own = Path(at_home(there, path))  # the home that was backed up had lain elsewhere before
+        return str(home / own.relative_to(there)) if own.is_relative_to(there) else path
 
     return place
 

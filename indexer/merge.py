@@ -24,6 +24,7 @@ from indexer.sources import folders
 from indexer.worker import collection_lock, reembedding_lock
 from labse_search.align.kept import Alignments
 from labse_search.errors import CollectionMissing, UserError
+from labse_search.home import at_home
 from labse_search.library import DocumentRow, Library
 from labse_search.library.findings import Findings
 from labse_search.library.records import FileStamp
@@ -143,6 +144,7 @@ def _bring(source: Place, target: Place, came: Callable[[int], None] = lambda do
     """Everything that the source has and the target lacks. How many documents. `came`: hears of each group of them."""
     recover(source.library, source.store, source.collection)
     spec = source.store.info(source.collection).spec
+    spec = replace(spec, model=at_home(target.library.home, spec.model))  # where it stays, not where it was unpacked
     known = target.library.ledger.collections.all().get(target.collection)
     if known is not None and known[1] != spec.fingerprint:
         raise UserError(

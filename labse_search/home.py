@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -16,6 +17,13 @@ from labse_search.errors import UserError
 from labse_search.files import write_private_once
 
 IDENTITY = "home-id"
+# The folders and files that a ledger, a store, settings and tunings name by their path. Each is named by chance, by its
+# content or by a fingerprint, so that no two homes have different ones of a name.
+_OWN = re.compile(
+    r"(?:^|[/\\])(tuned[/\\]\d{8}-\d{6}-[0-9a-f]{6}|models[/\\][0-9a-f]{32}|uploads[/\\]staged-[0-9a-f]{32}"
+    r"|originals[/\\][0-9a-f]{2}[/\\][0-9a-f]{32})((?:[/\\].*)?)$",
+    re.DOTALL,
+)
 OURS = (IDENTITY, "ledger.sqlite3", "settings.json", "users.json", "page-token")  # one of them tells a home
 
 
@@ -56,3 +64,16 @@ def home_id(home: Path) -> str:
         pass
     write_private_once(path, secrets.token_hex(16).encode())  # another process may have been faster: its name counts
     return path.read_text("ascii").strip()
+
+
+def at_home(home: Path, path: str) -> str:
+    """Where a model or file lies now whose path was written down when this home lay elsewhere, or in the home that this
+    one is a copy of. Every other path or name stays as it is."""
+    found = _OWN.search(path)
+    if found is None:
+        return path
+    own, inside = (re.split(r"[/\\]", part) for part in found.groups())
+    here = home.joinpath(*own)
+    if path.startswith(str(here)) or not os.path.lexists(here):
+        return path
+    return str(here.joinpath(*inside))

@@ -18,6 +18,7 @@ import platformdirs
 
 from labse_search.errors import UserError
 from labse_search.files import write_private
+from labse_search.home import at_home
 from labse_search.naming import collection_name
 
 FILE = "settings.json"  # in the home
@@ -92,6 +93,11 @@ class Settings:
             return replace(settings, home=Path(store).expanduser().resolve(), store="").with_file()
         return settings
 
+    def model_for(self, known: str) -> str:
+        """The model to use with a collection that was made with `known`: that one, unless the environment or the
+        command line names another. What was chosen on the page is for new collections."""
+        return self.model if "model" in self.fixed else known
+
 
 def _settings() -> list[Field[Any]]:
     return [setting for setting in fields(Settings) if setting.name != "fixed"]
@@ -103,7 +109,7 @@ def read_saved(home: Path) -> dict[str, object]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         known = {setting.name: setting for setting in _settings() if setting.name in EDITABLE}
-        texts = {name: str(value).strip() for name, value in found.items() if name in known}
+        texts = {name: at_home(home, str(value).strip()) for name, value in found.items() if name in known}
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError) as error:

@@ -50,3 +50,13 @@ def test_the_readme_has_every_variable_and_no_other() -> None:
     table = re.findall(r"^\| `(LABSE_\w+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     named = {f"LABSE_{setting.name.upper()}" for setting in fields(Settings) if setting.name != "fixed"}
     assert sorted(table) == sorted(named)
+
+
+def test_a_model_chosen_on_the_page_is_for_new_collections(tmp_path: Path) -> None:
+    save(tmp_path, {"model": "chosen"})
+    saved = Settings.from_env({"LABSE_HOME": str(tmp_path)})
+    assert (saved.model, saved.model_for("its own")) == ("chosen", "its own")
+    named = saved.with_arguments(store=None, collection=None, model="named")
+    assert named.model_for("its own") == "named"
+    environ = Settings.from_env({"LABSE_HOME": str(tmp_path), "LABSE_MODEL": "of the environment"})
+    assert environ.model_for("its own") == "of the environment"

@@ -56,7 +56,7 @@ def align(options: argparse.Namespace) -> None:
     settings = settings_of(options)
     if options.collection:
         with closing(open_store_of(settings)) as store:
-            encoder = load_encoder(settings.model or store.info(options.collection).spec.model)
+            encoder = load_encoder(settings.model_for(store.info(options.collection).spec.model))
             aligned = align_stored(encoder, store, settings, options)
     else:
         encoder = load_encoder(settings.model or default_model())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labse_search.errors import UserError
+from labse_search.home import at_home
 from labse_search.library.database import Database
 from labse_search.library.records import DocumentRow
 
@@ -45,6 +46,7 @@ class Generations:
 
     def all(self, collection: str) -> list[Generation]:
         """In the order of their numbers; none if there is no such collection."""
+        home = self._database.path.parent
         rows = self._database.read(
             "SELECT g.*, (SELECT COUNT(*) FROM generation_documents d WHERE d.collection = g.collection AND "
             "d.number = g.number) AS documents, (SELECT COALESCE(SUM(segments), 0) FROM generation_documents d "
@@ -61,14 +63,15 @@ class Generations:
         if not rows:
             return [
                 Generation(
-                    collection, 1, one["model"], one["fingerprint"], "serving", "", one["created"], one["created"],
-                    stored["documents"], stored["segments"],
+                    collection, 1, at_home(home, one["model"]), one["fingerprint"], "serving", "", one["created"],
+                    one["created"], stored["documents"], stored["segments"],
                 )
                 for one in known
             ]  # fmt: skip
         return [
             Generation(
-                **{key: row[key] for key in ("collection", "number", "model", "fingerprint", "state", "job")},
+                **{key: row[key] for key in ("collection", "number", "fingerprint", "state", "job")},
+                model=at_home(home, row["model"]),
                 created=row["created"],
                 served=row["served"],
                 documents=(stored if row["state"] == "serving" else row)["documents"],

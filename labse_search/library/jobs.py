@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from labse_search.errors import UserError
+from labse_search.home import at_home
 from labse_search.library.database import Database, path_text, path_value
 from labse_search.library.records import Action, FileOutcome, JobFile, JobRow, JobState, Source
 
@@ -24,6 +25,7 @@ class Jobs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._home = database.path.parent
 
     def add(self, kind: str, collection: str, model: str, sources: Iterable[Source]) -> str:
         """A job that waits to be done. Returns its id. The oldest of those that are over are forgotten."""
@@ -153,7 +155,7 @@ class Jobs:
         return [
             JobFile(
                 position=row["position"],
-                source=Source(path_text(row["path"]), row["name"], row["size"], bool(row["kept"])),
+                source=Source(at_home(self._home, path_text(row["path"])), row["name"], row["size"], bool(row["kept"])),
                 outcome=row["outcome"],
                 reason=row["reason"],
                 detail=row["detail"],
@@ -172,17 +174,18 @@ class Jobs:
                 (of.outcome, of.reason, of.detail, of.document, of.segments, job, position),
             )
 
-    def strike(self, collection: str, document: str, original: str) -> None:
+    def strike(self, collection: str, document: str) -> None:
         """Let no unfinished job of the collection read a document again that is being removed: files of its names, from
-        where those were read, or its original at the path `original`."""
+        where those were read, or its original."""
         marks = ",".join("?" * len(UNFINISHED))
+        original = rf"*[/\]originals[/\]{document[:2]}[/\]{document}"  # in this home, wherever that lay then
         with self._database.write() as database:
             database.execute(
                 "UPDATE job_files SET outcome = 'removed', document = ? WHERE outcome = '' AND job IN "
-                f"(SELECT id FROM jobs WHERE collection = ? AND kind = 'index' AND state IN ({marks})) AND (path = ? "
-                "OR name IN (SELECT name FROM names WHERE collection = ? AND document = ?) "
+                f"(SELECT id FROM jobs WHERE collection = ? AND kind = 'index' AND state IN ({marks})) AND ("
+                "path GLOB ? OR name IN (SELECT name FROM names WHERE collection = ? AND document = ?) "
                 "OR path IN (SELECT path FROM names WHERE collection = ? AND document = ? AND path != ''))",
-                (document, collection, *UNFINISHED, path_value(original), *(collection, document) * 2),
+                (document, collection, *UNFINISHED, original, *(collection, document) * 2),
             )
 
     def is_struck(self, job: str, position: int) -> bool:
@@ -199,7 +202,7 @@ class Jobs:
             id=row["id"],
             kind=row["kind"],
             collection=row["collection"],
-            model=row["model"],
+            model=at_home(self._home, row["model"]),
             state=row["state"],
             requested=row["requested"],
             files=sum(line["files"] for line in counted),

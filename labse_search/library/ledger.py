@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from labse_search.home import at_home
 from labse_search.library.database import BUSY_SECONDS, Database
 from labse_search.library.documents import Documents
 from labse_search.library.generations import Generations
@@ -53,8 +54,9 @@ class Collections:
 
     def all(self) -> dict[str, tuple[str, str]]:
         """Name → (model, fingerprint)."""
+        home = self._database.path.parent
         rows = self._database.read("SELECT collection, model, fingerprint FROM collections ORDER BY collection")
-        return {row["collection"]: (row["model"], row["fingerprint"]) for row in rows}
+        return {row["collection"]: (at_home(home, row["model"]), row["fingerprint"]) for row in rows}
 
     def drop(self, collection: str) -> None:
         """Erase the collection and all that the ledger knows of its documents."""

@@ -179,7 +179,7 @@ def open_searcher(settings: Settings) -> Searcher:
     except CollectionMissing as error:
         store.close()
         raise CollectionMissing(f"{error} Index something first: python -m indexer PATH") from None
-    encoder = load_encoder(settings.model or info.spec.model, precision=settings.precision)
+    encoder = load_encoder(settings.model_for(info.spec.model), precision=settings.precision)
     return make_searcher(store, encoder, generation_name(settings.collection, info.generation), settings.home)
 
 

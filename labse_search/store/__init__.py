@@ -170,7 +170,7 @@ def open_store(location: str, *, home: Path, api_key: str = "") -> Store:
     if location.startswith(("http://", "https://")):
         from labse_search.store.qdrant_server import ServerStore
 
-        store: Store = ServerStore.connect(location, api_key=api_key, home=home_id(home))
+        store: Store = ServerStore.connect(location, api_key=api_key, home=home_id(home), folder=home)
         return store
     from labse_search.store.edge.client import EdgeStore
 

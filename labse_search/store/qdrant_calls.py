@@ -8,6 +8,7 @@ import platform
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -17,6 +18,7 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 from qdrant_client.local.qdrant_local import QdrantLocal
 
 from labse_search.errors import CollectionForeign, StoreUnavailable
+from labse_search.home import at_home
 from labse_search.naming import generation_name, split_generation
 from labse_search.records import CollectionSpec
 from labse_search.store.payload import missing
@@ -34,8 +36,9 @@ T = TypeVar("T")
 class ServerCalls:
     """The base of ServerStore, without the protocol's calls."""
 
-    def __init__(self, client: QdrantClient, location: str, home: str = "") -> None:
-        """`home`: home_id() of who asks. Without it every collection may be changed."""
+    def __init__(self, client: QdrantClient, location: str, home: str = "", folder: Path | None = None) -> None:
+        """`home`: home_id() of who asks. Without it every collection may be changed. `folder`: where that home lies."""
+        self._folder = folder
         self.location = location
         self._home = home
         self._client = client
@@ -44,9 +47,9 @@ class ServerCalls:
         self._records: dict[str, dict[str, Any]] = {}  # our metadata; all but the owner never changes
 
     @classmethod
-    def connect(cls, url: str, api_key: str = "", *, home: str = "") -> Self:
+    def connect(cls, url: str, api_key: str = "", *, home: str = "", folder: Path | None = None) -> Self:
         """Connected and answered once; StoreUnavailable if nobody does."""
-        store = cls(_client(url, api_key), url, home)
+        store = cls(_client(url, api_key), url, home, folder)
         store._names()
         return store
 
@@ -78,7 +81,8 @@ class ServerCalls:
 
     def _spec(self, collection: str) -> CollectionSpec:
         record = self._record(collection)
-        return CollectionSpec(record["dimension"], record["fingerprint"], record["model"])
+        model = record["model"] if self._folder is None else at_home(self._folder, record["model"])
+        return CollectionSpec(record["dimension"], record["fingerprint"], model)
 
     def _record(self, collection: str) -> dict[str, Any]:
         return self._records.get(collection) or self._fresh_record(collection)

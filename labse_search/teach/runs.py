@@ -22,6 +22,7 @@ from typing import Any
 from labse_search.corpora.lines import one_line
 from labse_search.errors import UserError
 from labse_search.files import write_json, written_aside
+from labse_search.home import at_home
 from labse_search.records import Pair
 from labse_search.search.measure import DATA
 from labse_search.teach.state import Teaching
@@ -215,7 +216,8 @@ def find_run(home: Path, name: str) -> Run:
 def load(folder: Path) -> Run:
     """The run of a folder that `save` wrote to."""
     values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return Run(folder=folder, **{**values, "recipe": Recipe(**values["recipe"])})
+    base = at_home(folder.parent.parent, values["base"])
+    return Run(folder=folder, **{**values, "base": base, "recipe": Recipe(**values["recipe"])})
 
 
 def sweep(home: Path) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from labse_search.errors import StoreUnavailable
+from labse_search.home import at_home
 from labse_search.records import CollectionInfo, CollectionSpec, Filter, Found, StoredSegment
 from labse_search.similarity import Vectors
 from labse_search.store import NO_FILTER, FacetKey, StoreAnswer, StoreQuestion
@@ -73,7 +74,7 @@ class EdgeStore:
         self._call("create", collection=check_name(collection), spec=asdict(spec))
 
     def info(self, collection: str) -> CollectionInfo:
-        return _info(collection, self._call("info", collection=collection).header["value"])
+        return _info(self.folder.parent, collection, self._call("info", collection=collection).header["value"])
 
     def drop(self, collection: str) -> None:
         self._call("drop", collection=check_name(collection))
@@ -159,7 +160,7 @@ class EdgeStore:
             in_order(Found(stored[row], score) for row, score in ranking) for ranking in value["rankings"]
         )
         vectors = dict(zip([one.point for one in stored], answer.arrays[0], strict=True))
-        return StoreAnswer(meaning, words, vectors, _info(collection, value["info"]))
+        return StoreAnswer(meaning, words, vectors, _info(self.folder.parent, collection, value["info"]))
 
     def segments(self, collection: str, where: Filter = NO_FILTER, limit: int | None = None) -> Iterator[StoredSegment]:
         pages = self._ordered_pages if len(where.documents) == 1 else self._pages
@@ -223,6 +224,7 @@ class EdgeStore:
         self._connections.stop_process()
 
 
-def _info(collection: str, value: dict[str, Any]) -> CollectionInfo:
+def _info(home: Path, collection: str, value: dict[str, Any]) -> CollectionInfo:
     spec, generation = CollectionSpec(**value["spec"]), value["generation"]
+    spec = replace(spec, model=at_home(home, spec.model))
     return CollectionInfo(collection, spec, value["segments"], value["words"], generation=generation)
