@@ -6,6 +6,8 @@ source goes last, and doing it again goes on.
 
 from __future__ import annotations
 
+import logging
+import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -34,6 +36,8 @@ from labse_search.records import Filter
 from labse_search.store import Store, open_store
 from labse_search.teach import Teaching
 from labse_search.teach.runs import move_runs
+
+log = logging.getLogger("labse_search.jobs")
 
 DOCUMENTS = 64  # brought over at a time, each group with its transaction
 SEGMENTS = 1000  # copied at a time
@@ -85,8 +89,9 @@ def merge(library: Library, store: Store, collection: str, into: str) -> int:
 
 def bring_backup(file: Path, library: Library, store: Store, tell: Tell = untold) -> dict[str, int]:
     """Bring every collection of a backup in, each under its name, with its models and what people kept and taught;
-    of its generations the one that answered. A collection of the same name is added to if it has the same model; else
-    the name is numbered. How many documents of which."""
+    of its generations the one that answered, and the log names the others: their models come along, so each can be
+    built again, and nobody pays its size who only wants the documents. A collection of the same name is added to if it
+    has the same model; else the name is numbered. How many documents of which."""
     with tempfile.TemporaryDirectory(dir=library.home, prefix=SCRATCH) as scratch:
         home = Path(scratch) / "home"
         restore(file, home, models=library.home, tell=lambda share, current: tell(RESTORED * share, current))
@@ -118,9 +123,21 @@ def _bring_all(other: Library, unpacked: Store, library: Library, store: Store, 
 
         with _alone(target):
             finish_switch(other, unpacked, name)
+            _log_left_behind(source, target)
             brought[target.collection] = _bring(source, target, came)
             bring_made(other.home, library.home, name, target.collection)
     return brought
+
+
+def _log_left_behind(source: Place, target: Place) -> None:
+    for one in source.library.ledger.generations.all(source.collection):
+        if one.state == "ready":
+            model = at_home(target.library.home, one.model)
+            log.warning(
+                "%s: of the backup's generations the one that answered is brought in, not number %d by %s. To build "
+                "that again: python -m labse_search.library reembed --collection %s --model %s",
+                target.collection, one.number, model, shlex.quote(target.collection), shlex.quote(model),
+            )  # fmt: skip
 
 
 def _stop(store: Store) -> None:

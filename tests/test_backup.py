@@ -88,13 +88,15 @@ def check_all_that_was_made(home: Path, collection: str = "documents") -> None:
 def test_a_restored_home_has_all_that_a_person_made_and_its_tuned_model_answers(archive: Path, tmp_path: Path) -> None:
     home = Home(tmp_path / "elsewhere" / "home")
     said = home.command("labse_search.library", "restore", str(archive), "--store", str(home.folder)).stdout
-    assert said.count("\n") == 1
+    assert said.count("\n") == 2
+    (run,) = runs(home.folder, "documents")
+    assert f"documents: generation 2 by {run.model} answers; kept beside it: 1 by {home.folder / 'models'}" in said
+    assert f"library switch N --collection documents --store {home.folder}\n" in said
     check_all_that_was_made(home.folder)
     assert read_saved(home.folder)["theme"] == "dark" and not (home.folder / "users.json").exists()
     assert (home.folder / "batches" / "0123.jsonl").is_file()
     library = Library(home.folder)
     serving, before = [one.model for one in reversed(library.ledger.generations.all("documents"))]
-    (run,) = runs(home.folder, "documents")
     # Neither the tuned model nor the folder of the first one is looked for on the computer of the backup.
     assert serving == str(run.model) == library.ledger.collections.all()["documents"][0]
     assert Path(before).is_relative_to(home.folder / "models") and run.base == before
@@ -102,6 +104,9 @@ def test_a_restored_home_has_all_that_a_person_made_and_its_tuned_model_answers(
     assert json.loads(found)[0]["document"].endswith("ferry.txt")
     home.command("labse_search.library", "switch", "1")
     assert json.loads(home.command("labse_search.search", "The ferry leaves at noon.", "--json").stdout)
+    assert "generation 1 answers already" in home.command("labse_search.library", "switch", "1").stdout
+    said = home.command("labse_search.library", "switch", "3", status=2).stderr
+    assert "has no generation 3. It has: 1 by" in said and f"2 by {run.model}, ready" in said
     assert home.problems() == []
     home.stop_store()
 
@@ -118,12 +123,18 @@ def test_weights_can_stay_out_and_a_restore_says_what_is_missing(made: Home, tmp
     home.stop_store()
 
 
-def test_what_was_made_is_brought_in_beside_what_is_there(archive: Path, tmp_path: Path) -> None:
+def test_what_was_made_is_brought_in_beside_what_is_there(
+    archive: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     home = Home(tmp_path / "home")
     mine, library = home.folder, Library(home.folder)
     Findings(mine).keep("documents", Finding("cd" * 16, 1, "b", "", "en", "mine", "mine", ""))
     store = open_store("", home=mine)
     assert bring_backup(archive, library, store) == {"documents": 1}
+    # Which models a person cannot switch back to, and how they can build what did not come along.
+    (left,) = [one.getMessage() for one in caplog.records if "not number 1" in one.getMessage()]
+    before = left.rpartition("--model ")[2]
+    assert Path(before).is_dir() and Path(before).is_relative_to(mine / "models")
     assert bring_backup(archive, library, store) == {"documents": 1}  # once more changes nothing
     Findings(mine).drop("documents", "cd" * 16, 1)
     check_all_that_was_made(mine)

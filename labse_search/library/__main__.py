@@ -180,8 +180,23 @@ def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
         raise UserError("Say where to: --store NEW_FOLDER")
     counts = restore(arguments.file.expanduser(), settings.home)
     print(f"{settings.home}: {sum(counts.values())} passages in {len(counts)} collections")
-    print("".join(f"{sentence}\n" for sentence in without_model(Library(settings.home))), end="")
+    library = Library(settings.home)
+    print("".join(f"{sentence}\n" for sentence in [*_further(library), *without_model(library)]), end="")
     return 0
+
+
+def _further(library: Library) -> list[str]:
+    """A sentence for each collection that can be switched back to a model it had before."""
+    found = []
+    for collection in library.ledger.collections.all():
+        generations = library.ledger.generations.all(collection)
+        serving = next(one for one in generations if one.state == "serving")
+        others = ", ".join(f"{one.number} by {one.model}" for one in generations if one.state == "ready")
+        if others:
+            back = f"python -m labse_search.library switch N --collection {collection} --store {library.home}"
+            answers = f"generation {serving.number} by {serving.model} answers"
+            found.append(f"{collection}: {answers}; kept beside it: {others}. Back: {back}")
+    return found
 
 
 def _export(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -280,6 +295,9 @@ def _switch(settings: Settings, arguments: argparse.Namespace) -> int:
     with _opened(settings) as (library, store):
         before = library.ledger.generations.serving(settings.collection)
         job = switch(library, store, settings.collection, arguments.number)
+    if before == arguments.number:
+        print(f"{settings.collection}: generation {before} answers already.")
+        return 0
     print(
         f"{settings.collection}: generation {arguments.number} answers. Back again: python -m labse_search.library "
         f"switch {before}"

@@ -82,10 +82,15 @@ class Generations:
 
     def get(self, collection: str, number: int) -> Generation:
         """UserError if there is no such generation."""
-        for one in self.all(collection):
+        known = self.all(collection)
+        for one in known:
             if one.number == number:
                 return one
-        raise UserError(f"{collection!r} has no generation {number}. See: python -m labse_search.library generations")
+        there = "; ".join(f"{one.number} by {one.model}, {one.state}" for one in known)
+        raise UserError(
+            f"{collection!r} has no generation {number}. It has: {there or 'none'}. To build another one: "
+            "python -m labse_search.library reembed --model MODEL"
+        )
 
     def serving(self, collection: str) -> int:
         """The number of the one that answers; 1 if nothing is known."""
