@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
@@ -126,6 +127,12 @@ def save(home: Path, changes: Mapping[str, str]) -> None:
     values = {name: str(value) for name, value in read_saved(home).items()} | dict(changes)
     kept = {name: value for name, value in values.items() if value}
     write_private(home / FILE, json.dumps(kept, ensure_ascii=False, indent=1).encode())
+
+
+def flags_again(store: str | None, collection: str | None) -> str:
+    """The flags of a command line that say where, for the next command that is printed; "" where none was given."""
+    given = {"--store": store, "--collection": collection}
+    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given.items() if value)
 
 
 def is_url(store: str) -> bool:

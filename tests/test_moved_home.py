@@ -73,8 +73,9 @@ def test_a_moved_home_is_searched_by_its_tuned_model_and_goes_back_and_forth(hom
     assert second.base == str(first.model) and read_saved(home.folder)["model"] == str(second.model)
     said = home.command("labse_search.library", "generations").stdout
     assert str(second.model) in said and "before" not in said
-    for number in (2, 1, 3):
-        home.command("labse_search.library", "switch", str(number))
+    for before, number in ((3, 2), (2, 1), (1, 3)):
+        said = home.command("labse_search.library", "switch", str(number), "--collection", "documents").stdout
+        assert said.endswith(f"Back again: python -m labse_search.library switch {before} --collection documents\n")
         assert found(home).endswith("ferry.txt")
     assert home.problems() == []
 

@@ -169,6 +169,9 @@ def test_the_commands_take_a_person_from_mined_pairs_to_pairs_to_train_on(
     assert main(["review", "--threshold", "1.1", *home]) == 0
     said = capsys.readouterr().out
     assert "20 new pairs" in said and "taken back" in said and "2 reviewed" in said
+    monkeypatch.setattr("sys.stdin", io.StringIO("\nr\n"))  # an empty line asks again; the end of the input ends it
+    assert main(["review", "--threshold", "1.1", *home]) == 0
+    assert "3 reviewed" in capsys.readouterr().out
     assert main(["pairs", str(tmp_path / "kept.tmx"), "--threshold", "1.1", *home]) == 0
     assert len(read_pairs(str(tmp_path / "kept.tmx"))) == 11
     assert main(["pairs", str(tmp_path / "kept.tsv"), "--threshold", "9", *home, "--collection", "none"]) == 2

@@ -16,7 +16,7 @@ from labse_search.files import written_whole
 from labse_search.library import JobRow, Library
 from labse_search.library.arguments import parser
 from labse_search.naming import generation_name
-from labse_search.settings import Settings, write_privately
+from labse_search.settings import Settings, flags_again, write_privately
 from labse_search.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -256,11 +256,12 @@ def _reembed(settings: Settings, arguments: argparse.Namespace) -> int:
     if state != "done":
         return 1
     if arguments.switch and built.state != "serving":
-        return _switch(settings, argparse.Namespace(number=built.number))
+        return _switch(settings, argparse.Namespace(**{**vars(arguments), "number": built.number}))
     if built.state == "serving":
         print(f"{settings.collection}: generation {built.number} by {built.model} answers already.")
     else:
-        print(f"Generation {built.number} is whole. Next: python -m labse_search.library switch {built.number}")
+        again = flags_again(arguments.store, arguments.collection)
+        print(f"Generation {built.number} is whole. Next: python -m labse_search.library switch {built.number}{again}")
     return 0
 
 
@@ -300,7 +301,7 @@ def _switch(settings: Settings, arguments: argparse.Namespace) -> int:
         return 0
     print(
         f"{settings.collection}: generation {arguments.number} answers. Back again: python -m labse_search.library "
-        f"switch {before}"
+        f"switch {before}{flags_again(arguments.store, arguments.collection)}"
     )
     return _do(library, settings, job) if job else 0
 

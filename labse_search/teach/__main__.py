@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ from labse_search.corpora.pairs import read_scored_pairs
 from labse_search.corpora.written import write_pairs
 from labse_search.errors import UserError, told
 from labse_search.library import JobRow, Library
-from labse_search.settings import Settings, write_privately
+from labse_search.settings import Settings, flags_again, write_privately
 from labse_search.teach import Split, Teaching, Verdict, estimate_precision, passage_name
 from labse_search.teach.pairs import PairRow
 
@@ -70,7 +71,10 @@ def mine(teaching: Teaching, collection: str, options: argparse.Namespace) -> in
     row = follow(
         library, settings, job, lambda row: f"{row.files_done} of {row.files} pairs of languages: {row.current}"
     )
-    print(f"{row.segments:,} pairs found; {len(teaching.pairs.all(collection)):,} on the review list of {collection!r}")
+    listed = len(teaching.pairs.all(collection))
+    print(f"{row.segments:,} pairs found; {listed:,} on the review list of {collection!r}")
+    if row.state == "done" and listed:
+        print(f"Next: python -m labse_search.teach review{flags_again(options.store, options.collection)}")
     return 0 if row.state == "done" else 1
 
 
@@ -89,14 +93,28 @@ def tune(teaching: Teaching, collection: str, options: argparse.Namespace) -> in
     )
     run = estimate(plan_run(teaching, collection, base=known[0], recipe=recipe, threshold=options.threshold))
     print(plan_sentence(run))
-    if options.dry_run or not (options.yes or input("Start? (y/n): ").strip().lower().startswith("y")):
+    if options.dry_run or not (options.yes or asked("Start? (y/n): ", ended="n") == "y"):
         shutil.rmtree(run.folder)
         return 0
     row = follow(library, settings, add_tune_job(library, run), lambda row: row.current)
     if row.state != "done":
         return 1
-    print("\n".join(run.said()))
-    return 0 if find_run(settings.home, run.name).state == "accepted" else REFUSED
+    print("\n".join(line for line in run.said() if not line.startswith("next: ")))
+    if find_run(settings.home, run.name).state != "accepted":
+        return REFUSED
+    again = flags_again(options.store, options.collection)
+    model = shlex.quote(str(run.model))
+    print(f"Next: python -m labse_search.library reembed --model {model} --switch{again}")
+    return 0
+
+
+def asked(question: str, *, ended: str) -> str:
+    """The first letter of the answer, in lower case; `ended` where the input has ended and nobody answers."""
+    try:
+        return input(question).strip().lower()[:1]
+    except EOFError:
+        print()
+        return ended
 
 
 def runs(teaching: Teaching, collection: str, options: argparse.Namespace) -> None:
@@ -136,7 +154,7 @@ def review(teaching: Teaching, collection: str, options: argparse.Namespace) -> 
     """One pair after the other until the list or the input ends."""
     while rows := teaching.pairs.to_review(collection, options.threshold, limit=1):
         show(rows[0])
-        key = input("right, wrong, skip, undo, quit (r/w/s/u/q): ").strip().lower()[:1]
+        key = asked("right, wrong, skip, undo, quit (r/w/s/u/q): ", ended="q")
         if key == "q":
             break
         if key == "u":
