@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -24,6 +26,7 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 ).split()
 SECONDS = 60_000  # of patience, in milliseconds: the machine may be busy
+READY = re.compile(r"^Ready in .*?://[^/ ]+:(\d+)/", re.MULTILINE)  # what the app prints
 
 IN_BROWSER = [
     pytest.mark.browser,
@@ -94,31 +97,28 @@ class App:
 @contextmanager
 def running_app(home: Path, model: Path) -> Iterator[App]:
     """The app in a process of its own, with this home and this model."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environ = {key: value for key, value in os.environ.items() if not key.startswith("LABSE_")}
     environ |= {"LABSE_HOME": str(home), "LABSE_MODEL": str(model)}
     with (home / "app.log").open("wb") as log:
-        command = [sys.executable, "app.py", "--port", str(port), "--no-browser"]
+        command = [sys.executable, "-u", "app.py", "--port", str(free_port()), "--no-browser"]
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
     try:
-        wait_until_up(f"http://127.0.0.1:{port}/healthz", process, home / "app.log")
-        yield App(f"http://127.0.0.1:{port}/", home, process)
+        yield App(address_of(process, home / "app.log"), home, process)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(200)
 
 
-def wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            raise RuntimeError(log.read_text())
-        try:
-            urllib.request.urlopen(address, timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.2)
+def address_of(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Where the app listens, once it answers: at another port, if somebody took its own in the meantime."""
+    until = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < until:
+        if ready := READY.search(log.read_text()):
+            address = f"http://127.0.0.1:{ready[1]}/"
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{address}healthz", timeout=60).close()
+                return address
+        time.sleep(0.05)
     raise RuntimeError("the app did not start: " + log.read_text())
 
 
@@ -133,20 +133,47 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def contexts(app: App, browser: Any) -> Iterator[Callable[..., Any]]:
+    """A profile of the browser with these options that knows the page's address: one for all visits, so that only the
+    first of them fetches and compiles the page's scripts."""
+    made: dict[str, Any] = {}
+
+    def context(**options: Any) -> Any:
+        key = repr(sorted(options.items()))
+        if key not in made:
+            # A service worker would answer for a page that a test has cut off; who tests it lets it in.
+            made[key] = browser.new_context(accept_downloads=True, **({"service_workers": "block"} | options))
+            made[key].grant_permissions(["clipboard-read", "clipboard-write"], origin=app.address.rstrip("/"))
+        app.admit(made[key])
+        return made[key]
+
+    yield context
+    for one in made.values():
+        one.close()
+
+
 @pytest.fixture
-def visit(app: App, browser: Any, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    options = {"viewport": {"width": 1100, "height": 900}} | getattr(request, "param", {})
-    context = browser.new_context(accept_downloads=True, **options)
-    app.admit(context)
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=app.address.rstrip("/"))
+def visit(app: App, contexts: Callable[..., Any], request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A new page, in a profile where nobody has been: what the last one had left is cleared away."""
+    options = dict(getattr(request, "param", {}))
+    viewport = options.pop("viewport", {"width": 1100, "height": 900})
+    scheme = options.pop("color_scheme", "light")
+    context = contexts(**options)
     page = context.new_page()
+    page.set_viewport_size(viewport)
+    page.emulate_media(color_scheme=scheme)
     visit = Visit(page, app.address)
     page.on("pageerror", lambda error: visit.fail(str(error)))
     page.on("console", lambda message: visit.fail(message.text) if message.type == "error" else None)
     inside = (app.address, "data:", "blob:")
     page.on("request", lambda sent: None if sent.url.startswith(inside) else visit.foreign.append(sent.url))
     yield visit
-    context.close()
+    for one in context.pages:
+        if one.url.startswith(app.address):
+            one.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        one.close()
+    context.clear_cookies()
 
 
 def drop_from_desktop(context: Any, page: Any, folder: Path) -> None:

@@ -518,6 +518,7 @@ def test_a_watched_folder_is_followed_and_nothing_leaves_unsaid(indexed: App, vi
     visit.was_clean()
 
 
+@pytest.mark.parametrize("visit", [{"service_workers": "allow"}], indirect=True)
 def test_a_page_asks_nothing_by_itself_and_sees_at_once_that_the_app_is_gone(indexed: App, visit: Visit) -> None:
     sent: list[str] = []
     visit.open("?q=bread")
