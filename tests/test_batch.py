@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lexicon import sentence
+from library_case import Home
 from page_case import HOSTILE, page_client
 
 from indexer.worker import ANSWERING_WORKER, do_job, worker_of
@@ -92,15 +91,14 @@ def test_a_paused_job_waits_and_a_cancelled_one_ends(client: Any) -> None:
 
 
 def test_the_command_writes_a_table(client: Any, tmp_path: Path) -> None:
-    (tmp_path / "q.csv").write_text("question\n" + QUESTIONS[0] + "\n" + QUESTIONS[3] + "\n")
-    command = [sys.executable, "-m", "labse_search.search", "--batch", str(tmp_path / "q.csv"), "--limit", "1"]
-    done = subprocess.run(
-        [*command, "--output", str(tmp_path / "a.csv")],
-        capture_output=True, text=True, cwd=Path(__file__).parent.parent,
-        env={"PATH": "", "LABSE_HOME": str(client.context.settings.home)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8-sig").splitlines()))
+    home, table, written = Home(client.context.settings.home), tmp_path / "q.csv", tmp_path / "a.csv"
+    table.write_text("question\n" + QUESTIONS[0] + "\n" + QUESTIONS[3] + "\n")
+
+    def run(*more: str, status: int) -> None:
+        home.command("labse_search.search", "--batch", str(table), "--limit", "1", *more, status=status)
+
+    run("--output", str(written), status=0)
+    rows = list(csv.DictReader(written.read_text(encoding="utf-8-sig").splitlines()))
     assert [(row["number"], row["document"]) for row in rows] == [("1", "in/one.txt"), ("2", "in/two.txt")]
-    for wrong in (["--output", str(tmp_path / "a.xlsx")], [], ["--output", str(tmp_path / "a.csv"), "a question too"]):
-        assert subprocess.run([*command, *wrong], capture_output=True, cwd=Path(__file__).parent.parent).returncode == 2
+    for wrong in (["--output", str(tmp_path / "a.xlsx")], [], ["--output", str(written), "a question too"]):
+        run(*wrong, status=2)

@@ -147,9 +147,9 @@ def test_a_pause_and_a_cancel_are_heard_and_the_next_job_goes_on(bench: Bench, a
         (job,) = bench.library.ledger.jobs.unfinished()
         bench.library.ask(job.id, action)
 
-    for number in range(300):
-        bench.write(f"more/{number}.txt", f"Lantern {number}.")
-    bench.index()
+    for number in range(12):
+        bench.write(f"more/{number}.csv", "".join(f"Lantern {number} {row}.\n" for row in range(25)))
+    assert bench.index().segments > 256
     row = build(bench, Turned(ask))  # type: ignore[arg-type]
     assert row.state == state and states(bench)[-1] == (2, "building")
     with pytest.raises(UserError, match="not whole.*reembed"):
@@ -158,7 +158,8 @@ def test_a_pause_and_a_cancel_are_heard_and_the_next_job_goes_on(bench: Bench, a
         bench.library.ask(row.id, "")
         assert go_on(bench, row.id, Turned()).state == "done"
     else:
-        assert build(bench).outcomes == {"added": 304 - 256}  # what was written down is not encoded again
+        # What was written down is not encoded again: one batch, of 256, had ten tables at least.
+        assert 0 < build(bench).outcomes["added"] <= 4 + 12 - 10
     assert states(bench)[-1] == (2, "ready")
     assert switch(bench.library, bench.store, "notes", 2) is None and bench.is_sound()
 

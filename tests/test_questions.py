@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from library_case import Home
+
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = [
     asked
@@ -34,15 +36,16 @@ def test_questions_in_other_languages_find_the_right_document(tmp_path: Path) ->
 
     searcher = open_searcher(Settings(home=Path(home)))
     ranks = {}
-    for asked in QUESTIONS:
-        names = [hit.stored.names[0] for hit in searcher.search(asked["question"]).hits]
-        right = "examples/" + asked["document"]
-        ranks[asked["question"]] = names.index(right) + 1 if right in names else 99
+    for question in QUESTIONS:
+        names = [hit.stored.names[0] for hit in searcher.search(question["question"]).hits]
+        right = "examples/" + question["document"]
+        ranks[question["question"]] = names.index(right) + 1 if right in names else 99
     searcher.store.close()
     # 66.7 % and 88.1 % with labse-mini as it was shipped; chance is 3 % and 8 %.
     assert sum(rank == 1 for rank in ranks.values()) >= 0.62 * len(ranks), ranks
     assert sum(rank <= 3 for rank in ranks.values()) >= 0.84 * len(ranks), ranks
 
-    (first, *_) = json.loads(run("labse_search.search", next(iter(ranks)), "--store", home, "--json"))
+    asked = Home(Path(home)).command("labse_search.search", next(iter(ranks)), "--json")
+    (first, *_) = json.loads(asked.stdout)
     keys = ("rank", "score", "text", "language", "document", "place", "start", "end", "neighbours")
     assert [key for key in keys if key not in first] == []
