@@ -1,5 +1,6 @@
 """The start of the app: where it listens, what it opens once, what it gives back."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from ports import free_port
 
 from labse_search import app
 from labse_search.encoder import Encoder
@@ -64,10 +66,8 @@ def test_the_next_free_port_is_taken_until_ten_are_not() -> None:
         assert first < app.free_port("127.0.0.1", first) < first + 10
     held = []
     for port in range(first, first + 10):
-        one = socket.socket()
-        one.bind(("127.0.0.1", port))
-        one.listen()
-        held.append(one)
+        with contextlib.suppress(OSError):  # somebody else's: taken, too
+            held.append(socket.create_server(("127.0.0.1", port)))
     with pytest.raises(UserError, match="taken"):
         app.free_port("127.0.0.1", first)
     for one in held:
@@ -161,7 +161,7 @@ def test_a_start_that_fails_gives_the_store_back(tmp_path: Path, own_log: None) 
     open_store("", home=tmp_path).close()  # its process runs, and nobody is connected
     before = connections()
     # Nobody may sign in, so it must not listen for others; its model is not there, so nothing is warmed up.
-    settings = Settings(home=tmp_path, host="0.0.0.0", model=str(tmp_path / "no model"), port=17970)
+    settings = Settings(home=tmp_path, host="0.0.0.0", model=str(tmp_path / "no model"), port=free_port())
     try:
         with pytest.raises(UserError, match="add-user"):
             app.serve(settings, app.How(browser=False))

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from library_case import EXAMPLES, ROOT, Home
+from ports import free_port
 
 from indexer.archive import backup, restore
 from indexer.worker import collection_lock
@@ -412,7 +413,7 @@ def test_the_app_says_at_its_start_what_is_missing(home: Home) -> None:
     store.delete("documents", Filter(documents=(library.documents("documents")[0].document,)))
     store.close()
     process = subprocess.Popen(
-        [sys.executable, "app.py", "--no-browser", "--port", "17960"],
+        [sys.executable, "app.py", "--no-browser", "--port", str(free_port())],
         env=home.environ(),
         cwd=ROOT,
         stdout=subprocess.PIPE,

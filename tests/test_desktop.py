@@ -62,7 +62,7 @@ def start(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedPr
     kept = {key: value for key, value in os.environ.items() if not key.startswith("LABSE_")}
     command = [sys.executable, "app.py", *arguments]
     environ = {**kept, "LABSE_HOME": str(home), **environ}
-    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_a_second_start_shows_the_running_page_in_a_window(tmp_path: Path, port: int) -> None:

@@ -27,7 +27,7 @@ class Counting:
     def __call__(self, ids: Ids, lengths: Ids) -> Vectors:
         self.batches.append(len(lengths))
         self.begun.set()
-        self.gate.wait(20)
+        self.gate.wait(60)
         starts = np.cumsum(lengths) - lengths
         if (ids < 0).any():
             raise ValueError("no such token")
@@ -48,7 +48,7 @@ def test_calls_that_come_while_one_is_computed_are_computed_as_one() -> None:
     batcher = DynamicBatcher(counting, most_tokens=1000)
     with ThreadPoolExecutor(9) as threads:
         first = threads.submit(ask, batcher, 0)
-        counting.begun.wait(20)
+        counting.begun.wait(60)
         others = [threads.submit(ask, batcher, number, texts=number) for number in range(1, 9)]
         wait_until_waiting(batcher, 8)
         counting.gate.set()
@@ -63,7 +63,7 @@ def test_no_batch_is_larger_than_it_may_be_and_an_error_is_everybodys_own() -> N
     batcher = DynamicBatcher(counting, most_tokens=6)
     with ThreadPoolExecutor(4) as threads:
         first = threads.submit(ask, batcher, 0)
-        counting.begun.wait(20)
+        counting.begun.wait(60)
         others = [threads.submit(ask, batcher, number, texts=2) for number in (1, -1, 3)]
         wait_until_waiting(batcher, 3)
         counting.gate.set()
@@ -83,7 +83,7 @@ def test_short_calls_go_before_longer_ones_that_have_not_waited_for_long(
     batcher = DynamicBatcher(counting, most_tokens=3, patience_seconds=patience_seconds)
     with ThreadPoolExecutor(4) as threads:
         calls = [threads.submit(ask, batcher, 0)]
-        counting.begun.wait(20)
+        counting.begun.wait(60)
         for number, texts in enumerate((4, 1, 1), 1):
             calls.append(threads.submit(ask, batcher, number, texts))
             wait_until_waiting(batcher, number)

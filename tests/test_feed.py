@@ -5,28 +5,38 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from labse_search.ui.feed import Feed
 
+Told = list[tuple[str, Any]]
 
-async def events(feed: Feed, count: int) -> list[tuple[str, Any]]:
-    """The first so many of a stream: (name, data)."""
-    found: list[tuple[str, Any]] = []
-    stream = feed.stream("notes", lambda: len(found) >= count)
+
+async def events(feed: Feed, enough: Callable[[Told], bool]) -> Told:
+    """Those of a stream until there are enough: (name, data)."""
+    found: Told = []
+    stream = feed.stream("notes", lambda: False)
     async for sent in stream:
         name, data = sent.decode().strip().split("\n")
         found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
-        if len(found) == count:
+        if enough(found):
             break
     await stream.aclose()  # type: ignore[attr-defined]
     return found
 
 
 def test_a_page_is_told_everything_once_and_then_what_changed() -> None:
-    looks = iter([{"header": 1, "jobs": 1}, {"header": 1, "jobs": 1}])
-    feed = Feed(lambda name: next(looks, {"header": 1, "jobs": 2}), beat_seconds=0.001)
-    told = [data for name, data in asyncio.run(events(feed, 12)) if name == "state"]
+    looks = iter([{"header": 1, "jobs": 1}, {"header": 1, "jobs": 1}, *[{"header": 1, "jobs": 2}] * 3])
+    over: list[str] = []
+
+    def look(name: str) -> dict[str, Any]:
+        found = next(looks, None)
+        over.extend([] if found else ["over"])
+        return found or {"header": 1, "jobs": 2}
+
+    sent = asyncio.run(events(Feed(look, beat_seconds=0.001), lambda found: bool(over)))
+    told = [data for name, data in sent if name == "state"]
     assert told == [{"collection": "notes", "header": 1, "jobs": 1}, {"collection": "notes", "jobs": 2}]
 
 
@@ -39,7 +49,7 @@ def test_a_look_that_hangs_holds_up_no_beat() -> None:
 
     async def run() -> list[tuple[str, Any]]:
         try:
-            return await events(Feed(look, beat_seconds=0.001), 3)
+            return await events(Feed(look, beat_seconds=0.001), lambda found: len(found) == 3)
         finally:
             going_on.set()
 

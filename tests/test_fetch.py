@@ -110,7 +110,7 @@ def fetched(hub: Hub, home: Path) -> str:
     environment = kept | {"HF_HOME": str(home / "hub"), "HF_ENDPOINT": hub.address, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(home / "home")],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from indexer.check import check
 from indexer.sources import walk
@@ -19,7 +20,7 @@ KILLS = 6
 
 
 def start(home: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "app.py", "--no-browser", "--port", "7990", "--store", str(home)]
+    command = [sys.executable, "app.py", "--no-browser", "--port", str(free_port()), "--store", str(home)]
     app = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert app.stdout is not None
     assert app.stdout.readline().startswith("Ready")
@@ -27,6 +28,7 @@ def start(home: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_killed_app_loses_nothing_and_its_job_goes_on(tmp_path: Path) -> None:
     dice = random.Random(7)
     home, files = tmp_path / "home", tmp_path / "files"
@@ -40,10 +42,10 @@ def test_a_killed_app_loses_nothing_and_its_job_goes_on(tmp_path: Path) -> None:
         app = start(home)
         time.sleep(dice.uniform(0.0, 1.5))
         app.send_signal(signal.SIGKILL)
-        app.wait(30)
+        app.wait(200)
     app = start(home)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 500
         while library.ledger.jobs.unfinished() and time.monotonic() < deadline:
             time.sleep(0.2)
         assert library.job(job).state == "done"
@@ -53,4 +55,4 @@ def test_a_killed_app_loses_nothing_and_its_job_goes_on(tmp_path: Path) -> None:
         store.close()
     finally:
         app.send_signal(signal.SIGTERM)
-        app.wait(30)
+        app.wait(200)

@@ -32,7 +32,7 @@ from labse_search.store.edge.client import EdgeStore
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
 
 COLLECTION = "documents"
-FINISH_SECONDS = 100.0
+FINISH_SECONDS = 500.0  # of patience: the machine may be busy
 WORDS = "river bread harbour ferry winter market lantern orchard copper meadow thunder saddle".split()
 
 
@@ -76,14 +76,19 @@ class Bench:
                 stderr=output,
             )
 
-    def kill_round(self, job: str, kills: int, *, longest: float, victims: str = "worker store both") -> None:
-        """Start the worker and kill, `kills` times; then let it finish. The job is never touched by this test."""
-        choices = victims.split()
+    def kill_round(self, job: str, kills: int, *, longest: float, more: bool = True) -> None:
+        """Start the worker and kill, `kills` times; then let it finish. The job is never touched by this test. If it is
+        done before, it was on a fast machine: files change and another one begins, where there may be `more`."""
         worker = self.start_worker()
         done = 0
-        while done < kills and self.state(job) in ("queued", "running"):
+        while done < kills and (more or self.state(job) in ("queued", "running")):
+            state = self.state(job)
+            assert state in ("queued", "running", "done"), f"{self.row(job)}\n{self.log.read_text()[-3000:]}"
+            if state == "done":
+                change_some(self)
+                job = self.add_job()
             time.sleep(self.random.uniform(0.0, longest))
-            victim = self.random.choice(choices)
+            victim = self.random.choice(["worker", "store", "both"])
             struck = victim in ("store", "both") and self.home.kill_store()
             if victim in ("worker", "both") and worker.poll() is None:
                 worker.kill()
@@ -176,6 +181,7 @@ def test_five_kills_while_indexing_and_replacing(bench: Bench) -> None:
         path.write_text(bench.text(30), encoding="utf-8")
     bench.kill_round(bench.add_job(), 2, longest=1.2)
     bench.assert_whole()
+    assert sum(bench.kills.values()) == 5
 
 
 def test_what_is_removed_while_a_job_waits_stays_removed_through_kills(bench: Bench) -> None:
@@ -187,7 +193,7 @@ def test_what_is_removed_while_a_job_waits_stays_removed_through_kills(bench: Be
     job = bench.add_job()
     removed = {row.document for row in bench.random.sample(rows, 5)}
     remove_documents(library, store, COLLECTION, sorted(removed))
-    bench.kill_round(job, 2, longest=1.2)
+    bench.kill_round(job, 2, longest=1.2, more=False)
     assert {row.document for row in library.documents(COLLECTION)} == {row.document for row in rows} - removed
     assert {row.document for row in library.removed_documents(COLLECTION)} == removed
     assert {*store.facet(COLLECTION, "document")} == {row.document for row in rows} - removed

@@ -138,7 +138,7 @@ def _hold(home: Path, ready: "multiprocessing.synchronize.Event") -> None:
     lock = Library(home).lock("worker")
     assert lock is not None
     ready.set()
-    multiprocessing.Event().wait(60)
+    multiprocessing.Event().wait(500)
 
 
 def test_a_lock_is_free_again_when_its_holder_is_killed(library: Library) -> None:
@@ -146,7 +146,7 @@ def test_a_lock_is_free_again_when_its_holder_is_killed(library: Library) -> Non
     ready = context.Event()
     holder = context.Process(target=_hold, args=(library.home, ready))
     holder.start()
-    assert ready.wait(30)
+    assert ready.wait(200)
     assert library.lock("worker") is None
     holder.kill()
     holder.join()

@@ -196,7 +196,7 @@ die = lambda row: os._exit(9) if row.files_done > 2 else None
 do_job(library, Settings(home=library.home), library.job({job!r}), report=die)
 """
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    assert subprocess.run([sys.executable, "-c", code], env=environ, timeout=100).returncode == 9
+    assert subprocess.run([sys.executable, "-c", code], env=environ, timeout=300).returncode == 9
     kept = load_map(place.settings.home, "documents")
     assert kept is not None and kept.stamp == before.stamp
     assert place.do(job).state == "done"

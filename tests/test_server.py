@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits of descriptors are POSIX")
@@ -50,12 +51,6 @@ SERVER = """
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def port(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
     """Of a server whose process may open 160 files and believes the proxies of the parameter, if any."""
@@ -69,11 +64,11 @@ def port(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
         assert process.poll() is None
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def ask(port: int, path: str = "/") -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -82,7 +77,7 @@ def ask(port: int, path: str = "/") -> int:
 
 
 def answers(port: int, tries: int = 40) -> bool:
-    """Whether it answers within some tries; each that fails takes up to five seconds."""
+    """Whether it answers within some tries; each that fails takes up to a minute."""
     for _ in range(tries):
         try:
             if ask(port) == 200:
@@ -97,7 +92,7 @@ def answers(port: int, tries: int = 40) -> bool:
 def test_half_sent_requests_do_not_keep_others_out(port: int, half: bytes) -> None:
     held = []
     for _ in range(300):
-        one = socket.create_connection(("127.0.0.1", port), timeout=10)
+        one = socket.create_connection(("127.0.0.1", port), timeout=60)
         held.append(one)
         try:
             one.sendall(half)
@@ -110,14 +105,14 @@ def test_half_sent_requests_do_not_keep_others_out(port: int, half: bytes) -> No
 
 def test_a_process_without_descriptors_recovers(port: int) -> None:
     assert ask(port, "/exhaust") == 200
-    waiting = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(3)]  # in the backlog
+    waiting = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(3)]  # in the backlog
     assert answers(port)
     for one in waiting:
         one.close()
 
 
 def test_a_whole_request_may_be_followed_by_another(port: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for _ in range(3):
         connection.request("GET", "/")
         answer = connection.getresponse()

@@ -897,7 +897,7 @@ def test_starting_the_page_resolves_no_name_and_calls_nobody(tmp_path: Path) -> 
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "GRADIO_"))}
     arguments = [str(tmp_path), str(ROOT / "examples"), str(ROOT / "labse_search" / "models" / "labse-mini")]
     done = subprocess.run(
-        [sys.executable, "-c", OFFLINE, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=110
+        [sys.executable, "-c", OFFLINE, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"
