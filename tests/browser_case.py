@@ -25,7 +25,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-SECONDS = 60_000  # of patience, in milliseconds: the machine may be busy
+SECONDS = 180_000  # of patience, in milliseconds: the machine may be busy
 READY = re.compile(r"^Ready in .*?://[^/ ]+:(\d+)/", re.MULTILINE)  # what the app prints
 
 IN_BROWSER = [
