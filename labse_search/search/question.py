@@ -17,8 +17,13 @@ from labse_search.store.folding import exact_words, single_letters, split, words
 MOST_CHARACTERS = 20_000  # some ten pages: beyond it somebody pasted a document
 SHORT = 200  # characters up to which quotes and minus signs are taken as commands
 
-_QUOTED = re.compile(r'(?<!\w)(-?)(?:"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«([^»]+)»)(?!\w)')
-_WITHOUT = re.compile(r"(?<!\S)-(?=[^\W\d_])(\S+)")
+_MINUS = "-−－"  # as keyboards of Japanese and of mathematics have it, too
+# Signs that open and close alike stand between words; the others also where words have no spaces between them.
+_QUOTED = re.compile(
+    rf'(?<!\w)[{_MINUS}]?(?:"([^"]+)"|＂([^＂]+)＂|”([^”]+)”|»([^»«]+)«)(?!\w)'
+    rf"|(?:(?<!\w)[{_MINUS}])?(?:“([^“”]+)”|„([^“”]+)[“”]|«([^»]+)»|「([^」]+)」|『([^』]+)』)"
+)
+_WITHOUT = re.compile(rf"(?<!\S)[{_MINUS}](?=[^\W\d_])(\S+)")
 # Of a passage that spells all words as the question does, against one that only folds to the same: résumé and resume.
 EXACT_BONUS = 0.25
 
@@ -60,9 +65,9 @@ def read_question(typed: str, *, commands: bool = True) -> Question:
     without: list[str] = []
 
     def take(match: re.Match[str]) -> str:
-        quoted = next(group for group in match.groups()[1:] if group)
-        (without if match[1] else phrases).append(quoted)
-        return "" if match[1] else quoted
+        quoted, unwanted = next(filter(None, match.groups())), match[0][0] in _MINUS
+        (without if unwanted else phrases).append(quoted)
+        return "" if unwanted else quoted
 
     def drop(match: re.Match[str]) -> str:
         without.append(match[1])

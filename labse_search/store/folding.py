@@ -1,7 +1,8 @@
 """Text → words as people expect to find them: what is written differently but read as the same word becomes the same.
 
 In: any text. Out: its words in order, folded: case (Turkish dotted and dotless i alike), accents, Arabic and Hebrew
-points, Arabic letters with several codes, ё, ß, full and half width, digits of every script, invisible characters.
+points, Arabic letters with several codes, ё, ß, full and half width, digits of every script, invisible characters, and
+spellings of a language that stand for each other: Hindi हिंदी and हिन्दी, Amharic ፀሐይ and ጸሀይ, Armenian Երևան and ԵՐԵՎԱՆ.
 Letters and digits are words of their own (ISO9001 is iso 9001). A word that people write in two ways has a second
 form beside its parts: email for e-mail, obrien for O'Brien, mueller for Müller, 1000 for 1,000.
 
@@ -16,7 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-VERSION = 2  # of all that follows: an index made with another finds other words
+VERSION = 3  # of all that follows: an index made with another finds other words
 
 # One word of a text: its parts in order, and other ways to write the whole of it.
 Word = tuple[tuple[str, ...], tuple[str, ...]]
@@ -49,12 +50,26 @@ _OPTIONAL_MARKS = re.compile(
     "\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed"
     "\u08d3-\u08ff\u093c]"
 )
-# Letters without a decomposition, and the Arabic ones with several codes (as Lucene's Arabic and Persian normalisers).
+# The Amharic letters that sound alike and are written for each other: ha, sa, 'a and tsa with all their vowels.
+_AMHARIC = {chr(code + at): chr(other + at) for code, other, orders in (
+    (0x1210, 0x1200, 7), (0x1280, 0x1200, 7), (0x1220, 0x1230, 8), (0x12D0, 0x12A0, 7), (0x1340, 0x1338, 7),
+) for at in range(orders)} | dict.fromkeys("ሃሓኃ", "ሀ") | dict.fromkeys("ኣዓ", "አ")  # fmt: skip
+# Letters without a decomposition, and the Arabic ones with several codes (as Lucene's Arabic and Persian normalisers);
+# those of Sorani as on a keyboard without them; Yiddish digraphs; Malayalam and Bengali letters with two encodings.
 _LETTERS = str.maketrans(
-    {"ı": "i", "đ": "d", "ð": "d", "ø": "o", "ł": "l", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "ŋ": "n",
+    _AMHARIC
+    | {"ı": "i", "đ": "d", "ð": "d", "ø": "o", "ł": "l", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "ŋ": "n",
+     "ə": "e", "ɓ": "b", "ɗ": "d", "ƙ": "k", "ƴ": "y", "ɛ": "e", "ɔ": "o",
      "ی": "ي", "ى": "ي", "ې": "ي", "ے": "ي", "ک": "ك", "ڪ": "ك", "ٱ": "ا", "ة": "ه", "ہ": "ه", "ۃ": "ه", "ە": "ه",
+     "ێ": "ي", "ۆ": "و", "ڕ": "ر", "ڵ": "ل", "װ": "וו", "ױ": "וי", "ײ": "יי",
+     "ൺ": "ണ്", "ൻ": "ന്", "ർ": "ര്", "ൽ": "ല്", "ൾ": "ള്", "ൿ": "ക്", "ৎ": "ত্",
      "\u0901": "\u0902"}
 )  # fmt: skip
+# A nasal before a consonant of its own place, or the dot above (Hindi, Marathi, Nepali, Gujarati); the Armenian
+# ligature, whose capitals are ԵՎ.
+_NASAL = re.compile("ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])|न्(?=[त-ध])|म्(?=[प-भ])")
+_NASAL_GUJARATI = re.compile("ઙ્(?=[ક-ઘ])|ઞ્(?=[ચ-ઝ])|ણ્(?=[ટ-ઢ])|ન્(?=[ત-ધ])|મ્(?=[પ-ભ])")
+_POLYTONIC = re.compile("[\u1f80-\u1fff]")
 # How these are written where the keyboard has no such key.
 _DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 _HAS_DIGRAPH = re.compile("[äöüøå]")
@@ -100,6 +115,8 @@ def _light(text: str) -> str:
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    if _POLYTONIC.search(text):  # the iota below is no letter, and case folding makes it one
+        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).replace("\u0345", ""))
     # The apostrophe that counts as a letter (Ukrainian, Hawaiian) is typed as one of the others, too.
     return unicodedata.normalize("NFKC", text.casefold()).replace("\u02bc", "'").replace("\u02bb", "'")
 
@@ -120,6 +137,7 @@ def _plain(word: str) -> str:
     if word.isascii():
         return word
     bare = _OPTIONAL_MARKS.sub("", unicodedata.normalize("NFD", word)).translate(_LETTERS)
+    bare = _NASAL_GUJARATI.sub("\u0a82", _NASAL.sub("\u0902", bare)).replace("եւ", "եվ")
     bare = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit.group())), bare)
     return unicodedata.normalize("NFC", bare)
 
