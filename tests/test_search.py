@@ -276,6 +276,17 @@ def test_the_translation_of_a_sentence_is_in_another_language_and_stands_out(sea
     assert chances[0] == max(chances)
 
 
+def test_neighbours_of_a_translation_take_one_call_of_the_store_and_nothing_found_is_left_out(store: Store) -> None:
+    texts = {name: ("de", f"Das Meer {number} und Wind.") for number, name in enumerate("abcdefghijklmnopqrst")}
+    counting = Counting(store)
+    searcher = small(counting, "translated", texts)  # type: ignore[arg-type]
+    searcher.search("sea wind")
+    counting.calls.clear()
+    answer = searcher.search("the sea and wind", intent="translation", limit=20)
+    assert len(answer.hits) == len(texts)
+    assert sorted(counting.calls) == ["ask", "by_point", "count", "nearest_cosines"]
+
+
 def test_what_says_the_same_in_another_language_is_named_and_not_hidden(searcher: Searcher) -> None:
     answer = searcher.search("wind sea", mode="meaning")
     hit = next(hit for hit in answer.hits if hit.stored.segment.text == "Das Meer und Wind.")

@@ -117,6 +117,20 @@ def test_search_by_meaning_ranks_by_cosine(store: Store, name: str) -> None:
         np.testing.assert_allclose([one.score for one in found], vectors[expected] @ question, atol=1e-5)
 
 
+def test_the_cosines_of_what_is_nearest_to_several_vectors_come_at_once(store: Store, name: str) -> None:
+    put(store, name, [segment(f"d{i}") for i in range(20)])
+    questions = directions(3, seed=9)
+    found = store.nearest_cosines(name, questions, 4, fingerprint=PRINT)
+    for cosines, question in zip(found, questions, strict=True):
+        one_by_one = store.search_meaning(name, question, 4, fingerprint=PRINT)
+        assert cosines == pytest.approx([one.score for one in one_by_one], abs=1e-6)
+    assert store.nearest_cosines(name, questions[:0], 4, fingerprint=PRINT) == []
+    with pytest.raises(ModelMismatch):
+        store.nearest_cosines(name, questions, 4, fingerprint="b" * 64)
+    with pytest.raises(ValueError, match="length 1"):
+        store.nearest_cosines(name, 2 * questions, 4, fingerprint=PRINT)
+
+
 def test_index_and_exact_search_agree_after_optimizing(store: Store, name: str) -> None:
     put(store, name, [segment(f"d{i}") for i in range(300)])
     store.optimize(name)

@@ -141,7 +141,17 @@ def test_a_text_is_found_by_all_words_of_the_question(language: str, written: st
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("мой", "мои"), ("їжа", "іжа"), ("が", "か"), ("кит", "кіт"), ("ход", "хот"), ("Boot", "Bot"), ("ข้า", "ขา"), ("हिम", "हिं"), ("ሀገር", "ለገር")],
+    [
+        ("мой", "мои"),
+        ("їжа", "іжа"),
+        ("が", "か"),
+        ("кит", "кіт"),
+        ("ход", "хот"),
+        ("Boot", "Bot"),
+        ("ข้า", "ขา"),
+        ("हिम", "हिं"),
+        ("ሀገር", "ለገር"),
+    ],
 )
 def test_letters_that_make_another_word_stay(one: str, other: str) -> None:
     assert words(one) != words(other)

@@ -135,7 +135,7 @@ class Searcher:
             inquiry = _Inquiry(asked, typed, mode)
             found = self._found(inquiry, settled, limit, notes)
             if intent == "translation":
-                found = replace(found, meaning=self._translations_first(asked, found.meaning))
+                found = replace(found, meaning=self._translations_first(asked, found))
             group = group and len({one.stored.document for one in (*found.meaning, *found.words)}) > 1
             answer = self._answer(asked, found, limit=limit, group=group, mark=mark, refine=mark and intent == "about")
             if pools:
@@ -194,18 +194,18 @@ class Searcher:
             pools[group] = related(there, chances(inquiry.asked, closeness, around, profile), profile)
         return pools
 
-    def _translations_first(self, asked: Asked, found: Sequence[Found]) -> list[Found]:
-        """The closest of the found passages, those first that stand out among their neighbours."""
-        vectors = self.store.vectors(self.collection, [one.stored.point for one in found[:CANDIDATES]])
-        there = [one for one in found[:CANDIDATES] if one.stored.point in vectors]
-        model = self.encoder.fingerprint
+    def _translations_first(self, asked: Asked, found: StoreAnswer) -> list[Found]:
+        """What was found by meaning, of the closest passages those first that stand out among their neighbours."""
+        there, rows = self._known(replace(found, meaning=found.meaning[:CANDIDATES], words=[]))
+        if not there:
+            return found.meaning
 
-        def near(vector: Vectors, limit: int) -> list[float]:
-            around = self.store.search_meaning(self.collection, vector, limit, fingerprint=model)
-            return [one.score for one in around]
+        def near(vectors: Vectors, limit: int) -> list[list[float]]:
+            return self.store.nearest_cosines(self.collection, vectors, limit, fingerprint=self.encoder.fingerprint)
 
-        margins = by_margin(asked.neutral, np.array([vectors[one.stored.point] for one in there]), near)
-        return [there[row] for row in np.argsort(-margins, kind="stable")]
+        margins = by_margin(asked.neutral, rows, near)
+        closest = list(there.values())
+        return [*(closest[row] for row in np.argsort(-margins, kind="stable")), *found.meaning[CANDIDATES:]]
 
     def explain_words(
         self, question: str, document: str, index: int, sentence: tuple[int, int] | None = None

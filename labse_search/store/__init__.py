@@ -103,6 +103,10 @@ class Store(Protocol):
     ) -> list[Found]:
         """The closest segments to one vector (dimension,), best first, score = cosine. `exact` skips the index."""
 
+    def nearest_cosines(self, collection: str, vectors: Vectors, limit: int, *, fingerprint: str) -> list[list[float]]:
+        """For each of several vectors (n, dimension) the cosines of the closest segments, the highest first: one way
+        there and back for all of them. Errors as of `search_meaning`."""
+
     def search_words(self, collection: str, text: str, limit: int, *, where: Filter = NO_FILTER) -> list[Found]:
         """The segments that share words with `text`, best first, score = BM25 (k1 1.2, b 0.75)."""
 

@@ -215,6 +215,14 @@ class ServerStore(ServerCalls):
         [answer] = self._queries(collection, [self._by_meaning(collection, question, exact=exact)])
         return best_first((point.payload or {}, point.score) for point in answer)
 
+    def nearest_cosines(self, collection: str, vectors: Vectors, limit: int, *, fingerprint: str) -> list[list[float]]:
+        collection = self._meant(collection)
+        questions = [StoreQuestion(fingerprint, vector, None, limit) for vector in vectors]
+        requests = [self._by_meaning(collection, question) for question in questions]
+        for request in requests:
+            request.with_payload = False
+        return [[float(point.score) for point in points] for points in self._queries(collection, requests)]
+
     def search_words(self, collection: str, text: str, limit: int, *, where: Filter = NO_FILTER) -> list[Found]:
         collection = self._meant(collection)
         self._spec(collection)

@@ -140,6 +140,12 @@ class EdgeStore:
         )
         return best_first(answer.header["value"])
 
+    def nearest_cosines(self, collection: str, vectors: Vectors, limit: int, *, fingerprint: str) -> list[list[float]]:
+        rows = np.asarray(vectors, np.float32)
+        answer = self._call("nearest_cosines", (rows,), collection=collection, limit=limit, fingerprint=fingerprint)
+        found: list[list[float]] = answer.header["value"]
+        return found
+
     def search_words(self, collection: str, text: str, limit: int, *, where: Filter = NO_FILTER) -> list[Found]:
         fields: dict[str, Any] = {"collection": collection, "limit": limit, "where": asdict(where)}
         return best_first(self._call("search_words", terms=query_terms(text), **fields).header["value"])

@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import qdrant_edge as qe
 
 from labse_search.errors import StoreUnavailable
@@ -179,18 +178,23 @@ class Collection:
     ) -> list[tuple[Payload, float]]:
         """As `ServingShard.nearest`; ModelMismatch for another model's vector, ValueError for one that is not finite or
         not of length 1."""
-        return self.shard.nearest(self._checked(vector, fingerprint), limit, where, exact=exact)
+        [checked] = self._checked(vector.reshape(1, -1), fingerprint)
+        return self.shard.nearest(checked, limit, where, exact=exact)
+
+    def nearest_cosines(self, vectors: Vectors, limit: int, fingerprint: str) -> list[list[float]]:
+        """As `ServingShard.cosines`; the vectors are checked as `search_meaning` does."""
+        return self.shard.cosines(self._checked(vectors, fingerprint), limit)
 
     def ask(
         self, vector: Vectors | None, terms: list[int], limit: int, where: Filter, fingerprint: str
     ) -> tuple[list[Any], list[Any]]:
         """As `ServingShard.ask`; the vector is checked as `search_meaning` does."""
-        return self.shard.ask(None if vector is None else self._checked(vector, fingerprint), terms, limit, where)
+        checked = None if vector is None else self._checked(vector.reshape(1, -1), fingerprint)[0]
+        return self.shard.ask(checked, terms, limit, where)
 
-    def _checked(self, vector: Vectors, fingerprint: str) -> Vectors:
+    def _checked(self, vectors: Vectors, fingerprint: str) -> Vectors:
         check_model(self.name, self.spec, fingerprint)
-        [checked] = check_vectors(vector.reshape(1, -1), self.spec.dimension, 1)
-        return np.asarray(checked)
+        return check_vectors(vectors, self.spec.dimension, len(vectors))
 
 
 def _open_whole(folder: Path, state: State) -> qe.EdgeShard:

@@ -107,6 +107,11 @@ def _search_meaning(process: StoreProcess, request: wire.Message) -> Answer:
     return found, ()
 
 
+def _nearest_cosines(process: StoreProcess, request: wire.Message) -> Answer:
+    header = request.header
+    return _of(process, request).nearest_cosines(request.arrays[0], header["limit"], header["fingerprint"]), ()
+
+
 def _search_words(process: StoreProcess, request: wire.Message) -> Answer:
     header = request.header
     return _of(process, request).shard.search_words(header["terms"], header["limit"], _where(request)), ()
@@ -182,6 +187,7 @@ HANDLERS: dict[str, Callable[[StoreProcess, wire.Message], Answer]] = {
     "rename": _rename,
     "mark_words": _mark_words,
     "search_meaning": _search_meaning,
+    "nearest_cosines": _nearest_cosines,
     "search_words": _search_words,
     "ask": _ask,
     "page": _page,

@@ -32,6 +32,12 @@ class ServingShard:
         request = _by_meaning(vector, limit, where, exact=exact)
         return [(point.payload, float(point.score)) for point in self._read(lambda shard: shard.query(request))]
 
+    def cosines(self, vectors: Vectors, limit: int) -> list[list[float]]:
+        """For each vector (n, dimension) the cosines of the closest segments, the highest first."""
+        requests = [_by_meaning(vector, limit, Filter(), with_payload=False) for vector in vectors]
+        found = self._read(lambda shard: [shard.query(request) for request in requests])
+        return [[float(point.score) for point in points] for points in found]
+
     def search_words(self, terms: list[int], limit: int, where: Filter) -> list[tuple[Payload, float]]:
         """The segments that have any of these terms (ids of `bm25.query_terms`) with their BM25 scores, best first."""
         if not terms:
@@ -123,7 +129,8 @@ def _by_meaning(vector: Vectors, limit: int, where: Filter, *, exact: bool = Fal
         )
     plain: Any = vector  # an array as it is: the engine's hints know lists only
     query = qe.Query.Nearest(plain, using=MEANING)
-    return qe.QueryRequest(limit, query=query, filter=filter_of(where), params=params, with_payload=True, **more)
+    fields = {"with_payload": True, **more}
+    return qe.QueryRequest(limit, query=query, filter=filter_of(where), params=params, **fields)
 
 
 def _by_words(terms: list[int], limit: int, where: Filter, **more: Any) -> qe.QueryRequest:

@@ -23,7 +23,7 @@ from labse_search.files import write_private_once
 
 KEY, ADDRESS, PROCESS_LOCK, START_LOCK, LOG = "key", "address.json", "process.lock", "start.lock", "process.log"
 COLLECTIONS = "collections"
-VERSION = 2  # of the requests and answers: one more whenever they change. Processes before the first say none
+VERSION = 3  # of the requests and answers: one more whenever they change. Processes before the first say none
 MAX_MESSAGE_BYTES = 1 << 30  # a limit against garbage lengths, not against large batches
 
 Array = NDArray[Any]
