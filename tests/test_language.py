@@ -127,6 +127,14 @@ def test_yiddish_is_not_hebrew() -> None:
     assert known.label(["לבית הישן על גדת הנהר יש גינה"]) == ["he"]
 
 
+def test_sorani_is_not_persian() -> None:
+    known = LanguageIdentifier(("ar", "fa", "ku", "ug", "ur"))
+    assert known.label(["کتێبخانەکە ڕۆژی هەینی داخراوە."]) == ["ku"]
+    assert known.label(["کتابخانه روزهای جمعه بسته است."]) == ["fa"]
+    assert known.label(["بۈگۈن كۈتۈپخانا ئېتىك، كىشىلەر ئۆيىدە."]) == ["ug"]
+    assert LanguageIdentifier(("ar", "fa")).label(["کتێبخانەکە ڕۆژی هەینی داخراوە."]) != ["ku"]
+
+
 def test_noise_has_no_language() -> None:
     many = LanguageIdentifier("cs da de en eo es et eu fi fr hr hu it lt nl no pl pt ro sk sl sv sw tr".split())
     assert many.label(["aGVsbG8gd29ybGQgdGhpcyBpcyBiYXNlNjQ+/8sKjQzXw9vPq7Lm2TnB5cYdR4hFgUeW1oZiA0uIyMx"]) == [

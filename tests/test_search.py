@@ -202,6 +202,13 @@ def test_a_filter_that_nothing_can_pass_says_what_there_is(searcher: Searcher, w
         searcher.search("sea", where=where)
 
 
+def test_a_language_that_no_passage_is_known_to_be_in_is_told_with_those_there_are(store: Store) -> None:
+    searcher = small(store, "unsure", {"a": ("de", "Das Meer."), "b": ("unknown", "See.")})
+    answer = searcher.search("sea", where=Filter(languages=("fr", "French")))
+    assert answer.notes[0].startswith("No passage is known to be in French. This collection has")
+    assert "in the script of French are among" in answer.notes[1]
+
+
 def test_filters_are_taken_as_people_type_them(searcher: Searcher) -> None:
     assert set(first_names(searcher, "sea", where=Filter(languages=("german",)))) == {"de/meer.txt", "de/markt.txt"}
     assert set(first_names(searcher, "sea", where=Filter(languages=("deu",)))) == {"de/meer.txt", "de/markt.txt"}

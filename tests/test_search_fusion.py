@@ -1,6 +1,7 @@
 """Fusion and shared words: pure functions of small lists."""
 
 import numpy as np
+import pytest
 
 from labse_search.records import Found, Segment, StoredSegment
 from labse_search.search.fusion import closer_than, coverage, fuse, shared_words
@@ -35,6 +36,11 @@ def test_coverage_weighs_words_by_their_letters() -> None:
 def test_coverage_counts_a_word_that_is_written_in_another_way() -> None:
     assert coverage("Müller", "bei Mueller") == 1.0
     assert coverage("don't", "dont") == 1.0
+
+
+@pytest.mark.parametrize(("question", "text"), [("猫", "庭に猫がいる"), ("집", "집이 크다"), ("ဈေး", "ဈေးသည်")])
+def test_coverage_counts_a_word_of_one_character(question: str, text: str) -> None:
+    assert coverage(question, text) == 1.0
 
 
 def test_shared_words_are_names_and_numbers_not_grammar() -> None:

@@ -39,6 +39,8 @@ _FIND_SCRIPT = re.compile("|".join(f"(?P<{script.name}>[{script.letters}]+)" for
 _NOT_LATIN = re.compile("[\u0370-\U0010ffff]+")  # where all of these lie: the rest is not asked for each of them
 _YIDDISH = re.compile("[\u05f0-\u05f2]|\u05d0[\u05b7\u05b8]|\u05d9\u05d9|\u05d5\u05d5")
 
+_SORANI = re.compile("[\u0695\u06b5\u06ce]")  # letters of Kurdish in Arabic script alone; py3langid calls it Persian
+
 
 @dataclass(slots=True)
 class _Block:
@@ -125,6 +127,8 @@ class LanguageIdentifier:
         """The language that a script alone decides, "" if the model does not know it, None if it decides nothing."""
         if script == "hebrew" and self._knows("yi") and len(_YIDDISH.findall(text)) * 25 > len(text):
             return "yi"
+        if script == "arabic" and self._knows("ku") and len(_SORANI.findall(text)) * 40 > len(text):
+            return "ku"
         codes = [code for code in _languages_in(script) if self._knows(code)] if script in _SCRIPTS else None
         if codes is None or len(codes) > 1 and script not in ("hebrew",):
             return None

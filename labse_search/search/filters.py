@@ -58,13 +58,12 @@ def _languages(where: Filter, store: Store, collection: str) -> Settled:
         code = typed if typed in there else language_code(typed)
         if code is None:
             raise UserError(f"“{typed}” is no language that is known here. " + _has(_languages_of(there)))
-        if code in known or code in there:
-            wanted.append(known.get(code, code))
-        else:
+        if code not in known and code not in there:
             absent.append(code)
-            wanted.append(code)
+        wanted.append(known.get(code, code))
+    absent, wanted = list(dict.fromkeys(absent)), list(dict.fromkeys(wanted))
+    names = " or ".join(map(language_name, absent))
     if absent and not unknown:
-        names = " or ".join(language_name(code) for code in absent)
         raise UserError(f"No passage is in {names}. " + _has(_languages_of(there)))
     if not unknown or UNKNOWN_LANGUAGE in wanted:
         return Settled(replace(where, languages=tuple(wanted)))
@@ -78,7 +77,8 @@ def _languages(where: Filter, store: Store, collection: str) -> Settled:
         f"{unknown:,} passages are too short for their language to be recognised: those in the script of "
         f"{' or '.join(language_name(code) for code in codes)} are among the answers, the others are left out."
     )
-    return Settled(replace(where, languages=(*codes, UNKNOWN_LANGUAGE)), fits, (note,))
+    notes = (f"No passage is known to be in {names}. {_has(_languages_of(there))}", note) if absent else (note,)
+    return Settled(replace(where, languages=(*codes, UNKNOWN_LANGUAGE)), fits, notes)
 
 
 def _known(what: str, wanted: Sequence[str], key: str, store: Store, collection: str) -> tuple[str, ...]:

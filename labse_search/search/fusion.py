@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from labse_search.records import Found
-from labse_search.store.folding import split
+from labse_search.store.folding import single_letters, split
 
 # Reciprocal rank fusion, Cormack, Clarke and Büttcher 2009. The paper's constant is 60, with which a place among the
 # first ten hardly counts. Measured with multilingual-e5-small in the LaBSE stack, not yet trained, on the 94 pairs
@@ -58,7 +58,7 @@ def coverage(question: str, text: str) -> float:
 @functools.lru_cache(maxsize=1024)  # passages that many questions find
 def _forms(text: str) -> frozenset[str]:
     """Every way to write each of its words."""
-    return frozenset(form for parts, forms in split(text) for form in (*parts, *forms))
+    return frozenset(form for parts, forms in split(text) for form in (*parts, *forms)).union(single_letters(text))
 
 
 def shared_words(question: str, text: str, limit: int = 8) -> tuple[str, ...]:

@@ -22,11 +22,11 @@ LEAST_MEAN = 0.05  # of a neighbourhood's cosines: nothing is divided by less
 Near = Callable[[Vectors, int], Sequence[Sequence[float]]]
 
 
-def by_margin(sentence: Vectors, candidates: Vectors, near: Near) -> NDArray[np.float64]:
+def by_margin(sentence: Vectors, candidates: Vectors, near: Near, neighbours: int = NEIGHBOURS) -> NDArray[np.float64]:
     """(n,) ratio margins of the candidates (n, dimension), which are passages of the collection, to a sentence that is
     none (dimension,). A passage is its own nearest neighbour, which does not count."""
-    around, *beside = near(np.stack([sentence, *candidates]), NEIGHBOURS + 1)
-    means = [(_mean(around[:NEIGHBOURS]) + _mean(some[1:])) / 2 for some in beside]
+    around, *beside = near(np.stack([sentence, *candidates]), neighbours + 1)
+    means = [(_mean(around[:neighbours]) + _mean(some[1:])) / 2 for some in beside]
     return np.array(
         [float(one @ sentence) / max(mean, LEAST_MEAN) for one, mean in zip(candidates, means, strict=True)]
     )

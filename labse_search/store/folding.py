@@ -74,9 +74,10 @@ _POLYTONIC = re.compile("[\u1f80-\u1fff]")
 _DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 _HAS_DIGRAPH = re.compile("[äöüøå]")
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
-_SINGLE = re.compile(
+_SINGLE = (
     "[\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|(?<![\uac00-\ud7a3])[\uac00-\ud7a3]"
 )
+_SYLLABIC = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\uaa60-\uaa7f"  # Thai, Lao, Burmese, Khmer
 
 
 def words(text: str) -> list[str]:
@@ -101,8 +102,9 @@ def split(text: str) -> Iterator[Word]:
 
 
 def single_letters(text: str) -> list[str]:
-    """The ideographs, and the first syllable of each Korean word: what a question of one character asks for."""
-    return [] if text.isascii() else _SINGLE.findall(_light(text))
+    """What a word of one character may be, a question being no more: the ideographs, the first syllable of each Korean
+    word, the Thai, Lao, Burmese and Khmer letters that carry marks (ปู, ဈေး, ថ្ង)."""
+    return [] if text.isascii() else _single().findall(_light(text))
 
 
 def exact_words(text: str) -> set[str]:
@@ -175,6 +177,12 @@ def _clusters(beyond: bool) -> re.Pattern[str]:
     """A character with the marks that sit on it, so that a Thai vowel sign is no letter of its own."""
     marks = _marks(beyond)
     return re.compile(rf"[^{marks}][{marks}]*|[{marks}]+")
+
+
+@functools.cache
+def _single() -> re.Pattern[str]:
+    marks = _marks(False)
+    return re.compile(rf"{_SINGLE}|(?![{marks}])[{_SYLLABIC}][{marks}]+")
 
 
 @functools.cache
