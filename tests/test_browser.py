@@ -42,7 +42,7 @@ def indexed(app: App, browser: Any, tmp_path_factory: pytest.TempPathFactory) ->
     app.admit(context)
     page = context.new_page()
     visit = Visit(page, app.address)
-    page.on("pageerror", lambda error: visit.fail(str(error)))
+    page.on("pageerror", lambda error: visit.errors.append(str(error)))
     visit.open()
     expect(page.locator(".results")).to_have_attribute("data-state", "first")
     drop_from_desktop(context, page, folder)
@@ -91,6 +91,41 @@ def test_the_printed_address_opens_the_page_and_another_does_not(app: App, brows
     page.reload()
     page.wait_for_selector(".head h1", timeout=SECONDS)
     context.close()
+
+
+@pytest.mark.parametrize("visit", [{"locale": one} for one in ("en", "hi")], ids=["English", "Hindi"], indirect=True)
+def test_a_first_visit_fetches_less_than_300_kB(app: App, visit: Visit) -> None:
+    devtools = visit.page.context.new_cdp_session(visit.page)
+    devtools.send("Network.enable")
+    urls: dict[str, str] = {}
+    weights: dict[str, int] = {}
+    devtools.on("Network.requestWillBeSent", lambda sent: urls.update({sent["requestId"]: sent["request"]["url"]}))
+    devtools.on("Network.loadingFinished", lambda got: weights.update({got["requestId"]: got["encodedDataLength"]}))
+    visit.open()
+    visit.page.wait_for_load_state("networkidle")
+    rows = sorted(((weight, urls[request]) for request, weight in weights.items()), reverse=True)
+    assert any(url.endswith("/locale.json") for _, url in rows)
+    assert sum(weight for weight, _ in rows) < 300_000, rows
+    visit.was_clean()
+
+
+def test_a_script_of_a_tab_that_could_not_be_fetched_is_fetched_again(app: App, visit: Visit) -> None:
+    refused: list[str] = []
+
+    def refuse_once(route: Any) -> None:
+        if refused:
+            route.fallback()
+        else:
+            refused.append(route.request.url)
+            route.abort()
+
+    visit.page.route("**/scripts/settings.*.js*", refuse_once)
+    visit.open()
+    visit.tab("Settings")
+    visit.page.wait_for_selector(".settings select", timeout=SECONDS)
+    assert len(refused) == 1
+    visit.errors = [error for error in visit.errors if "ERR_FAILED" not in error]  # what the test itself made
+    visit.was_clean()
 
 
 def test_a_question_finds_the_passage_in_another_language_and_opens_it_at_its_place(indexed: App, visit: Visit) -> None:

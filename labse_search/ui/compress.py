@@ -1,8 +1,8 @@
-"""What is text goes over the wire compressed, and Gradio's files, whose names say their content, once.
+"""What is text goes over the wire compressed, and files whose names say their content once.
 
 Gradio compresses its own scripts at Brotli's level 4 and nothing else; the page itself came as 190 kB. Level 5 takes
-3 ms for the page; level 11 makes 9 % less of it in 60 times the time, so Gradio's files are packed again at that level
-after they were first given out, and kept in the cache folder for the next starts.
+3 ms for the page; level 11 makes 9 % less of it in 60 times the time, so files that never change are packed again at
+that level after they were first given out, and kept in the cache folder for the next starts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SMALLEST = 500  # bytes: less fits in a packet with its headers anyway
 # Answers that end; a stream of events does not.
 TEXTS = ("text/html", "text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml",
          "application/manifest+json")  # fmt: skip
-NAMED_BY_CONTENT = "/assets/"
+NAMED_BY_CONTENT = ("/assets/", "/scripts/")
 NEEDLESS = (b"cache-control", b"etag", b"last-modified", b"accept-ranges")  # of what never changes
 KEEP = b"private, max-age=31536000, immutable"
 

@@ -42,7 +42,7 @@ PART_HEADERS = {
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
 }
-PARTS = ("/assets/", "/static/", "/svelte/")
+PARTS = ("/assets/", "/scripts/", "/static/", "/svelte/")
 # Browsers know this one only on this computer or over HTTPS, and complain elsewhere.
 OPENER = {"cross-origin-opener-policy": "same-origin"}
 # What the page uses of Gradio, and our own routes. Everything else that Gradio has, or will have one day, is shut.

@@ -20,6 +20,7 @@ from labse_search.ui.map_routes import MAP, add_map_routes
 from labse_search.ui.marks_routes import MARKS, add_marks_routes
 from labse_search.ui.query import Query
 from labse_search.ui.rates import Rates
+from labse_search.ui.scripts import SCRIPTS, add_scripts
 from labse_search.ui.strings import text
 from labse_search.ui.teach_routes import ALIGNED, TEACH, add_teach_routes
 from labse_search.ui.translations import COOKIE, chosen, locale_json
@@ -39,6 +40,7 @@ OWN_PATHS = (
     EXPLAIN,
     MAP,
     MARKS,
+    SCRIPTS,
     TEACH,
     ALIGNED,
     LOCALE,
@@ -62,6 +64,7 @@ def add_routes(app: FastAPI, handlers: Handlers) -> None:
     add_marks_routes(app, handlers)
     add_batch_routes(app, handlers)
     add_map_routes(app, handlers)
+    add_scripts(app)
 
     @app.post("/sign-out")
     async def sign_out(request: Request) -> Response:

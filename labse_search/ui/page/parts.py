@@ -15,6 +15,7 @@ import gradio as gr
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
 from labse_search.ui.query import Query
+from labse_search.ui.scripts import fetched
 from labse_search.ui.theme import script
 
 # A lone "quiet" event: no spinner over the component, not in the API listing.
@@ -55,11 +56,18 @@ class Parts:
         return [*self.fields, self.collection]
 
 
+# What a first visit shows; the script of any other component is fetched when the component is drawn.
+_AT_FIRST = frozenset({"header", "results"})
+# What opens over the page, and the parameter of the address that opens it: its script is fetched then.
+_OPENED_BY = {"viewer": "view", "align": "align"}
+
+
 def component(name: str, root: str, elem_id: str, tag: str = "div", **attributes: str) -> gr.HTML:
     """An empty element that static/<name>.js fills from props.value."""
     extra = "".join(f' {key}="{value}"' for key, value in attributes.items())
     template = f'<{tag} class="{root}"{extra}></{tag}>'
-    return gr.HTML({}, html_template=template, js_on_load=script(name), elem_id=elem_id, apply_default_css=False)
+    source = script(name) if name in _AT_FIRST else fetched(name, _OPENED_BY.get(name, ""))
+    return gr.HTML({}, html_template=template, js_on_load=source, elem_id=elem_id, apply_default_css=False)
 
 
 def with_event(handlers: Handlers, handle: Callable[[str, Event], Any]) -> Callable[..., Any]:

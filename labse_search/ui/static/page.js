@@ -238,6 +238,29 @@ window.labse = (() => {
   new MutationObserver(mend).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ['dir'] });
   const setLanguage = code => { document.cookie = `labse-language=${code}; path=/; max-age=31536000; samesite=lax`; location.reload(); };
 
+  const inAddress = key => new Promise(done => {
+    const look = () => { if (parameter(key)) { window.removeEventListener('labse-address', look); done(); } };
+    window.addEventListener('labse-address', look);
+    look();
+  });
+  // The script of a component that a first visit does not show (scripts.py): fetched when the address has `key`, if one is
+  // given, and again after a moment if the app was away.
+  const part = async (key, file, element, ...given) => {
+    if (key) await inAddress(key);
+    let module = null;
+    for (let tries = 0; !module; tries++) {
+      const address = new URL(`scripts/${file}`, document.baseURI);
+      if (tries) address.searchParams.set('again', tries); // some browsers remember that an address failed
+      try { module = await import(address); }
+      catch (error) {
+        if (!(error instanceof TypeError)) throw error; // fetched, but wrong
+        await new Promise(done => setTimeout(done, 1000));
+        if (!element.isConnected) return;
+      }
+    }
+    module.default(element, ...given);
+  };
+
   return { el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, parameter, firstTab, link, copy, exports, jobLine, kept: new Set(), recent, addRecent,
-    clearRecent, busy, keyList, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
+    clearRecent, busy, keyList, part, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
 })();
