@@ -42,15 +42,6 @@ class Visit:
     address: str
     errors: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    aborted: bool = False
-
-    def fail(self, error: str) -> None:
-        """Remember an error of the page. Gradio's own, when its client ends the stream of answers while something is
-        asked, is not one; it says so with an AbortError, and then that each of the answers is broken."""
-        if error.startswith("AbortError") and "/assets/" in error:
-            self.aborted = True
-        elif not (self.aborted and "Connection errored out" in error):
-            self.errors.append(error)
 
     def open(self, parameters: str = "") -> None:
         self.page.goto(self.address + parameters)
@@ -164,8 +155,8 @@ def visit(app: App, contexts: Callable[..., Any], request: pytest.FixtureRequest
     page.set_viewport_size(viewport)
     page.emulate_media(color_scheme=scheme)
     visit = Visit(page, app.address)
-    page.on("pageerror", lambda error: visit.fail(str(error)))
-    page.on("console", lambda message: visit.fail(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    page.on("console", lambda message: visit.errors.append(message.text) if message.type == "error" else None)
     inside = (app.address, "data:", "blob:")
     page.on("request", lambda sent: None if sent.url.startswith(inside) else visit.foreign.append(sent.url))
     yield visit

@@ -63,7 +63,7 @@ def new_visit(app: App, context: Any) -> Visit:
     page = context.new_page()
     page.set_default_timeout(SECONDS)
     visit = Visit(page, app.address)
-    page.on("pageerror", lambda error: visit.fail(str(error)))
+    page.on("pageerror", lambda error: visit.errors.append(str(error)))
     page.on("console", lambda message: visit.errors.append(message.text) if message.type == "error" else None)
     return visit
 

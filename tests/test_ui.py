@@ -901,3 +901,9 @@ def test_starting_the_page_resolves_no_name_and_calls_nobody(tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_only_programs_ask_through_the_queue(client: Any) -> None:
+    """Its one stream of answers ends when none is awaited, and takes a question that was just asked with it."""
+    queued = [one["api_name"] for one in client.get("/config").json()["dependencies"] if one["queue"]]
+    assert queued == ["search"]

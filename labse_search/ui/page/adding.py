@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts, with_event, with_name
+from labse_search.ui.page.parts import QUIET, Parts, with_event, with_name
 
 
 def wire(handlers: Handlers, parts: Parts) -> None:
@@ -13,12 +13,12 @@ def wire(handlers: Handlers, parts: Parts) -> None:
     shown = [parts.header, parts.jobs]
     drop.stage(with_event(handlers, adding.stage), collection, drop, **QUIET)
     drop.check_path(with_event(handlers, adding.check_path), collection, drop, **QUIET)
-    drop.start(with_event(handlers, adding.start), collection, drop, **QUIET).then(tick, collection, shown, **AT_ONCE)
+    drop.start(with_event(handlers, adding.start), collection, drop, **QUIET).then(tick, collection, shown, **QUIET)
     drop.discard(with_event(handlers, adding.discard), collection, drop, **QUIET)
-    parts.jobs.request(with_event(handlers, adding.request), collection, shown, **AT_ONCE)
+    parts.jobs.request(with_event(handlers, adding.request), collection, shown, **QUIET)
     watches = handlers.watches
     watched = drop.watch(with_event(handlers, watches.add), collection, parts.watches, **QUIET)
-    watched.then(with_name(handlers, adding.drop), collection, drop, **AT_ONCE)
-    parts.watches.stop(with_event(handlers, watches.stop), collection, parts.watches, **AT_ONCE)
-    parts.watches.keep(with_event(handlers, watches.keep), collection, parts.watches, **AT_ONCE)
-    parts.watches.remove_now(with_event(handlers, watches.remove_now), collection, parts.watches, **AT_ONCE)
+    watched.then(with_name(handlers, adding.drop), collection, drop, **QUIET)
+    parts.watches.stop(with_event(handlers, watches.stop), collection, parts.watches, **QUIET)
+    parts.watches.keep(with_event(handlers, watches.keep), collection, parts.watches, **QUIET)
+    parts.watches.remove_now(with_event(handlers, watches.remove_now), collection, parts.watches, **QUIET)

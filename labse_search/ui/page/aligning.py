@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import QUIET, Parts, component, with_event, with_name
 
 # Every correction counts, also one that comes while Gradio still takes the last one for unfinished.
-EACH: dict[str, Any] = {**AT_ONCE, "trigger_mode": "multiple"}
+EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
 
 
 def components() -> Any:
@@ -24,9 +24,9 @@ def reader() -> Any:
 def wire(handlers: Handlers, parts: Parts, shown: tuple[Any, Any], tab: Any) -> None:
     """Connect the list and the reader with their handlers."""
     aligning, collection, (listed, two) = handlers.aligning, parts.collection, shown
-    tab.select(with_name(handlers, aligning.shown), collection, listed, **AT_ONCE)
-    listed.shown(with_name(handlers, aligning.shown), collection, listed, **AT_ONCE)
-    listed.request(with_event(handlers, aligning.request), collection, listed, **AT_ONCE)
+    tab.select(with_name(handlers, aligning.shown), collection, listed, **QUIET)
+    listed.shown(with_name(handlers, aligning.shown), collection, listed, **QUIET)
+    listed.request(with_event(handlers, aligning.request), collection, listed, **QUIET)
     listed.forget(with_event(handlers, aligning.forget), collection, listed, **QUIET)
     for name, handle in {"request": aligning.ask, "align": aligning.align, "correct": aligning.correct}.items():
         getattr(two, name)(with_event(handlers, handle), collection, two, **EACH)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import QUIET, Parts, component, with_event, with_name
 from labse_search.ui.query import Query
 
 
@@ -41,13 +41,13 @@ def wire(handlers: Handlers, parts: Parts, more: Kept, tab: Any) -> None:
     saved.open(with_event(handlers, handlers.saved.open), collection, saved, **QUIET)
     saved.drop(with_event(handlers, handlers.saved.drop), collection, saved, **QUIET)
     batch.take_in(with_event(handlers, handlers.batch.take_in), collection, batch, **QUIET)
-    batch.request(with_event(handlers, handlers.batch.request), collection, batch, **AT_ONCE)
-    batch.look(with_name(handlers, handlers.batch.shown), collection, batch, **AT_ONCE)
+    batch.request(with_event(handlers, handlers.batch.request), collection, batch, **QUIET)
+    batch.look(with_name(handlers, handlers.batch.shown), collection, batch, **QUIET)
 
 
 def _wire_findings(handlers: Handlers, parts: Parts) -> None:
     kept, collection, shown = handlers.findings, parts.collection, parts.findings
-    parts.results.keep(with_event(handlers, kept.keep), collection, shown, **AT_ONCE)
-    parts.results.unkeep(with_event(handlers, kept.drop), collection, shown, **AT_ONCE)
-    shown.annotate(with_event(handlers, kept.annotate), collection, shown, **AT_ONCE)
-    shown.drop(with_event(handlers, kept.drop), collection, shown, **AT_ONCE)
+    parts.results.keep(with_event(handlers, kept.keep), collection, shown, **QUIET)
+    parts.results.unkeep(with_event(handlers, kept.drop), collection, shown, **QUIET)
+    shown.annotate(with_event(handlers, kept.annotate), collection, shown, **QUIET)
+    shown.drop(with_event(handlers, kept.drop), collection, shown, **QUIET)

@@ -11,7 +11,7 @@ from labse_search.errors import UserError
 from labse_search.naming import collection_name
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import AT_ONCE, RESTORE, Parts, searching
+from labse_search.ui.page.parts import QUIET, RESTORE, Parts, searching
 from labse_search.ui.query import Query
 from labse_search.ui.sessions import forget_old
 
@@ -52,6 +52,6 @@ def wire(handlers: Handlers, parts: Parts, blocks: gr.Blocks) -> None:
 
     first = searching(handlers, parts, RESTORE)
     shown = [parts.collection, *parts.fields, parts.header, parts.jobs, parts.watches, parts.drop, parts.findings]
-    blocks.load(ui_load, None, [*shown, parts.settings], **AT_ONCE).then(**first)
-    parts.header.go(ui_go, None, shown, **AT_ONCE).then(**first)
-    parts.header.pick(ui_pick, None, [*shown, parts.documents], **AT_ONCE).then(**first)
+    blocks.load(ui_load, None, [*shown, parts.settings], **QUIET).then(**first)
+    parts.header.go(ui_go, None, shown, **QUIET).then(**first)
+    parts.header.pick(ui_pick, None, [*shown, parts.documents], **QUIET).then(**first)

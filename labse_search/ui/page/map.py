@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import QUIET, Parts, component, with_event, with_name
 
 
 def part() -> Any:
@@ -15,8 +15,8 @@ def part() -> Any:
 
 def wire(handlers: Handlers, parts: Parts, shown: Any, tab: Any) -> None:
     """Connect the map's events with their handlers."""
-    tab.select(with_name(handlers, handlers.map.shown), parts.collection, shown, **AT_ONCE)
+    tab.select(with_name(handlers, handlers.map.shown), parts.collection, shown, **QUIET)
     parts.collection.change(with_name(handlers, handlers.map.shown), parts.collection, shown, **QUIET)
-    shown.look(with_name(handlers, handlers.map.shown), parts.collection, shown, **AT_ONCE)
+    shown.look(with_name(handlers, handlers.map.shown), parts.collection, shown, **QUIET)
     shown.make(with_event(handlers, handlers.map.make), parts.collection, shown, **QUIET)
-    shown.request(with_event(handlers, handlers.map.request), parts.collection, shown, **AT_ONCE)
+    shown.request(with_event(handlers, handlers.map.request), parts.collection, shown, **QUIET)

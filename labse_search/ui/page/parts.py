@@ -18,9 +18,10 @@ from labse_search.ui.query import Query
 from labse_search.ui.scripts import fetched
 from labse_search.ui.theme import script
 
-# A lone "quiet" event: no spinner over the component, not in the API listing.
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
+# An event of the page: no spinner over the component, not in the API listing, and a request of its own. Gradio's queue
+# sends all answers through one stream, which it ends when none is awaited; a page that has just asked again when it
+# hears of that (gradio 6.31, close_stream in its client) takes its new question for broken: "Connection errored out".
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 # Run in the browser before a search: the address bar, and the sign that something is going on. A new question leaves
 # "passages like this one"; restoring what an address says does not.
 _ADDRESS = """(q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection) => {

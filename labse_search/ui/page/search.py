@@ -11,7 +11,7 @@ from labse_search.errors import UserError
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
 from labse_search.ui.handlers.search import MOST, PAGE
-from labse_search.ui.page.parts import AT_ONCE, QUIET, RESTORE, Parts, searching, with_event, with_name
+from labse_search.ui.page.parts import QUIET, RESTORE, Parts, searching, with_event, with_name
 from labse_search.ui.query import PERIOD_NAMES, Asked, Query
 from labse_search.ui.strings import text
 
@@ -83,17 +83,17 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
     gr.on(triggers, trigger_mode="always_last", **search)
     results.again(trigger_mode="always_last", **search)
     results.extend(ui_extend, parts.inputs, results, **QUIET)
-    results.ask(ui_ask, None, [question, steers], **AT_ONCE).then(**search)
-    results.like(sent("like"), None, like, **AT_ONCE).then(**restored)
-    results.steer(sent("steers"), None, steers, **AT_ONCE).then(**restored)
-    results.sort(sent("sort"), None, sort, **AT_ONCE).then(**restored)
-    results.facet(ui_facet, fields, fields, **AT_ONCE).then(**search)
-    results.drop_filter(ui_drop_filter, fields, fields, **AT_ONCE).then(**search)
-    results.sample(with_name(handlers, handlers.search.sample), collection, results, **AT_ONCE)
+    results.ask(ui_ask, None, [question, steers], **QUIET).then(**search)
+    results.like(sent("like"), None, like, **QUIET).then(**restored)
+    results.steer(sent("steers"), None, steers, **QUIET).then(**restored)
+    results.sort(sent("sort"), None, sort, **QUIET).then(**restored)
+    results.facet(ui_facet, fields, fields, **QUIET).then(**search)
+    results.drop_filter(ui_drop_filter, fields, fields, **QUIET).then(**search)
+    results.sample(with_name(handlers, handlers.search.sample), collection, results, **QUIET)
     view = with_event(handlers, handlers.search.view)
     parts.viewer.turn(view, collection, parts.viewer, **QUIET)
-    parts.viewer.ask(ui_ask, None, [question, steers], **AT_ONCE).then(**search)
-    accordion.expand(ui_choices, [collection, *some], some, **AT_ONCE)
+    parts.viewer.ask(ui_ask, None, [question, steers], **QUIET).then(**search)
+    accordion.expand(ui_choices, [collection, *some], some, **QUIET)
 
 
 def publish(handlers: Handlers) -> None:

@@ -8,7 +8,7 @@ import gradio as gr
 
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts
+from labse_search.ui.page.parts import QUIET, Parts
 
 
 def wire(handlers: Handlers, parts: Parts, tab: Any) -> None:
@@ -17,5 +17,5 @@ def wire(handlers: Handlers, parts: Parts, tab: Any) -> None:
     def ui_save(event: gr.EventData) -> Any:
         return handlers.settings.save(Event(event._data))
 
-    tab.select(handlers.settings.shown, None, parts.settings, **AT_ONCE)
+    tab.select(handlers.settings.shown, None, parts.settings, **QUIET)
     parts.settings.save(ui_save, None, parts.settings, **QUIET)

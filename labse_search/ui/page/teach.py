@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import AT_ONCE, QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import QUIET, Parts, component, with_event, with_name
 
 # Every word counts, also one that comes before the last was answered.
-EACH: dict[str, Any] = {**AT_ONCE, "trigger_mode": "multiple"}
+EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ def wire(handlers: Handlers, parts: Parts, teach: Teach, tab: Any) -> None:
     opened = [with_name(handlers, teaching.shown), with_name(handlers, judging.shown)]
     opened.append(with_name(handlers, tuning.shown))
     for handle, shown in zip(opened, (pairs, judged, tuned), strict=True):
-        tab.select(handle, collection, shown, **AT_ONCE)
+        tab.select(handle, collection, shown, **QUIET)
     parts.results.judge(with_event(handlers, judging.judge), collection, judged, **EACH)
     judged.forget(with_event(handlers, judging.forget), collection, judged, **EACH)
-    pairs.look(with_name(handlers, teaching.look), collection, pairs, **AT_ONCE)
+    pairs.look(with_name(handlers, teaching.look), collection, pairs, **QUIET)
     for name in ("mine", "take_in", "clear_pairs"):
         getattr(pairs, name)(with_event(handlers, getattr(teaching, name)), collection, pairs, **QUIET)
     for name in ("shown", "request", "say", "take_back"):
         getattr(pairs, name)(with_event(handlers, getattr(teaching, name)), collection, pairs, **EACH)
-    tuned.look(with_name(handlers, tuning.shown), collection, tuned, **AT_ONCE)
+    tuned.look(with_name(handlers, tuning.shown), collection, tuned, **QUIET)
     for name in ("plan", "start", "use_model", "switch", "delete_run"):
         getattr(tuned, name)(with_event(handlers, getattr(tuning, name)), collection, tuned, **QUIET)
     tuned.request(with_event(handlers, tuning.request), collection, tuned, **EACH)
