@@ -137,7 +137,7 @@ def books(tmp_path: Path, model: str) -> Iterator[Books]:
 def test_translations_are_looked_for_once_and_again_when_documents_change(books: Books) -> None:
     meanings = random_concepts(24, seed=1, length=12)
     books.add("english.txt", "en", meanings)
-    assert add_find_job(books.library, "books") is None  # one language
+    assert add_find_job(books.library, "books") is None  # one document
     books.add("german.txt", "de", meanings)
     job = add_find_job(books.library, "books")
     assert job is not None and add_find_job(books.library, "books") is None  # it waits already
@@ -154,6 +154,25 @@ def test_translations_are_looked_for_once_and_again_when_documents_change(books:
     books.do(add_find_job(books.library, "books"))
     known = known_translations(books.library, "books")
     assert known is not None and len(known.pairs) == 3
+
+
+def test_copies_are_found_in_a_collection_of_one_language(books: Books) -> None:
+    meanings = random_concepts(24, seed=4, length=12)
+    books.add("report.txt", "en", meanings)
+    books.add("edited.txt", "en", [*random_concepts(2, seed=5, length=12), *meanings[:20]])
+    books.add("excerpt.txt", "en", meanings[:4])
+    books.add("other.txt", "en", random_concepts(24, seed=6, length=12))
+    books.files.joinpath("capitals.txt").write_text((books.files / "report.txt").read_text().upper())
+    books.do(books.library.add_index_job("books", books.model, walk([books.files], books.library, "books")))
+    books.do(add_find_job(books.library, "books"))
+    known = known_translations(books.library, "books")
+    assert known is not None and known.pairs == ()
+    names = {row.document: row.names[0].rpartition("/")[2] for row in books.library.documents("books")}
+    found = [({names[one.source], names[one.target]}, round(one.share, 1)) for one in known.copies]
+    assert found[0] == ({"report.txt", "capitals.txt"}, 1.0)
+    assert [(len(pair & {"report.txt", "capitals.txt", "edited.txt"}), share) for pair, share in found[1:]] == [
+        (2, 0.8)
+    ]
 
 
 def test_two_documents_are_aligned_by_a_job_and_kept(books: Books) -> None:

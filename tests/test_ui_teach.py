@@ -183,14 +183,18 @@ def test_two_documents_are_shown_side_by_side_and_corrected(client: Any) -> None
     assert tab.forget("documents", Event({"id": value["id"]}))["kept"] == []
 
 
-def test_the_reader_names_a_documents_translations(client: Any) -> None:
+def test_translations_and_copies_are_listed_and_the_reader_names_translations(client: Any) -> None:
+    from labse_search.align.copies import Copy
     from labse_search.align.known import documents_digest, keep_translations
     from labse_search.align.translations import Translation
     from labse_search.ui.handlers import Handlers
 
     library, handlers = client.context.library, Handlers(client.context)
     one, two = (row.document for row in library.documents("documents"))
-    keep_translations(library, "documents", documents_digest(library, "documents"), [Translation(one, two, 0.8)])
+    digest = documents_digest(library, "documents")
+    keep_translations(library, "documents", digest, [Translation(one, two, 0.8)], [Copy(two, one, 0.9)])
     also = handlers.search.view("documents", Event({"document": one, "index": 0}))["also"]
     assert [row["document"] for row in also] == [two]
-    assert [row["share"] for row in handlers.aligning.shown("documents")["pairs"]] == [0.8]
+    shown = handlers.aligning.shown("documents")
+    assert [row["share"] for row in shown["pairs"]] == [0.8]
+    assert [(row["source"]["document"], row["share"]) for row in shown["copies"]] == [(two, 0.9)]

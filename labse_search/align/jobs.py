@@ -1,4 +1,4 @@
-"""Long work with translations as jobs: finding them among a collection's documents, aligning two of them.
+"""Long work with translations as jobs: finding them, and copies, among a collection's documents, aligning two of them.
 
 Both outlive the page. A pause and a cancel are heard between two documents, and between batches of sentences; what is
 begun again begins from the start, since the longest of it takes minutes.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from indexer.job import check_requested, run_to_end
+from labse_search.align.copies import find_copies
 from labse_search.align.documents import align_documents
 from labse_search.align.kept import Alignments, kept_from
 from labse_search.align.known import documents_digest, keep_translations, known_translations
@@ -27,17 +28,16 @@ TOLD_SECONDS = 0.5  # between two lines about how far it is
 
 
 def add_find_job(library: Library, collection: str, rows: Sequence[DocumentRow] | None = None) -> str | None:
-    """A job that looks for translations, where documents changed since somebody looked; None where none is needed, or
-    one is there already. One that failed or was cancelled for these very documents is not tried again by itself.
-    `rows`: the collection's documents, where the caller has them."""
+    """A job that looks for translations and copies, where documents changed since somebody looked; None where none is
+    needed, or one is there already. One that failed or was cancelled for these very documents is not tried again by
+    itself. `rows`: the collection's documents, where the caller has them."""
     if any(job.kind == FIND and job.collection == collection for job in library.ledger.jobs.unfinished()):
         return None
     rows = library.documents(collection) if rows is None else rows
     known = known_translations(library, collection, rows)
     if known is not None and known.documents == documents_digest(library, collection, rows):
         return None
-    languages = {code for row in rows for code in row.languages} - {UNKNOWN_LANGUAGE}
-    if len(languages) < 2:
+    if len(rows) < 2:
         return None
     before = library.jobs(collection, limit=1, kinds=(FIND,))
     newest = max((row.added for row in rows), default=0.0)
@@ -91,9 +91,12 @@ class Aligning:
 
     def _find(self) -> None:
         collection = self._job.collection
-        digest = documents_digest(self._library, collection)
-        pairs = find_translations(self._store, collection, progress=self._tell)
-        keep_translations(self._library, collection, digest, pairs)
+        rows = self._library.documents(collection)
+        digest = documents_digest(self._library, collection, rows)
+        copies = find_copies(self._store, collection)
+        languages = {code for row in rows for code in row.languages} - {UNKNOWN_LANGUAGE}
+        pairs = find_translations(self._store, collection, progress=self._tell) if len(languages) > 1 else []
+        keep_translations(self._library, collection, digest, pairs, copies)
         self._done(len(pairs))
 
     def _align(self) -> None:

@@ -1,4 +1,5 @@
-"""Which translations were found in a collection: HOME/translations/ID.json, found again when its documents changed."""
+"""Which translations and copies were found in a collection: HOME/translations/ID.json, found again when its documents
+changed."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from labse_search.align.copies import Copy
 from labse_search.align.translations import Translation
 from labse_search.files import write_json
 from labse_search.library import DocumentRow, Library
@@ -19,6 +21,7 @@ class Known:
 
     documents: str  # documents_digest
     pairs: tuple[Translation, ...]
+    copies: tuple[Copy, ...] = ()
 
     def of(self, document: str) -> list[str]:
         """The translations of one document, surest first."""
@@ -41,17 +44,24 @@ def known_translations(library: Library, collection: str, rows: Sequence[Documen
     try:
         value = json.loads(_file(library.home, collection).read_text(encoding="utf-8"))
         pairs = [Translation(**pair) for pair in value["pairs"]]
+        copies = [Copy(**pair) for pair in value["copies"]]
         digest = str(value["documents"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
     there = {row.document for row in (library.documents(collection) if rows is None else rows)}
-    return Known(digest, tuple(one for one in pairs if {one.source, one.target} <= there))
+    return Known(
+        digest,
+        tuple(one for one in pairs if {one.source, one.target} <= there),
+        tuple(one for one in copies if {one.source, one.target} <= there),
+    )
 
 
-def keep_translations(library: Library, collection: str, documents: str, pairs: list[Translation]) -> None:
+def keep_translations(
+    library: Library, collection: str, documents: str, pairs: Sequence[Translation], copies: Sequence[Copy] = ()
+) -> None:
     """Write down what was found among these documents."""
-    value = {"collection": collection, "documents": documents, "pairs": [asdict(one) for one in pairs]}
-    write_json(_file(library.home, collection), value)
+    found = {"pairs": [asdict(one) for one in pairs], "copies": [asdict(one) for one in copies]}
+    write_json(_file(library.home, collection), {"collection": collection, "documents": documents, **found})
 
 
 def _file(home: Path, collection: str) -> Path:

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from labse_search.align.copies import Copy
 from labse_search.align.jobs import ALIGN, FIND, add_align_job, add_find_job
 from labse_search.align.kept import Action as Correction
 from labse_search.align.kept import Alignments, KeptAlignment, alignment_id
 from labse_search.align.known import known_translations
+from labse_search.align.translations import Translation
 from labse_search.corpora.written import write_pairs
 from labse_search.errors import UserError
 from labse_search.library import DocumentRow, JobRow
@@ -37,8 +39,8 @@ class AligningHandlers:
         self.kept = Alignments(shared.context.settings.home)
 
     def shown(self, collection: str, message: str = "") -> Value:
-        """The translations that are known, what was aligned, and the documents to choose from. Documents that changed
-        since somebody looked are looked at by a job of their own."""
+        """The translations and copies that are known, what was aligned, and the documents to choose from. Documents
+        that changed since somebody looked are looked at by a job of their own."""
 
         def look() -> Value:
             library = self.context.library
@@ -49,13 +51,14 @@ class AligningHandlers:
             jobs = [self._newest(collection, kind) for kind in (FIND, ALIGN)]
             if job is not None or any(one and one.state in ("queued", "running") for one in jobs):
                 self.context.wake()  # a worker that died is replaced
-            pairs = list(known.pairs) if known else []
+            pairs, copies = (known.pairs, known.copies) if known else ((), ())
+            several = [row for row in documents if len(row.names) > 1]
             return {
-                "pairs": [
-                    {"source": _named(rows[one.source]), "target": _named(rows[one.target]), "share": one.share}
-                    for one in pairs[:LISTED]
-                ],
+                "pairs": [_pair(rows, one) for one in pairs[:LISTED]],
                 "more": max(0, len(pairs) - LISTED),
+                "copies": [_pair(rows, one) for one in copies[:LISTED]],
+                "several": [{**_named(row), "names": sorted(row.names)[:LISTED]} for row in several[:LISTED]],
+                "more_copies": max(0, len(copies) - LISTED) + max(0, len(several) - LISTED),
                 "kept": [_summary(one) for one in self.kept.all(collection)],
                 "documents": [_named(row) for row in documents[-MAX_CHOICES:]],
                 "looked": known is not None,
@@ -191,6 +194,10 @@ def _summary(one: KeptAlignment) -> Value:
         for name, side in (("source", one.source), ("target", one.target))
     }
     return {"id": one.id, **sides, "n": sum(a < b and c < d for a, b, c, d, _ in one.beads)}
+
+
+def _pair(rows: dict[str, DocumentRow], one: Translation | Copy) -> Value:
+    return {"source": _named(rows[one.source]), "target": _named(rows[one.target]), "share": one.share}
 
 
 def _named(row: DocumentRow) -> Value:

@@ -1,5 +1,5 @@
-// Documents that are translations of each other, what was aligned of them, and any two to be aligned. Opening two side by
-// side is a step of the address (?align=SOURCE.TARGET), which align.js follows. Events to Python: 'shown',
+// Documents that are translations or copies of each other, what was aligned, and any two to be aligned. Opening two side
+// by side is a step of the address (?align=SOURCE.TARGET), which align.js follows. Events to Python: 'shown',
 // 'request' {job, action}, 'forget' {id}.
 const { el, t, language, button, number } = labse;
 const root = element.querySelector('.translations');
@@ -28,6 +28,16 @@ const chooser = value => {
 };
 const forget = one => button('link act-remove', t('trans_forget'), () => { if (window.confirm(t('trans_forget_sure'))) trigger('forget', { id: one.id }); },
   { 'aria-label': `${t('trans_forget')}: ${one.source.title}, ${one.target.title}` });
+// Copies, the most alike first, and files with the very same content, which are one document.
+const share = one => `${Math.floor(100 * one.share)} %`;
+const once = one => el('li', null, null, {}, el('span', 'doc-of', null, {}, one.lang ? el('span', 'chip', language(one.lang)) : null,
+  ...one.names.flatMap((name, i) => [i ? ' = ' : null, el('bdi', null, name)])), el('span', 'subdued number', t('copies_once')));
+const copies = value => {
+  if (!value.copies.length && !value.several.length) return null;
+  return el('section', 'manage', null, { 'aria-labelledby': 'labse-copies' }, el('h2', null, t('copies_title'), { id: 'labse-copies' }), el('p', 'subdued', t('copies_note')),
+    el('ul', 'pairs-of copies', null, {}, ...value.copies.map(one => row(one.source, one.target, share(one))), ...value.several.map(once)),
+    value.more_copies ? el('p', 'subdued', t('and_more', { n: value.more_copies })) : null);
+};
 const draw = () => {
   const value = props.value;
   if (!value?.nonce) return;
@@ -44,6 +54,8 @@ const draw = () => {
       ...value.jobs.map(line), value.pairs.length ? list : value.looked && !value.jobs.length ? el('p', 'subdued', t('trans_none')) : null,
       value.more ? el('p', 'subdued', t('and_more', { n: value.more })) : null,
       value.kept.length ? el('h3', null, t('trans_kept')) : null, value.kept.length ? kept : null, value.documents.length > 1 ? chooser(value) : null));
+    const same = copies(value);
+    if (same) nodes.push(same);
   }
   root.replaceChildren(...nodes);
 };
