@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+WEIGHTS, BYTE_SECONDS = "model.safetensors", 0.05
 
 
 class Hub:
@@ -27,7 +29,11 @@ class Hub:
                       if path.is_file()}  # fmt: skip
         self.files["onnx/model.onnx"] = b"a copy that nobody wants"
         self.asked: list[tuple[str, str]] = []
+        self.between = threading.Event()
         self.break_after: int | None = None  # bytes of a file, after which the connection ends
+        self.slow = (
+            False  # the second half of the weights comes byte by byte: a job hears what is asked before their end
+        )
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -66,7 +72,12 @@ class Hub:
         request.send_header("content-length", str(len(content)))
         request.end_headers()
         cut = self.break_after if self.break_after is not None and len(content) > self.break_after else len(content)
-        request.wfile.write(content[:cut])
+        at_once = cut // 2 if self.slow and request.path.endswith(WEIGHTS) else cut
+        with contextlib.suppress(ConnectionError):  # the client stopped
+            request.wfile.write(content[:at_once])
+            for at in range(at_once, cut):
+                request.wfile.write(content[at : at + 1])
+                self.between.wait(BYTE_SECONDS)
 
 
 @pytest.fixture
@@ -90,13 +101,21 @@ from labse_search.settings import Settings
 
 library = Library(Path(sys.argv[1]))
 shares = []
+
+
+def report(row):
+    shares.append(row.share)
+    if "pause" in sys.argv and row.current == "model.safetensors":
+        library.ask(row.id, "pause")
+
+
 try:
     job = next(iter(library.jobs(kinds=("fetch",))), None)
     if job is None:
         job = library.job(add_fetch_job(library, "documents", look_up("some/model")))
     else:
         library.ask(job.id, "")
-    row = do_job(library, Settings(home=library.home), library.job(job.id), report=lambda row: shares.append(row.share))
+    row = do_job(library, Settings(home=library.home), library.job(job.id), report=report)
     print(row.state, row.error, shares == sorted(shares), is_here("some/model"))
     if row.state == "done":
         print(find_model("some/model"))
@@ -105,11 +124,11 @@ except UserError as error:
 """
 
 
-def fetched(hub: Hub, home: Path) -> str:
+def fetched(hub: Hub, home: Path, *how: str) -> str:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
     environment = kept | {"HF_HOME": str(home / "hub"), "HF_ENDPOINT": hub.address, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", CODE, str(home / "home")],
+        [sys.executable, "-c", CODE, str(home / "home"), *how],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -117,8 +136,7 @@ def fetched(hub: Hub, home: Path) -> str:
 
 
 def test_a_fetch_that_broke_off_goes_on_where_it_was(hub: Hub, tmp_path: Path, tiny_labse: Path) -> None:
-    weights = "model.safetensors"
-    size = len(hub.files[weights])
+    size = len(hub.files[WEIGHTS])
     hub.break_after = size // 2
     said = fetched(hub, tmp_path)
     assert said.startswith("failed") and "does not answer" in said and said.rstrip().endswith("False")
@@ -126,10 +144,23 @@ def test_a_fetch_that_broke_off_goes_on_where_it_was(hub: Hub, tmp_path: Path, t
     hub.asked.clear()
     state, folder = fetched(hub, tmp_path).splitlines()
     assert state == "done  True True"
-    assert (weights, f"bytes={size // 2}-") in hub.asked
+    assert (WEIGHTS, f"bytes={size // 2}-") in hub.asked
     assert not any(name.startswith("onnx") for name, _ in hub.asked)
-    assert (Path(folder) / weights).read_bytes() == hub.files[weights]
+    assert (Path(folder) / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
     assert not list(Path(folder).rglob(".*.part"))
+
+
+def test_a_fetch_is_paused_and_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
+    hub.slow = True
+    assert fetched(hub, tmp_path, "pause") == "paused  True False\n"
+    (part,) = (tmp_path / "hub").rglob(".*.part")
+    size = part.stat().st_size
+    assert part.name == f".{WEIGHTS}.part" and part.read_bytes() == hub.files[WEIGHTS][:size]
+    assert 0 < size < len(hub.files[WEIGHTS])
+    hub.slow = False
+    hub.asked.clear()
+    assert fetched(hub, tmp_path).startswith("done  True True")
+    assert (WEIGHTS, f"bytes={size}-") in hub.asked
 
 
 def test_weights_that_are_not_those_of_the_hub_are_refused(hub: Hub, tmp_path: Path) -> None:

@@ -903,6 +903,21 @@ def test_starting_the_page_resolves_no_name_and_calls_nobody(tmp_path: Path) -> 
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_a_model_that_is_here_is_used_for_new_collections(client: Any, home: Path) -> None:
+    from lexicon import make_lexicon_model
+
+    from labse_search.ui.handlers import Handlers
+
+    context = client.context
+    tab, before = Handlers(context).models, context.new_model
+    other = str(make_lexicon_model(home / "for new ones", seed=2))
+    assert tab.use_for_new("documents", Event({"model": "/no/such/model"}))["message"] and context.new_model == before
+    value = tab.use_for_new("documents", Event({"model": other}))
+    assert (value["message"], value["new_model"]) == ("", other)
+    assert (context.model_of("not made yet"), context.model_of("documents")) == (other, before)
+    assert tab.use_for_new("documents", Event({"model": before}))["new_model"] == before
+
+
 def test_only_programs_ask_through_the_queue(client: Any) -> None:
     """Its one stream of answers ends when none is awaited, and takes a question that was just asked with it."""
     queued = [one["api_name"] for one in client.get("/config").json()["dependencies"] if one["queue"]]
