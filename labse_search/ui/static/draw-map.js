@@ -179,6 +179,7 @@
         if (!more.hidden) more.textContent = t('show_more', { n: Math.min(LISTED, rows.length - at) });
       };
       await extend();
+      list.scrollIntoView({ block: 'nearest' }); // now as high as it is
     };
     const byDistance = (rows, x, y) => rows.sort((a, b) => (points.x[a] - x) ** 2 + (points.y[a] - y) ** 2 - (points.x[b] - x) ** 2 - (points.y[b] - y) ** 2);
     const rowsOf = test => { const rows = []; for (let i = 0; i < n; i++) if (test(i)) rows.push(i); return rows; };
