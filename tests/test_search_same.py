@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labse_search.records import Found, Segment, StoredSegment
 from labse_search.search.same import collapse, spelling
@@ -54,3 +56,23 @@ def test_a_passage_stands_for_the_copies_after_it() -> None:
     ranking = [found("a", "The sea."), found("b", "Bread"), found("c", "the sea"), found("d", "THE  SEA")]
     names = [(one.stored.document, [copy.stored.document for copy in copies]) for one, copies in collapse(ranking)]
     assert names == [("a", ["c", "d"]), ("b", [])]
+
+
+def test_long_passages_of_one_beginning_are_copies_only_to_their_end() -> None:
+    beginning = "The water rose to the second step of the old bridge in the spring of that year, and nobody was hurt. "
+    ranking = [found("a", beginning + "Then it fell."), found("b", beginning + "Then it rose."), found("c", beginning)]
+    ranking += [found("d", f"“{beginning.upper()}” Then: it fell!"), found("e", beginning.strip(". "))]
+    names = [(one.stored.document, [copy.stored.document for copy in copies]) for one, copies in collapse(ranking)]
+    assert names == [("a", ["d"]), ("b", []), ("c", ["e"])]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text("ab1²٣, .-−%“\u00a0東Éé\u0301İſ", max_size=6), max_size=12))
+def test_copies_are_those_of_equal_spelling(texts: list[str]) -> None:
+    groups: dict[str, list[str]] = {}
+    for number, text in enumerate(texts):
+        groups.setdefault(spelling(text), []).append(str(number))
+    folded = collapse([found(str(number), text) for number, text in enumerate(texts)])
+    assert [[one.stored.document, *(copy.stored.document for copy in copies)] for one, copies in folded] == list(
+        groups.values()
+    )

@@ -121,6 +121,25 @@ def test_two_client_processes_share_one_store(folder: Path) -> None:
     assert store.count(NAME) == 2
 
 
+def test_the_number_of_segments_is_told_at_rest_and_while_they_are_written(folder: Path) -> None:
+    store = open_store(folder)
+    store.create(NAME, SPEC)
+    state = folder / wire.COLLECTIONS / NAME / "state.json"
+
+    def at_rest() -> bool:
+        return json.loads(state.read_text())["segments"] is not None
+
+    for count in (3, 5):
+        put(store, "d", count)
+        assert store.info(NAME).segments == count
+        wait_until(at_rest)
+        assert store.info(NAME).segments == count
+    store.delete(NAME, Filter(indexes=(0, 1)))
+    assert store.info(NAME).segments == 3
+    wait_until(at_rest)
+    assert store.info(NAME).segments == 3
+
+
 def test_simultaneous_starters_give_one_process(folder: Path) -> None:
     code = "print(store._call('hello').header['value']['pid'])"
     others = [client_process(folder, code) for _ in range(4)]

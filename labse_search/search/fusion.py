@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from labse_search.records import Found
-from labse_search.store.folding import single_letters, split
+from labse_search.store.folding import Word, single_letters, split
 
 # Reciprocal rank fusion, Cormack, Clarke and Büttcher 2009. The paper's constant is 60, with which a place among the
 # first ten hardly counts. Measured with multilingual-e5-small in the LaBSE stack, not yet trained, on the 94 pairs
@@ -47,12 +47,18 @@ def coverage(question: str, text: str) -> float:
     eight, since in every alphabet the short words are mostly grammar."""
     there = _forms(text)
     total = found = 0
-    for parts, forms in {word: None for word in split(question)}:
+    for parts, forms in _asked(question):
         whole = any(form in there for form in forms)
         for part in parts:
             total += min(len(part), 8)
             found += min(len(part), 8) if whole or part in there else 0
     return found / total if total else 0.0
+
+
+@functools.lru_cache(maxsize=64)  # compared with sixty passages each
+def _asked(question: str) -> tuple[Word, ...]:
+    """Each of its words once."""
+    return tuple(dict.fromkeys(split(question)))
 
 
 @functools.lru_cache(maxsize=1024)  # passages that many questions find

@@ -60,7 +60,10 @@ def _info(process: StoreProcess, request: wire.Message) -> Answer:
 
 def _about(collection: Collection) -> dict[str, Any]:
     number = split_generation(collection.name)[1] or 1
-    value = {"segments": collection.shard.count(Filter()), "words": collection.state.words, "generation": number}
+    # Known unless it is being written to: counting 50,000 segments takes 3 ms, more than finding the closest of them.
+    at_rest = collection.state.segments
+    segments = collection.shard.count(Filter()) if at_rest is None else at_rest
+    value = {"segments": segments, "words": collection.state.words, "generation": number}
     return {"spec": asdict(collection.spec), **value}
 
 
