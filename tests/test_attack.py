@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +22,7 @@ from labse_search.ui.concurrency_limit import Busy, ConcurrencyLimit
 from labse_search.ui.events import Event
 from labse_search.ui.routes import OWN_PATHS
 from labse_search.ui.sessions import SESSION_SECONDS, SESSIONS, forget_old
+from labse_search.ui.uploads import RoomLeft, store
 from labse_search.ui.users import add_user, hash_password, remove_user, users_file
 from labse_search.ui.viewer import Viewer
 
@@ -138,6 +140,28 @@ def test_uploads_arrive_byte_for_byte(client: Any) -> None:
     assert [(client.context.uploads / name).read_bytes() for name in names] == contents
     for name in names:
         (client.context.uploads / name).unlink()
+
+
+def test_room_for_uploads_is_given_out_once(tmp_path: Path) -> None:
+    room = RoomLeft(tmp_path, most=10 << 20)
+    assert room(6 << 20) and not room(6 << 20) and room(4 << 20)
+
+
+def test_an_announced_upload_takes_its_room_before_it_has_arrived(tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    async def slowly() -> AsyncIterator[bytes]:
+        seen.extend((RoomLeft(tmp_path, most=10 << 20)(2 << 20), RoomLeft(tmp_path, most=10 << 20)(5 << 20)))
+        yield b"x" * (6 << 20)
+
+    [name] = asyncio.run(store(slowly(), [6 << 20], tmp_path)) or [""]
+    assert seen == [True, False] and (tmp_path / name).read_bytes() == b"x" * (6 << 20)
+
+
+def test_empty_uploads_take_room_too(tmp_path: Path) -> None:
+    for number in range(16):
+        (tmp_path / str(number)).touch()
+    assert not RoomLeft(tmp_path, most=1 << 20)(1) and RoomLeft(tmp_path, most=2 << 20)(1)
 
 
 # ---- what engines say

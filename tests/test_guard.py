@@ -28,7 +28,7 @@ def refused(guard: Guard, path: str = "/", method: str = "GET", **headers: str) 
 
 @pytest.fixture
 def guard() -> Guard:
-    return Guard(nothing, Limits("127.0.0.1", 100 << 20, lambda: 300 << 20, OWN_PATHS), OpenAccess())
+    return Guard(nothing, Limits("127.0.0.1", 100 << 20, lambda wanted: wanted <= 300 << 20, OWN_PATHS), OpenAccess())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost", "LOCALHOST:1", "[::1]:7860"])
@@ -58,7 +58,8 @@ def test_a_foreign_host_is_refused(guard: Guard, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.com", "null", "http://127.0.0.1:9999", "https://127.0.0.1:7860.evil.com"]
+    "origin",
+    ["http://evil.com", "null", "", "http://[", "http://127.0.0.1:9999", "https://127.0.0.1:7860.evil.com"],
 )
 def test_a_foreign_origin_is_refused(guard: Guard, origin: str) -> None:
     assert refused(guard, "/upload", "POST", origin=origin, content_length="5") == 403
@@ -76,7 +77,7 @@ def test_bodies_have_limits(guard: Guard) -> None:
     assert refused(guard, "/gradio_api/queue/join", "POST", content_length=str(17 << 20)) == 413
     assert refused(guard, "/gradio_api/queue/join", "POST", transfer_encoding="chunked") == 411
     assert refused(guard, "/gradio_api/queue/join", "DELETE") == 405
-    full = Guard(nothing, Limits("127.0.0.1", 1 << 20, lambda: 100, OWN_PATHS), OpenAccess())
+    full = Guard(nothing, Limits("127.0.0.1", 1 << 20, lambda wanted: wanted <= 100, OWN_PATHS), OpenAccess())
     assert refused(full, "/upload", "POST", content_length="101") == 413
 
 
@@ -94,6 +95,8 @@ def test_bodies_have_limits(guard: Guard) -> None:
         "/gradio_api/api/search",
         "/openapi.json",
         "/what-gradio-may-add-one-day",
+        "/static/" + "a" * 256,
+        "/assets/" + "é" * 128 + "/x.js",
     ],
 )
 def test_unused_doors_of_gradio_are_shut(guard: Guard, path: str) -> None:
@@ -110,7 +113,7 @@ def test_a_flood_is_slowed() -> None:
 
 
 def test_other_addresses_know_figures_but_no_names() -> None:
-    guard = Guard(nothing, Limits("0.0.0.0", 1, lambda: 1, OWN_PATHS), OpenAccess())
+    guard = Guard(nothing, Limits("0.0.0.0", 1, lambda wanted: True, OWN_PATHS), OpenAccess())
     assert refused(guard, host="192.168.1.2:7860") is None
     assert refused(guard, host="evil.com") == 421
 
@@ -129,6 +132,9 @@ FILE = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
         json.dumps({"data": [FILE]}).encode("utf-16").decode("latin-1"),
         "not JSON",
         "[" * 200_000,
+        '{"data": ["half a letter: \\uD83D"]}',
+        json.dumps({"data": [], "half\udc00": {}}),
+        '{"data": ["\xed\xa0\x80"]}',
     ],
 )
 def test_a_body_that_names_a_file_anywhere_is_refused(body: str) -> None:
@@ -140,3 +146,4 @@ def test_a_body_that_names_a_file_anywhere_is_refused(body: str) -> None:
 def test_what_the_page_sends_is_let_through() -> None:
     check_json(b"")
     check_json(json.dumps({"data": ["a path: /etc/passwd", None, ["de"]], "event_data": {"files": []}}).encode())
+    check_json(json.dumps({"data": ["🦊", "a backslash and letters: \\ud83d", "é"]}).encode())

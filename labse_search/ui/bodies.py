@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -16,6 +17,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 FILE_KEYS = frozenset({"path", "_type", "orig_name", "is_stream"})  # Gradio's FileData; no event of the page has them
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a pair of surrogates: alone it is no letter, and no answer can repeat it
 PIECE_SECONDS = 30.0  # without a byte of a body that was announced
 SLOWEST = 10_000  # bytes a second of a whole body; whoever is slower keeps a connection from others
 
@@ -29,7 +31,8 @@ class Refused(Exception):
 
 
 def check_json(body: bytes) -> None:
-    """Refused (400) for what is not JSON and for an object, however deep, that names a file."""
+    """Refused (400) for what is not JSON of whole letters in UTF-8, and for an object, however deep, that names a
+    file."""
 
     def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # Pairs, not a dict: a key that comes twice is seen twice.
@@ -40,7 +43,10 @@ def check_json(body: bytes) -> None:
     if not body:
         return
     try:
-        json.loads(body, object_pairs_hook=look)
+        text = body.decode()
+        value = json.loads(text, object_pairs_hook=look)
+        if _HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refused(400, "The request is not JSON.") from None
 

@@ -56,6 +56,7 @@ UPLOAD = "/upload"
 UPLOAD_BYTES = 64 << 20  # small files travel together
 FORMS = ("/login",)  # their bodies are forms, which cannot name files to a component
 BODY_BYTES = 16 << 20  # anything but an upload; the largest is the list of 20,000 uploaded names
+MOST_IN_A_NAME = 255  # bytes, between two slashes of a path: file systems fail at longer ones
 RATE, BURST = 60.0, 600  # requests that change something, a second and at once; uploads have their own limits
 # Whose request is being answered; Gradio hands it to nobody who compares a password.
 CLIENT: ContextVar[str] = ContextVar("client", default="")
@@ -63,11 +64,11 @@ CLIENT: ContextVar[str] = ContextVar("client", default="")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a guard lets pass: the address listened on, the largest file, and a measure of the room for uploads."""
+    """What a guard lets pass: the address listened on, the largest file, and who gives out the room for uploads."""
 
     host: str
     max_file_bytes: int
-    room: Callable[[], int]  # bytes that may still be uploaded
+    takes: Callable[[int], bool]  # whether so many bytes more may be uploaded
     own: tuple[str, ...]  # routes beside Gradio's; those that end in "/" with all below
 
 
@@ -138,7 +139,7 @@ class Guard:
         if not self.knows(host):
             return 421, "This page does not answer under that name."
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _host_of(origin) != host.lower():
             return 403, "Requests from other pages are refused."
         method, path = scope["method"], scope["path"]
         opened_by_person = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
@@ -151,7 +152,9 @@ class Guard:
         return self._body_refusal(scope, headers, path) if method == "POST" else (405, "This is only read.")
 
     def has(self, path: str) -> bool:
-        """Whether there is such a path here, with or without a slash at its end."""
+        """Whether there is such a path here, with or without a slash at its end, and not longer than names of files."""
+        if any(len(part.encode("utf-8", "surrogatepass")) > MOST_IN_A_NAME for part in path.split("/")):
+            return False
         own = any(path == one or (one.endswith("/") and path.startswith(one)) for one in self.limits.own)
         return own or path in OPEN_PATHS or path.removesuffix("/") in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
@@ -162,7 +165,7 @@ class Guard:
         if path == UPLOAD:
             if int(length) > max(self.limits.max_file_bytes, UPLOAD_BYTES):
                 return 413, "The file is larger than the limit."
-            full = int(length) > self.limits.room()
+            full = not self.limits.takes(int(length))
             return (413, "There is no room for more uploads. Start or discard those that wait.") if full else None
         if int(length) > BODY_BYTES:
             return 413, "The request is too large."
@@ -197,6 +200,14 @@ class Guard:
 
 # A name or an address, and a port: no user before it and no path after it, which urlsplit would take in.
 _HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<address>[0-9A-Fa-f:.]+)\])(?::\d{1,5})?")
+
+
+def _host_of(origin: str) -> str:
+    """Name and port of an Origin; empty for one that is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # a bracket that is not closed, for one
+        return ""
 
 
 def _headers(scope: Message) -> dict[str, str]:

@@ -26,6 +26,7 @@ from labse_search.library import Source
 MAX_FILES = 20_000  # in one drop
 MAX_TOGETHER = 64  # in one request
 MAX_BYTES = 20 << 30  # that may wait at once
+FILE_BYTES = 64 << 10  # that a file costs beside its content: empty ones, too, have an end at 300,000
 MAX_NAME = 1000  # characters
 KEEP_SECONDS = 6 * 3600  # what nobody started by then goes
 _MEASURED_SECONDS = 2.0
@@ -50,6 +51,7 @@ async def store(pieces: AsyncIterator[bytes], sizes: Sequence[int], folder: Path
         for size in sizes:
             names.append(uuid.uuid4().hex)
             with (folder / names[-1]).open("xb") as file:
+                file.truncate(size)  # so that others who ask for room see what is announced, not what has arrived
                 while size > 0:
                     if not buffer:
                         buffer = await anext(source)
@@ -100,22 +102,30 @@ def clean_name(name: str) -> str:
 
 
 class RoomLeft:
-    """How many bytes may still be uploaded: a limit of ours, and a tenth of the disk stays free. Measured at most
-    every two seconds, because a dropped folder asks a thousand times."""
+    """How much may still be uploaded: a limit of ours, and a tenth of the disk stays free. Measured at most every two
+    seconds, because a dropped folder asks a thousand times; what was taken since then counts."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, most: int = MAX_BYTES) -> None:
+        self.folder, self.most = folder, most
         self._lock = threading.Lock()
         self._measured = (-_MEASURED_SECONDS, 0)
 
-    def __call__(self) -> int:
+    def __call__(self, wanted: int) -> bool:
+        """Whether a request with so many bytes may come in; they are taken."""
         with self._lock:
             now = time.monotonic()
             if now - self._measured[0] >= _MEASURED_SECONDS:
-                disk = shutil.disk_usage(self.folder)
-                left = min(MAX_BYTES - _bytes_in(self.folder), disk.free - disk.total // 10)
-                self._measured = (now, left)
-            return self._measured[1]
+                self._measured = (now, self._measure())
+            when, left = self._measured
+            if wanted > left:
+                return False
+            self._measured = (when, left - wanted)
+            return True
+
+    def _measure(self) -> int:
+        taken, missing = _waiting(self.folder)
+        disk = shutil.disk_usage(self.folder)
+        return min(self.most - taken, disk.free - disk.total // 10 - missing)
 
 
 def sweep(folder: Path, wanted: Iterable[str], *, older_than_seconds: float = KEEP_SECONDS) -> int:
@@ -169,10 +179,14 @@ def _free(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def _bytes_in(folder: Path) -> int:
-    total = 0
+def _waiting(folder: Path) -> tuple[int, int]:
+    """Bytes that the folder's files take of the limit, and those of them that are announced and not on the disk yet."""
+    taken = missing = 0
     for below, _, names in os.walk(folder):
         for name in names:
             with suppress(FileNotFoundError):
-                total += os.lstat(Path(below) / name).st_size
-    return total
+                state = os.lstat(Path(below) / name)
+                taken += state.st_size + FILE_BYTES
+                if hasattr(state, "st_blocks"):  # Windows gives a file its room at once
+                    missing += max(0, state.st_size - state.st_blocks * 512)
+    return taken, missing
