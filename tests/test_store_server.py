@@ -100,6 +100,19 @@ def test_a_refusal_says_what_to_do(answering: tuple[str, list[int], list[str]], 
     assert KEY not in str(error.value)
 
 
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"", b"{}", b'{"result": null}', b'{"result": {}}', b"[]"])
+def test_what_is_no_qdrant_server_is_told_and_nothing_is_believed_of_it(body: bytes) -> None:
+    class Handler(JsonHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with serving(Handler) as url, pytest.raises(StoreUnavailable, match="LABSE_STORE"):
+        ServerStore.connect(url, KEY)
+
+
 @pytest.fixture
 def killed_early() -> Iterator[tuple[str, list[str]]]:
     """A server where a collection was made and its maker was killed: its URL, and the fields that it is then asked to

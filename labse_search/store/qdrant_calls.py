@@ -8,6 +8,7 @@ import platform
 import re
 import time
 from collections.abc import Callable
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -159,6 +160,14 @@ class ServerCalls:
             raise StoreUnavailable(
                 f"The Qdrant server at {self.location} {why}. Is it running, and is LABSE_STORE right? "
                 "Without LABSE_STORE the documents are kept on this computer."
+            ) from error
+        except (
+            JSONDecodeError,
+            AssertionError,
+        ) as error:  # a page for signing in to a network, a proxy: 200 all the same
+            raise StoreUnavailable(
+                f"What answers at {self.location} is no Qdrant server. Is this computer signed in to its network, and "
+                "is LABSE_STORE right?"
             ) from error
 
 
