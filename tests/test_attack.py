@@ -186,6 +186,19 @@ def test_the_published_search_bears_any_limit(client: Any) -> None:
         assert "event: complete" in client.get(f"/gradio_api/call/search/{call.json()['event_id']}").text
 
 
+def test_no_endpoint_falls_over_a_number_that_no_answer_can_hold(client: Any) -> None:
+    guest = TestClient(
+        client.app, base_url="http://127.0.0.1:7860", client=("10.2.0.1", 1), raise_server_exceptions=False
+    )
+    failed = []
+    for dependency in client.get("/config").json()["dependencies"]:
+        body = {"data": [10**30] * len(dependency["inputs"]), "fn_index": dependency["id"], "session_hash": "odd"}
+        answer = guest.post("/gradio_api/run/predict", json=body)
+        if answer.status_code == 500 and answer.text == "Internal Server Error":  # Gradio's refusals are JSON
+            failed.append(dependency["api_name"])
+    assert not failed
+
+
 def test_a_removed_document_is_not_given_out(client: Any) -> None:
     from indexer.documents import remove_documents, restore_documents
     from indexer.worker import do_job

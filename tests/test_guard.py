@@ -76,6 +76,8 @@ def test_bodies_have_limits(guard: Guard) -> None:
     assert refused(guard, "/upload", "POST", content_length="-1") == 411
     assert refused(guard, "/gradio_api/queue/join", "POST", content_length=str(17 << 20)) == 413
     assert refused(guard, "/gradio_api/queue/join", "POST", transfer_encoding="chunked") == 411
+    assert refused(guard, "/login", "POST", content_length=str(64 << 10)) is None
+    assert refused(guard, "/login", "POST", content_length=str(65 << 10)) == 413
     assert refused(guard, "/gradio_api/queue/join", "DELETE") == 405
     full = Guard(nothing, Limits("127.0.0.1", 1 << 20, lambda wanted: wanted <= 100, OWN_PATHS), OpenAccess())
     assert refused(full, "/upload", "POST", content_length="101") == 413

@@ -55,6 +55,7 @@ OPEN_BELOW = ("/static/", "/assets/", "/svelte/", "/gradio_api/call/", "/gradio_
 UPLOAD = "/upload"
 UPLOAD_BYTES = 64 << 20  # small files travel together
 FORMS = ("/login",)  # their bodies are forms, which cannot name files to a component
+FORM_BYTES = 64 << 10  # a name and a password: whoever has not signed in may send no more
 BODY_BYTES = 16 << 20  # anything but an upload; the largest is the list of 20,000 uploaded names
 MOST_IN_A_NAME = 255  # bytes, between two slashes of a path: file systems fail at longer ones
 RATE, BURST = 60.0, 600  # requests that change something, a second and at once; uploads have their own limits
@@ -167,7 +168,7 @@ class Guard:
                 return 413, "The file is larger than the limit."
             full = not self.limits.takes(int(length))
             return (413, "There is no room for more uploads. Start or discard those that wait.") if full else None
-        if int(length) > BODY_BYTES:
+        if int(length) > (FORM_BYTES if path in FORMS else BODY_BYTES):
             return 413, "The request is too large."
         return None if self.rates.allow(_client(scope)) else (429, "Too many requests. Wait a moment.")
 

@@ -49,10 +49,10 @@ class Query:
             question=question.strip() if isinstance(question, str) else "",
             mode=cast(Asked, mode) if mode in get_args(Asked) else "both",
             only_other=only_other is True,
-            languages=_strings(languages),
-            kinds=_strings(kinds),
-            folders=_strings(folders),
-            documents=_strings(documents),
+            languages=strings(languages),
+            kinds=strings(kinds),
+            folders=strings(folders),
+            documents=strings(documents),
             added=added if isinstance(added, str) and added in PERIODS else "",
             like=like if isinstance(like, str) and len(like) < 64 else "",
             steers=read_steers(steers),
@@ -124,7 +124,7 @@ class Query:
             return replace(self, like="", added="" if value == self.added or value not in PERIODS else value)
         if name not in LISTS or value in getattr(self, name):
             return self.without(name, value)
-        changes: dict[str, Any] = {"like": "", name: _strings([*getattr(self, name), value])}
+        changes: dict[str, Any] = {"like": "", name: strings([*getattr(self, name), value])}
         return replace(self, **changes)
 
     def chips(self, titles: Mapping[str, str]) -> list[dict[str, str]]:
@@ -138,7 +138,8 @@ class Query:
         return chips
 
 
-def _strings(value: object) -> tuple[str, ...]:
+def strings(value: object) -> tuple[str, ...]:
+    """The texts of a list that a browser sent; nothing of anything else."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return ()
     return tuple(one for one in value if isinstance(one, str) and len(one) <= 1024)[:MAX_CHOICES]

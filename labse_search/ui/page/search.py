@@ -12,7 +12,7 @@ from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
 from labse_search.ui.handlers.search import MOST, PAGE
 from labse_search.ui.page.parts import QUIET, RESTORE, Parts, searching, with_event, with_name
-from labse_search.ui.query import PERIOD_NAMES, Asked, Query
+from labse_search.ui.query import PERIOD_NAMES, Asked, Query, strings
 from labse_search.ui.strings import text
 
 
@@ -76,7 +76,8 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
 
     def ui_choices(name: str, *chosen: Any) -> Any:
         choices = handlers.search.choices(handlers.shared.collection_named(name))
-        return [gr.update(choices=offered, value=value) for offered, value in zip(choices, chosen, strict=True)]
+        kept = [list(strings(value)) for value in chosen]  # what a browser sent is not repeated as it is
+        return [gr.update(choices=offered, value=value) for offered, value in zip(choices, kept, strict=True)]
 
     search, restored = searching(handlers, parts), searching(handlers, parts, RESTORE)
     triggers = [question.submit, go.click, mode.input, only.input, added.input, *(one.input for one in some)]
