@@ -16,7 +16,7 @@ from indexer.sources import walk
 from indexer.worker import do_job
 from labse_search.errors import arose_at
 from labse_search.library import Library
-from labse_search.library.log import MOST_BYTES, log_file
+from labse_search.library.log import MOST_BYTES, LogHandler, log_file
 from labse_search.settings import Settings
 
 SECRET = "Zwetschgenkuchenrezept"  # stands in documents and questions; must stand in no log
@@ -139,4 +139,15 @@ def test_where_an_error_arose_names_its_causes_and_quotes_nothing() -> None:
 def test_a_log_that_is_full_is_put_aside(tmp_path: Path) -> None:
     log_file(tmp_path).write_bytes(b"x" * (MOST_BYTES + 1))
     assert not log_file(tmp_path).exists()
+    assert (tmp_path / "logs" / "labse-search.log.1").stat().st_size == MOST_BYTES + 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be moved there")
+def test_a_log_that_fills_up_is_put_aside_while_processes_write_to_it(tmp_path: Path) -> None:
+    handlers = [LogHandler(tmp_path), LogHandler(tmp_path)]
+    log_file(tmp_path).write_bytes(b"x" * (MOST_BYTES + 1))
+    for number, handler in enumerate(handlers):
+        handler.emit(logging.LogRecord("test", logging.WARNING, "", 0, f"line {number}", None, None))
+        handler.close()
+    assert log_file(tmp_path).read_text() == "line 0\nline 1\n"
     assert (tmp_path / "logs" / "labse-search.log.1").stat().st_size == MOST_BYTES + 1
