@@ -101,6 +101,31 @@ def test_two_translations_are_found_read_side_by_side_and_corrected(app: App, br
     context.close()
 
 
+def test_copies_are_found_and_show_what_is_different(app: App, browser: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "letter.txt").write_text(ENGLISH, encoding="utf-8")
+    (folder / "draft.txt").write_text(ENGLISH.replace("cheese", "<b>butter</b>"))
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    app.admit(context)
+    visit = new_visit(app, context)
+    page = visit.page
+    visit.open("?collection=letters")
+    visit.tab("Add documents")
+    page.locator(".path input").fill(str(folder))
+    page.locator(".path button").click()
+    page.locator(".plan .start").click()
+    visit.job_is_done()
+    visit.tab("Collection")
+    row = page.locator(".pairs-of.copies li", has_text="draft.txt")
+    row.locator(".open-pair").click()
+    page.locator(".align li.bead").first.wait_for()
+    sides = [page.locator(f".align li.bead .side:nth-child({n}) mark").all_inner_texts() for n in (1, 2)]
+    assert sorted(sides) == [["b", "butter", "b"], ["cheese"]]
+    assert visit.errors == []
+    context.close()
+
+
 def found_by_itself(visit: Visit) -> None:
     visit.tab("Collection")
     row = visit.page.locator(".translations .pairs-of li")

@@ -8,15 +8,24 @@ let last = '', asked = '', value = null, at = 0, list = null, waiting = false;
 
 const two = () => { const [source, target] = asked.split('.'); return { source, target }; };
 const close = () => labse.go({ align: '' });
-const side = (one, from, to) => {
+// Between copies, what one side says and the other does not.
+const wordsOf = (text, lang) => [...new Intl.Segmenter(lang, { granularity: 'word' }).segment(text)];
+const different = (text, other, lang) => {
+  const there = new Set(wordsOf(other, lang).map(one => one.segment.toLocaleLowerCase()));
+  return wordsOf(text, lang).map(one => one.isWordLike && !there.has(one.segment.toLocaleLowerCase()) ? el('mark', null, one.segment) : one.segment);
+};
+const side = (one, from, to, other) => {
   const box = el('div', 'side', null, { lang: one.lang || null, dir: dir(one.lang) });
-  for (const sentence of one.sentences.slice(from, to)) box.append(el('p', null, sentence));
+  for (const sentence of one.sentences.slice(from, to)) box.append(el('p', null, null, {}, ...(other ? different(sentence, other, one.lang) : [sentence])));
   if (from === to) box.append(el('p', 'subdued', t('align_alone'), { lang: labse.locale, dir: dir(labse.locale) }));
   return box;
 };
 const row = bead => {
   const [first, end, start, stop, score] = bead, alone = first === end || start === stop;
-  const node = el('li', `bead${alone ? ' alone' : ''}${score == null ? ' own' : ''}`, null, { tabindex: '-1' }, side(value.sides[0], first, end), side(value.sides[1], start, stop));
+  const [left, right] = value.sides, copies = !alone && left.lang && left.lang === right.lang && 'Segmenter' in Intl;
+  const said = (one, from, to) => copies ? one.sentences.slice(from, to).join(' ') : '';
+  const node = el('li', `bead${alone ? ' alone' : ''}${score == null ? ' own' : ''}`, null, { tabindex: '-1' },
+    side(left, first, end, said(right, start, stop)), side(right, start, stop, said(left, first, end)));
   node.addEventListener('focus', () => choose([...list.children].indexOf(node)));
   node.addEventListener('click', () => { if (!String(getSelection())) node.focus(); });
   return node;

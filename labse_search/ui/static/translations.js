@@ -26,16 +26,16 @@ const chooser = value => {
   box.append(...picks, go);
   return box;
 };
+const percent = new Intl.NumberFormat(labse.locale, { style: 'percent', roundingMode: 'floor' });
 const forget = one => button('link act-remove', t('trans_forget'), () => { if (window.confirm(t('trans_forget_sure'))) trigger('forget', { id: one.id }); },
   { 'aria-label': `${t('trans_forget')}: ${one.source.title}, ${one.target.title}` });
 // Copies, the most alike first, and files with the very same content, which are one document.
-const share = one => `${Math.floor(100 * one.share)} %`;
-const once = one => el('li', null, null, {}, el('span', 'doc-of', null, {}, one.lang ? el('span', 'chip', language(one.lang)) : null,
-  ...one.names.flatMap((name, i) => [i ? ' = ' : null, el('bdi', null, name)])), el('span', 'subdued number', t('copies_once')));
+const once = one => el('li', null, null, {}, named({ lang: one.lang, title: one.names[0] }),
+  el('span', 'doc-of', null, {}, ...one.names.slice(1).flatMap((name, i) => [i ? ' · ' : null, el('bdi', null, name)])), el('span', 'subdued number', t('copies_once')));
 const copies = value => {
   if (!value.copies.length && !value.several.length) return null;
   return el('section', 'manage', null, { 'aria-labelledby': 'labse-copies' }, el('h2', null, t('copies_title'), { id: 'labse-copies' }), el('p', 'subdued', t('copies_note')),
-    el('ul', 'pairs-of copies', null, {}, ...value.copies.map(one => row(one.source, one.target, share(one))), ...value.several.map(once)),
+    el('ul', 'pairs-of copies', null, {}, ...value.copies.map(one => row(one.source, one.target, percent.format(one.share))), ...value.several.map(once)),
     value.more_copies ? el('p', 'subdued', t('and_more', { n: value.more_copies })) : null);
 };
 const draw = () => {
@@ -48,7 +48,7 @@ const draw = () => {
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
   if (value.documents?.length) {
     const list = el('ul', 'pairs-of'), kept = el('ul', 'pairs-of kept');
-    value.pairs.forEach(one => list.append(row(one.source, one.target, `${Math.round(100 * one.share)} %`)));
+    value.pairs.forEach(one => list.append(row(one.source, one.target, percent.format(one.share))));
     value.kept.forEach(one => kept.append(row(one.source, one.target, t('trans_pairs', { n: one.n }), forget(one))));
     nodes.push(el('section', 'manage', null, { 'aria-labelledby': 'labse-translations' }, el('h2', null, t('trans_title'), { id: 'labse-translations' }), el('p', 'subdued', t('trans_note')),
       ...value.jobs.map(line), value.pairs.length ? list : value.looked && !value.jobs.length ? el('p', 'subdued', t('trans_none')) : null,
