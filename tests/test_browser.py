@@ -156,6 +156,18 @@ def test_a_question_finds_the_passage_in_another_language_and_opens_it_at_its_pl
     visit.was_clean()
 
 
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 1440, "height": 900}}], ids=["wide"], indirect=True)
+def test_the_reader_opens_beside_its_card_and_the_answers_stay_where_they_were(indexed: App, visit: Visit) -> None:
+    visit.open()
+    visit.ask("Wasser")
+    expect(visit.page.locator(".card")).to_have_count(20)
+    visit.page.locator(".card .open-source").first.click()
+    visit.page.locator("dialog.viewer.pane[open] mark").first.wait_for(timeout=SECONDS)
+    expect(visit.page.locator(".card").first).to_have_class(re.compile("current"))
+    expect(visit.page.locator(".card").first).to_be_in_viewport()
+    visit.was_clean()
+
+
 def test_a_pdf_opens_at_its_page_with_the_passage_boxed(indexed: App, visit: Visit) -> None:
     visit.open()
     visit.ask("Il quaderno dell'ostetrica")

@@ -168,8 +168,8 @@ const onSelection = () => {
 const open = () => {
   const pane = wide.matches;
   if (dialog.open && dialog.matches(':modal') === pane) dialog.close();
+  dialog.classList.toggle('pane', pane); // first: showing it moves the focus into it, and the page would scroll there
   if (!dialog.open) { pane ? dialog.show() : dialog.showModal(); }
-  dialog.classList.toggle('pane', pane);
   document.documentElement.classList.toggle('labse-reading', pane);
 };
 const shut = () => {
