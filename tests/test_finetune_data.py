@@ -11,8 +11,10 @@ from labse_search.corpora.text_keys import text_key
 from labse_search.corpora.values import Pair
 from labse_search.finetune.clean import clean_pairs, split_dev, without_texts_of, wrong_by_langid
 from labse_search.finetune.config import FinetuneConfig
-from labse_search.finetune.data import read_data
+from labse_search.finetune.data import Data, read_data
+from labse_search.finetune.plan import Plan
 from labse_search.finetune.sampling import PairBatchSampler, plan_sampling
+from labse_search.finetune.train import dev_on_the_way
 from labse_search.languages import in_wrong_script
 
 
@@ -132,3 +134,14 @@ def test_a_length_window_puts_like_lengths_together_and_keeps_chance() -> None:
     assert order != sorted(order)
     batches.set_epoch(1)
     assert order != [min(batch) for batch in batches]
+
+
+def test_the_curve_of_a_short_run_measures_no_more_than_is_trained_on_and_of_every_language() -> None:
+    dev = [Pair(f"a{i}", f"b{i}", source_language="ko" if i < 900 else "he") for i in range(1500)]
+    for steps, batch, most in ((68, 64, 435), (5000, 256, 1000), (3, 16, 100)):
+        plan = Plan(1, batch, batch - 1, steps, 1e-4, False, 0)
+        some = dev_on_the_way(FinetuneConfig(), plan, Data([], dev, {}, []))
+        assert most / 2 < len(some) <= most
+        assert {pair.source_language for pair in some} == {"ko", "he"}
+    few = Data([], dev[:50], {}, [])
+    assert dev_on_the_way(FinetuneConfig(), plan, few) == dev[:50]

@@ -11,7 +11,7 @@ from labse_search.finetune.acceptance import check_gain_possible, measure
 from labse_search.finetune.config import FinetuneConfig
 from labse_search.finetune.data import Data
 from labse_search.finetune.plan import Plan, window
-from labse_search.finetune.train import DEV_ON_THE_WAY, steps_between_measurements
+from labse_search.finetune.train import dev_on_the_way, measurements
 from labse_search.machine import usable_cores
 from labse_search.training.callbacks import duration
 from labse_search.training.memory import free_memory
@@ -65,8 +65,8 @@ def estimate(config: FinetuneConfig, plan: Plan, data: Data, model: Any) -> Esti
         step += measured / 4  # it reads one side of each pair
     drawn = plan.steps * plan.global_batch * config.accumulation * (2 + config.hard_negatives)
     held = sum(len(pairs) for pairs in (data.dev, *data.regression.values()))
-    curve = 1 + (plan.steps - 1) // steps_between_measurements(config, plan.steps)
-    compared = held * (1 + len(set(config.alphas))) + curve * min(len(data.dev), DEV_ON_THE_WAY)
+    curve = measurements(config, plan.steps) * len(dev_on_the_way(config, plan, data))
+    compared = held * (1 + len(set(config.alphas))) + curve
     return Estimate(
         seconds=drawn * step + compared * measured,
         seconds_a_text=measured / 2,

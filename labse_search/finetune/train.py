@@ -29,7 +29,9 @@ from labse_search.training.models import is_static, model_folder, open_model
 from labse_search.training.run_folder import find_checkpoint
 from labse_search.training.teacher import Distillation, TextTeacher, check_dimensions
 
-DEV_ON_THE_WAY = 1000  # pairs; the curve need not be as sure as the verdict
+# Pairs of one measurement for the curve, which need not be as sure as the verdict: at most so many, and no more in all
+# measurements together than are trained on, unless that were too few to tell anything.
+MOST_ON_THE_WAY, FEWEST_ON_THE_WAY = 1000, 100
 # Families whose forward pass uses every parameter, so that DDP need not look for unused ones.
 NONE_UNUSED = ("bert", "xlm-roberta", "roberta")
 
@@ -60,7 +62,7 @@ def train(task: Task, work: Path, tell: Say) -> Trained:
     loss = _prepare(task)
     finite = FiniteCallback()
     progress = ProgressCallback(tell, work / "run" / "history.jsonl")
-    some = task.data.dev[:DEV_ON_THE_WAY]
+    some = dev_on_the_way(config, task.plan, task.data)
     every = steps_between_measurements(config, task.plan.steps)
     dev = DevCallback(every, lambda: measure(model, some, None).domain.accuracy, progress)
     with StopCallback() as stop, disable_datasets_caching():
@@ -93,6 +95,18 @@ def train(task: Task, work: Path, tell: Say) -> Trained:
 def steps_between_measurements(config: FinetuneConfig, steps: int) -> int:
     """How often the dev set is measured on the way."""
     return config.eval_steps or max(1, -(-steps // 10))
+
+
+def measurements(config: FinetuneConfig, steps: int) -> int:
+    """How often that is in all, the one before the first step included."""
+    return 1 + (steps - 1) // steps_between_measurements(config, steps)
+
+
+def dev_on_the_way(config: FinetuneConfig, plan: Plan, data: Data) -> list[Pair]:
+    """The dev pairs of the curve: taken from the whole set evenly, since it may lie in order of languages."""
+    drawn = plan.steps * plan.global_batch * config.accumulation
+    most = min(MOST_ON_THE_WAY, max(FEWEST_ON_THE_WAY, drawn // measurements(config, plan.steps)))
+    return data.dev[:: -(-len(data.dev) // most)]
 
 
 def make_distillation(config: FinetuneConfig, data: Data, model: Any) -> Distillation | None:

@@ -173,11 +173,12 @@ def show(row: PairRow) -> None:
 def precision(teaching: Teaching, collection: str, options: argparse.Namespace) -> None:
     """The command that says how many of the kept pairs are right, from those that were reviewed."""
     found = estimate_precision(teaching.pairs.all(collection), options.threshold)
+    above = "" if options.threshold == float("-inf") else f" at or above {options.threshold}"
     if not found.reviewed:
-        print(f"{found.kept:,} pairs at or above {options.threshold}; none of them reviewed yet")
+        print(f"{found.kept:,} pairs{above}; none of them reviewed yet")
         return
     interval = f"95 % between {found.low:.1%} and {found.high:.1%}"
-    print(f"{found.kept:,} pairs at or above {options.threshold}, {found.reviewed:,} reviewed:", end=" ")
+    print(f"{found.kept:,} pairs{above}, {found.reviewed:,} reviewed:", end=" ")
     print(f"precision {found.precision:.1%}, {interval}")
 
 
@@ -185,7 +186,7 @@ def pairs(teaching: Teaching, collection: str, options: argparse.Namespace) -> N
     """The command that writes the kept pairs; UserError where there are none."""
     kept = teaching.pairs.kept(collection, options.threshold)
     if not kept:
-        raise UserError(f"The review list of {collection!r} has no pairs at or above {options.threshold}.")
+        raise UserError(f"The review list of {collection!r} has no pairs to keep. See: precision, review")
     write_pairs(options.file, kept)
     print(f"{len(kept):,} pairs: {options.file}")
 
