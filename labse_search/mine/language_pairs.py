@@ -52,7 +52,8 @@ def language_pairs(store: Store, collection: str, languages: Sequence[str] = ())
     if len(codes) < 2:
         raise UserError(
             f"Collection {collection!r} has {len(codes)} languages with {FEWEST_SEGMENTS} passages or more: "
-            "translations are found between two."
+            "translations are found between two. Add more documents, or pairs that you have: "
+            "python -m labse_search.teach add FILE"
         )
     return list(combinations(codes, 2))
 
