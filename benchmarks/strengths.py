@@ -5,7 +5,9 @@
 
 The 156 questions of tests/data/question_passages.jsonl, which no profile was fitted on, each asked twice: with its
 answer among the passages, and without it, the other 155 answers, which are often about the same, and the fillers
-staying. Prints a table and draws the reliability of the probabilities into benchmarks/results/strengths.png.
+staying. "whole" are the answers that the page shows at once, "late" those of the command line, of tables of questions
+and of the API, compared token by token. AUC: right first hits against unanswerable questions. Prints a table and draws
+the reliability of the late probabilities into benchmarks/results/strengths.png.
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import sentencex
 from numpy.typing import NDArray
 
 from labse_search.corpora.pairs import read_pairs
-from labse_search.encoder import Encoder, load_encoder
-from labse_search.encoder.texts import encode_texts
-from labse_search.search.measure import DATA, first_one, profile_of
+from labse_search.encoder import Encoder, TokenStates, load_encoder
+from labse_search.encoder.texts import encode_texts, fit_window
+from labse_search.search.late import question_tokens, read_tokens, token_cosines
+from labse_search.search.measure import DATA, FOUND, first_one, profile_of
 from labse_search.search.profile import ModelProfile
+from labse_search.search.refining import FINER
 from labse_search.settings import Settings
 from labse_search.similarity import Vectors
 
@@ -33,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLOT = ROOT / "benchmarks" / "results" / "strengths.png"
 BINS = 10
 SAMPLE = 1000
+DRAWN_FROM = 22_500  # texts of the filler files: whatever the sizes, fillers are in the same languages
 
 
 def main() -> None:
@@ -45,27 +49,33 @@ def main() -> None:
     profile = profile_of(encoder, Settings.from_env(os.environ).home)
     lines = (ROOT / "tests" / "data" / "question_passages.jsonl").read_text(encoding="utf-8").splitlines()
     pairs = [json.loads(line) for line in lines]
-    questions = profile.neutral(encode_texts(encoder, [pair["question"] for pair in pairs], "query"))
-    passages = profile.neutral(encode_texts(encoder, [pair["passage"] for pair in pairs], "document"))
-    sentences = closest_sentences(encoder, profile, questions, passages, pairs)
-    fillers = profile.neutral(encode_texts(encoder, filler_texts(options.filler, max(options.sizes)), "document"))
+    questions = [pair["question"] for pair in pairs]
+    passages = [pair["passage"] for pair in pairs] + filler_texts(options.filler, max(options.sizes))
+    asked = profile.neutral(encode_texts(encoder, questions, "query"))
+    pool = profile.neutral(encode_texts(encoder, passages, "document"))
+    late = Late(encoder, profile, questions, passages)
     every = []
-    print("| passages | first right, answerable | close or better, unanswerable | close or better, first right | ECE |")
-    print("|---|---|---|---|---|")
+    print("| passages | compared | first right | close or better, unanswerable | close or better, first right "
+          "| ECE | AUC |\n|---|---|---|---|---|---|---|")  # fmt: skip
     for size in options.sizes:
-        if size > len(passages) + len(fillers):
-            print(f"| {size:,} | there are only {len(passages) + len(fillers):,} passages |||| ")
+        if size > len(passages):
+            print(f"| {size:,} | there are only {len(passages):,} passages |||||| ")
             continue
-        cases = asked_twice(profile, questions, sentences, passages, fillers, size)
-        every.append(cases)
-        chance, right, answerable = cases.T
-        close = chance >= profile.close
-        figures = (right[answerable == 1], close[answerable == 0], close[right == 1])
-        shares = " | ".join(f"{100 * np.mean(values):.0f} %" for values in figures)
-        print(f"| {size:,} | {shares} | {calibration_error(chance, right):.3f} |")
+        for name, cases in asked_twice(profile, asked, pool, late, size).items():
+            close = profile.late.close if name == "late" else profile.whole.close
+            print(f"| {size:,} | {name} | {row(cases, close)} |", flush=True)
+            every += [cases] if name == "late" else []
     joined = np.concatenate(every)
-    print(f"\nall sizes together: expected calibration error {calibration_error(joined[:, 0], joined[:, 1]):.3f}")
+    print(f"\nall sizes together, late: expected calibration error {calibration_error(joined[:, 0], joined[:, 1]):.3f}")
     draw(joined[:, 0], joined[:, 1], options.model)
+
+
+def row(cases: NDArray[np.float64], close: float) -> str:
+    chance, right, answerable = cases.T
+    figures = (right[answerable == 1], chance[answerable == 0] >= close, chance[right == 1] >= close)
+    shares = " | ".join(f"{100 * np.mean(values):.0f} %" for values in figures)
+    above = chance[right == 1][:, None] - chance[answerable == 0][None, :]
+    return f"{shares} | {calibration_error(chance, right):.3f} | {np.mean((above > 0) + (above == 0) / 2):.3f}"
 
 
 def filler_texts(files: Sequence[str], limit: int) -> list[str]:
@@ -74,39 +84,51 @@ def filler_texts(files: Sequence[str], limit: int) -> list[str]:
                for line in (DATA / name).read_text(encoding="utf-8").splitlines()]  # fmt: skip
         return own[:limit]
     texts = (text for file in files for pair in read_pairs(file) for text in (pair.source, pair.target))
-    return list(islice(dict.fromkeys(texts), limit))
+    first = list(islice(dict.fromkeys(texts), max(limit, DRAWN_FROM)))
+    return [first[at] for at in np.random.default_rng(0).permutation(len(first))[:limit]]
 
 
-def closest_sentences(
-    encoder: Encoder, profile: ModelProfile, questions: Vectors, passages: Vectors, pairs: list[dict[str, str]]
-) -> Vectors:
-    """(questions, passages) cosines to the closest sentence of each passage, as the search compares them."""
-    split = [list(sentencex.segment(pair["passage_language"], pair["passage"])) for pair in pairs]
-    vectors = profile.neutral(encode_texts(encoder, [one for part in split for one in part], "document"))
-    closest = np.maximum.reduceat(questions @ vectors.T, np.cumsum([0, *map(len, split)])[:-1], axis=1)
-    return np.where([len(part) > 1 for part in split], closest + profile.gap, questions @ passages.T)
+class Late:
+    """How close passages are by late interaction; each is read when it is asked for first."""
+
+    def __init__(self, encoder: Encoder, profile: ModelProfile, questions: Sequence[str], passages: Sequence[str]):
+        self.encoder, self.mean, self.passages = encoder, profile.token_mean, fit_window(encoder, passages)
+        self.questions = [question_tokens(encoder, fit_window(encoder, [one]), self.mean) for one in questions]
+        self.known: dict[int, TokenStates] = {}
+
+    def closeness(self, question: int, passages: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(n,) of these passages to one of the questions."""
+        new = [number for number in passages.tolist() if number not in self.known]
+        texts = [self.passages[number] for number in new]
+        found = read_tokens(self.encoder, texts, [[(0, len(text))] for text in texts], "document")
+        self.known.update(zip(new, found, strict=True))
+        asked = self.questions[question]
+        cosines = (token_cosines(asked, self.known[number], self.mean) for number in passages.tolist())
+        return np.array([one.max(axis=1).mean() for one in cosines], np.float64)
 
 
 def asked_twice(
-    profile: ModelProfile, questions: Vectors, sentences: Vectors, passages: Vectors, fillers: Vectors, size: int
-) -> NDArray[np.float64]:
-    """(2 × questions, 3): probability of the first passage, whether it is the right one, whether there is one. Fillers
-    have one sentence."""
+    profile: ModelProfile, questions: Vectors, pool: Vectors, late: Late, size: int
+) -> dict[str, NDArray[np.float64]]:
+    """By whole passages and by late interaction (2 × questions, 3): probability of the first passage, whether it is the
+    right one, whether there is one. The first passages of the pool are the answers."""
     rng = np.random.default_rng(size)
-    rows = []
-    pool = np.concatenate([passages, fillers])
+    rows: dict[str, list[tuple[float, bool, bool]]] = {"whole": [], "late": []}
     for number, question in enumerate(questions):
-        others = np.delete(np.arange(len(pool)), number)
-        chosen = rng.choice(others, size - 1, replace=False)
+        chosen = rng.choice(np.delete(np.arange(len(pool)), number), size - 1, replace=False)
         whole = pool @ question
-        closest = np.concatenate([sentences[number], whole[len(passages) :]])
         for with_answer in (True, False):
             there = np.append(chosen, number) if with_answer else chosen
             sample = rng.choice(whole[there], min(SAMPLE, len(there)), replace=False)
-            row, closeness, beside = first_one(whole[there], closest[there], pool[there], profile.translation)
+            found = there[np.argsort(-whole[there], kind="stable")[:FOUND]]
+            finer = found[:FINER]
+            first, closeness, beside = first_one(whole[found], pool[found], profile.translation)
             chance = profile.probability(np.array([closeness]), beside, sample, len(there))[0]
-            rows.append((chance, with_answer and there[row] == number, with_answer))
-    return np.array(rows, np.float64)
+            rows["whole"].append((chance, with_answer and found[first] == number, with_answer))
+            first, closeness, beside = first_one(late.closeness(number, finer), pool[finer], profile.translation)
+            chance = profile.late_probability(np.array([closeness]), beside, sample, len(there))[0]
+            rows["late"].append((chance, with_answer and finer[first] == number, with_answer))
+    return {name: np.array(cases, np.float64) for name, cases in rows.items()}
 
 
 def calibration_error(chance: NDArray[np.float64], right: NDArray[np.float64]) -> float:

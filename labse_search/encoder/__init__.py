@@ -5,13 +5,14 @@ text to the model's window in processes that never encode.
 """
 
 from labse_search.encoder.loading import PRECISIONS, default_model, load_encoder, load_tokenizer, open_encoder
-from labse_search.encoder.protocols import CheckCancelled, Encoder, Task, Tokenizer
+from labse_search.encoder.protocols import CheckCancelled, Encoder, Task, Tokenizer, TokenStates
 
 __all__ = [
     "PRECISIONS",
     "CheckCancelled",
     "Encoder",
     "Task",
+    "TokenStates",
     "Tokenizer",
     "default_model",
     "load_encoder",

@@ -66,14 +66,24 @@ class Bert:
 
     def __call__(self, batch: Packed, check_cancelled: CheckCancelled | None = None) -> torch.Tensor:
         """(texts, hidden) float32. `check_cancelled` is called before layers. Call it under torch.inference_mode."""
-        states = self._look_up(batch)  # (tokens, hidden)
-        for layer in self._layers:
-            if check_cancelled is not None:
-                check_cancelled()
-            states = self._last(layer, states, batch) if layer.split else self._layer(layer, states, batch.groups)
+        states = self._through(self._layers, batch, check_cancelled)
         if self.pooling != "cls":
             return torch.cat([self._pool(states, group) for group in batch.groups])
         return states[: sum(group.n for group in batch.groups)].float()
+
+    def token_states(self, batch: Packed) -> torch.Tensor:
+        """(tokens, hidden) float32, what the last layer is given. Call it under torch.inference_mode."""
+        return self._through(self._layers[:-1], batch)[: len(batch.ids)].float()
+
+    def _through(
+        self, layers: Sequence[_Layer], batch: Packed, check_cancelled: CheckCancelled | None = None
+    ) -> torch.Tensor:
+        states = self._look_up(batch)  # (tokens, hidden)
+        for layer in layers:
+            if check_cancelled is not None:
+                check_cancelled()
+            states = self._last(layer, states, batch) if layer.split else self._layer(layer, states, batch.groups)
+        return states
 
     def _look_up(self, batch: Packed) -> torch.Tensor:
         """(tokens, hidden), and rows of nothing up to a round number of them."""

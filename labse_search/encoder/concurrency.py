@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 
 from labse_search.encoder.packing import Ids
-from labse_search.similarity import Vectors
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Sequence[Any] | np.ndarray[Any, Any])  # one item a text
 START_SECONDS = 30.0
 PATIENCE_SECONDS = 1.0  # of a long call; from then on it goes before shorter ones
 _STARTING = threading.Lock()  # of all pools: a thread's number is its own, but the last set is every new thread's
@@ -92,40 +92,41 @@ def _threads_are_counted_apart() -> bool:
 
 
 @dataclass(eq=False)
-class _Call:
+class _Call(Generic[R]):
     ids: Ids  # (tokens,) all texts', one after the other
     lengths: Ids  # (texts,)
     since: float = field(default_factory=time.monotonic)
-    vectors: Vectors | None = None
+    found: R | None = None
     error: Exception | None = None
 
 
-class DynamicBatcher:
-    """`compute` makes vectors (texts, dimension) of the ids and lengths of all the calls that it is given at once."""
+class DynamicBatcher(Generic[R]):
+    """`compute` makes one item a text, such as vectors (texts, dimension), of the ids and lengths of all the calls that
+    it is given at once."""
 
     def __init__(
-        self, compute: Callable[[Ids, Ids], Vectors], *, most_tokens: int, patience_seconds: float = PATIENCE_SECONDS
+        self, compute: Callable[[Ids, Ids], R], *, most_tokens: int, patience_seconds: float = PATIENCE_SECONDS
     ) -> None:
         self._compute = compute
         self._most_tokens = most_tokens  # in one batch of several calls
         self._patience_seconds = patience_seconds
         self._computing = threading.Lock()
         self._listing = threading.Lock()
-        self._waiting: list[_Call] = []
+        self._waiting: list[_Call[R]] = []
 
-    def __call__(self, ids: Ids, lengths: Ids) -> Vectors:
-        """(texts, dimension), the caller's own. Raises what computing raised."""
-        call = _Call(ids, lengths)
+    def __call__(self, ids: Ids, lengths: Ids) -> R:
+        """What was computed of the caller's own texts. Raises what computing raised."""
+        call: _Call[R] = _Call(ids, lengths)
         with self._listing:
             self._waiting.append(call)
-        while call.vectors is None and call.error is None:
+        while call.found is None and call.error is None:
             with self._computing:
-                if call.vectors is None and call.error is None:
+                if call.found is None and call.error is None:
                     self._compute_waiting()
         if call.error is not None:
             raise call.error
-        assert call.vectors is not None
-        return call.vectors
+        assert call.found is not None
+        return call.found
 
     def _compute_waiting(self) -> None:
         calls = self._take()
@@ -141,11 +142,12 @@ class DynamicBatcher:
             with self._listing:
                 self._waiting = [*calls, *self._waiting]
             raise
-        ends = np.cumsum([len(call.lengths) for call in calls])
-        for call, vectors in zip(calls, np.split(found, ends[:-1]), strict=True):
-            call.vectors = vectors
+        start = 0
+        for call in calls:
+            call.found = found[start : start + len(call.lengths)]  # type: ignore[assignment]
+            start += len(call.lengths)
 
-    def _take(self) -> list[_Call]:
+    def _take(self) -> list[_Call[R]]:
         """Calls that have waited for long, then the shortest: as many as make one batch, at least one."""
         with self._listing:
             overdue = time.monotonic() - self._patience_seconds

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import ModelFolder, Module, read_folder, weight_files
 from labse_search.encoder.hub import LABSE_MINI, find_model
-from labse_search.encoder.protocols import CheckCancelled, DescribedEncoder, Encoder, OpenedModel, Task, Tokenizer
+from labse_search.encoder.protocols import (
+    CheckCancelled,
+    DescribedEncoder,
+    Encoder,
+    OpenedModel,
+    Task,
+    Tokenizer,
+    TokenStates,
+)
 from labse_search.encoder.tokens import open_tokenizer
 from labse_search.errors import UserError
 from labse_search.similarity import Vectors
@@ -95,6 +103,10 @@ class LazyEncoder(DescribedEncoder):
     ) -> Vectors:
         """(n, dimension) float32, length 1. A text longer than the window is a ValueError."""
         return self.load().encode(texts, task, check_cancelled=check_cancelled)
+
+    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+        """The loaded encoder's."""
+        return self.load().token_states(texts, task)
 
     def load(self) -> Encoder:
         """Read the weights if nobody has, which takes a second or two: torch is imported."""

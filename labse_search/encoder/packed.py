@@ -18,7 +18,7 @@ from labse_search.encoder.concurrency import DynamicBatcher, Workers
 from labse_search.encoder.folder import ModelFolder, Module
 from labse_search.encoder.kernels import PlainLinear, choose_device, choose_precision, set_threads
 from labse_search.encoder.packing import Ids, Packed, Packing
-from labse_search.encoder.protocols import CheckCancelled, DescribedEncoder, OpenedModel, Task
+from labse_search.encoder.protocols import CheckCancelled, DescribedEncoder, OpenedModel, Task, TokenStates, of_text
 from labse_search.encoder.tokens import open_tokenizer
 from labse_search.similarity import Vectors
 
@@ -63,6 +63,7 @@ class PackedEncoder(DescribedEncoder):
             device=self.device,
         )
         self._few = DynamicBatcher(self._encode_ids, most_tokens=self.tokens_at_once)
+        self._few_states = DynamicBatcher(self._states_of_ids, most_tokens=self.tokens_at_once)
         self._dense = [_Dense(module, self.device) for module in folder.modules if module.kind == "Dense"]
 
     def describe(self) -> str:
@@ -92,6 +93,22 @@ class PackedEncoder(DescribedEncoder):
                 return np.asarray(rows[:, : self.dimension].cpu().numpy(), dtype=np.float32)
 
         return Packing(compute, self.dimension, self.tokens_at_once, self._workers).encode(ids, lengths)
+
+    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+        """What the last layer is given. A text longer than the window is a ValueError."""
+        ids, lengths = self._tokenizer.flat_ids(texts, task)
+        compute = self._few_states if 0 < len(ids) <= FEW_TOKENS else self._states_of_ids
+        spans = self._tokenizer.spans(texts, task)
+        return [of_text(states, span) for states, span in zip(compute(ids, lengths), spans, strict=True)]
+
+    def _states_of_ids(self, ids: Ids, lengths: Ids) -> list[NDArray[np.float32]]:
+        set_threads(self.threads)  # of the thread that asks
+
+        def compute(batch: Packed) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                return np.asarray(self._bert.token_states(batch).cpu().numpy())
+
+        return Packing(compute, self._bert.hidden, self.tokens_at_once, self._workers).states(ids, lengths)
 
 
 class _Dense:

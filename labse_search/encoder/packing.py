@@ -57,7 +57,7 @@ class Packing:
     other after each of a hundred operations, on a busy machine until the system gives both a core in the same moment:
     at a load of 12 a question took 6.0 s and 506 ms of the processor with two threads, 0.5 s and 29 ms with one."""
 
-    compute: Callable[[Packed], NDArray[np.float32]]  # (texts, dimension) of a batch
+    compute: Callable[[Packed], NDArray[np.float32]]  # (texts, dimension) of a batch; (tokens, dimension) for `states`
     dimension: int
     tokens: int
     workers: Workers | None = None
@@ -70,6 +70,23 @@ class Packing:
         def fill(rows: Ids) -> None:
             vectors[rows] = self.compute(pack(ids, starts[rows], lengths[rows]))
 
+        self._side_by_side(fill, lengths)
+        return normalize(vectors)
+
+    def states(self, ids: Ids, lengths: Ids) -> list[NDArray[np.float32]]:
+        """(tokens, dimension) float32 of each text, in the order of `lengths`."""
+        found: list[NDArray[np.float32]] = [np.empty((0, self.dimension), np.float32)] * len(lengths)
+        starts = np.cumsum(lengths) - lengths
+
+        def fill(rows: Ids) -> None:
+            states = self.compute(pack(ids, starts[rows], lengths[rows]))
+            for row, part in zip(rows.tolist(), np.split(states, np.cumsum(lengths[rows])[:-1]), strict=True):
+                found[row] = part
+
+        self._side_by_side(fill, lengths)
+        return found
+
+    def _side_by_side(self, fill: Callable[[Ids], None], lengths: Ids) -> None:
         def one_by_one() -> None:
             for rows in batches(lengths, self.tokens):
                 fill(rows)
@@ -82,7 +99,6 @@ class Packing:
             workers.alone(one_by_one)
         else:
             one_by_one()
-        return normalize(vectors)
 
 
 def batches(lengths: Ids, tokens: int) -> Iterator[Ids]:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labse_search.similarity import Vectors
 
 # What a text is for. Models such as E5 want a few words put before questions and others before documents ("query: ",
@@ -32,6 +35,20 @@ class Tokenizer(Protocol):
     def unreadable(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None = None) -> list[bool]:
         """Of each text, whether most of it lies in unknown tokens: its vector then says nothing about it. `ids`: its
         tokens, if they are known already."""
+
+
+@dataclass(frozen=True)
+class TokenStates:
+    """What the transformer knows of each token of a text in its context: special tokens and prompts left out."""
+
+    states: NDArray[np.floating]  # (tokens, width), of any length
+    spans: NDArray[np.integer]  # (tokens, 2) code points of the text: start and end
+
+
+def of_text(states: NDArray[np.float32], spans: NDArray[np.int64]) -> TokenStates:
+    """Those of all tokens without those that are not of the text, whose spans are empty."""
+    own = spans[:, 0] < spans[:, 1]
+    return TokenStates(states[own], spans[own])
 
 
 class Encoder(Protocol):
@@ -72,6 +89,9 @@ class Encoder(Protocol):
 
         `check_cancelled` is called every 100 ms or oftener, from several threads at once: it may block to let queries
         go first, may raise to end the call."""
+
+    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+        """Of each text, in their order; None if the model tells none. A text longer than the window is a ValueError."""
 
 
 @dataclass(frozen=True)
@@ -115,3 +135,7 @@ class DescribedEncoder:
     def tokenizer(self) -> Tokenizer:
         """The model's own."""
         return self._about.tokenizer
+
+    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+        """None: it tells none."""
+        return None

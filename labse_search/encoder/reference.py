@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labse_search.encoder.folder import ModelFolder
 from labse_search.encoder.kernels import choose_device, set_threads
 from labse_search.encoder.packing import batches
-from labse_search.encoder.protocols import CheckCancelled, DescribedEncoder, OpenedModel, Task
+from labse_search.encoder.protocols import CheckCancelled, DescribedEncoder, OpenedModel, Task, TokenStates, of_text
 from labse_search.encoder.tokens import open_tokenizer
 from labse_search.errors import ModelUnavailable
 from labse_search.similarity import Vectors, normalize
@@ -39,6 +40,7 @@ class ReferenceEncoder(DescribedEncoder):
         device = choose_device()
         self.precision = "bf16" if precision == "bf16" or (precision == "auto" and device == "cuda") else "fp32"
         self._prompts = folder.prompts
+        self._is_transformer = folder.first.kind == "Transformer"
         self._tokenizer = open_tokenizer(folder)
         try:
             self._transformer: Any = SentenceTransformer(str(folder.path), device=device, local_files_only=True)
@@ -64,6 +66,31 @@ class ReferenceEncoder(DescribedEncoder):
                 check_cancelled()
             vectors[rows] = self._encode([texts[row] for row in rows], task)
         return normalize(vectors)
+
+    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+        """The states of the last layer; None for models that are no transformer, or cut their texts in other tokens."""
+        if not self._is_transformer:
+            return None
+        _, lengths = self._tokenizer.flat_ids(texts, task)
+        spans = self._tokenizer.spans(texts, task)
+        found: dict[int, TokenStates] = {}
+        for rows in batches(lengths, TOKENS_AT_ONCE):
+            for row, states in zip(rows.tolist(), self._tokens([texts[row] for row in rows], task), strict=True):
+                if len(states) != len(spans[row]):
+                    return None
+                found[row] = of_text(states, spans[row])
+        return [found[row] for row in range(len(texts))]
+
+    def _tokens(self, texts: list[str], task: Task) -> list[NDArray[np.float32]]:
+        found = self._transformer.encode(
+            texts,
+            prompt=self._prompts.of(task),
+            task=None if task == "text" else task,
+            batch_size=len(texts),
+            output_value="token_embeddings",
+            show_progress_bar=False,
+        )
+        return [np.asarray(states.float().cpu().numpy(), dtype=np.float32) for states in found]
 
     def _encode(self, texts: list[str], task: Task) -> Vectors:
         found = self._transformer.encode(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -30,30 +28,6 @@ def encode_texts(
         if progress:
             progress(start + len(block), len(distinct))
     return vectors if len(distinct) == len(texts) else vectors[rows]
-
-
-class VectorCache:
-    """Vectors of texts that are asked for again and again, such as the sentences of passages that many questions find.
-    Many threads may use it."""
-
-    def __init__(self, encoder: Encoder, *, task: Task, most_texts: int = 4096) -> None:
-        self._encoder, self._task, self._most_texts = encoder, task, most_texts
-        self._vectors: OrderedDict[str, Vectors] = OrderedDict()  # those that were asked for last come last
-        self._lock = threading.Lock()
-
-    def vectors(self, texts: Sequence[str]) -> Vectors:
-        """(n, dimension) float32 of length 1, in the order of the texts; new ones are encoded in one call."""
-        with self._lock:
-            known = {text: self._vectors[text] for text in texts if text in self._vectors}
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        known.update(zip(new, self._encoder.encode(new, self._task), strict=True) if new else ())
-        with self._lock:
-            for text, vector in known.items():
-                self._vectors[text] = vector
-                self._vectors.move_to_end(text)
-            while len(self._vectors) > self._most_texts:
-                self._vectors.popitem(last=False)
-        return np.stack([known[text] for text in texts]) if texts else np.zeros((0, self._encoder.dimension), "f4")
 
 
 def fit_window(encoder: Encoder, texts: Sequence[str]) -> list[str]:

@@ -144,6 +144,20 @@ class ModelTokenizer:
             return list(found)
         return [(start - bisect_left(inserted, start), end - bisect_left(inserted, end)) for start, end in found]
 
+    def spans(self, texts: Sequence[str], task: Task = "text") -> list[NDArray[np.int64]]:
+        """(tokens, 2) of each text: code-point start and end of every token that `flat_ids` has, 0 and 0 of those
+        that are not of the text: special tokens and the task's prompt."""
+        prompt = self._prompts.of(task)
+        spaced = [self._spaced(prompt + text) for text in texts]
+        found = self._tokenizer.encode_batch([text for text, _ in spaced], add_special_tokens=self.special)
+        spans = []
+        for encoding, (_, inserted) in zip(found, spaced, strict=True):
+            span = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+            span = span - np.searchsorted(np.array(inserted, np.int64), span) - len(prompt)
+            outside = np.array(encoding.special_tokens_mask, bool) | (span[:, 0] < 0)
+            spans.append(np.where(outside[:, None], 0, span))
+        return spans
+
     def unknown_id(self) -> int | None:
         """The id of the unknown token; None if the tokenizer reads everything, as one over bytes does."""
         first, second = (self.ids([letter])[0] for letter in _UNREAD)

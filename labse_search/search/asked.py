@@ -23,11 +23,17 @@ class Asked:
     text: str
     vector: Vectors  # (dimension,)
     neutral: Vectors  # the same without what only tells its language: what it is looked for with
-    cut: bool = False  # longer than the window: averaged over its parts
+    parts: tuple[str, ...]  # the text in pieces that fit the model's window
     intent: Intent = "about"
     unreadable: bool = False  # in a script that the model has no tokens for
     towards: tuple[str, ...] = ()  # further questions that it is steered towards
     away: frozenset[str] = frozenset()  # points of the passages that it is steered away from: never among the answers
+    steered: bool = False
+
+    @property
+    def cut(self) -> bool:
+        """Whether it is longer than the window: its vector is the mean of its parts'."""
+        return len(self.parts) > 1
 
     @property
     def said(self) -> str:
@@ -37,15 +43,20 @@ class Asked:
 
 def ask(text: str, encoder: Encoder, profile: ModelProfile, intent: Intent = "about") -> Asked:
     """The question as the model sees it; one that is longer than the window is averaged over its parts."""
-    tokenizer = encoder.tokenizer
-    parts = [text]
-    if tokenizer.count(parts)[0] > tokenizer.max_tokens:
-        # Half the window: special tokens take room, and pieces split differently at a new border.
-        pieces = _pieces(tokenizer.offsets(text), max(1, tokenizer.max_tokens // 2))
-        parts = [text[piece[0][0] : piece[-1][1]] for piece in pieces]
+    parts = question_parts(text, encoder)
     vector = normalize(encoder.encode(parts, "query").mean(axis=0))
-    unreadable = tokenizer.unreadable([text])[0]
-    return Asked(text, vector, profile.neutral(vector), cut=len(parts) > 1, intent=intent, unreadable=unreadable)
+    unreadable = encoder.tokenizer.unreadable([text])[0]
+    return Asked(text, vector, profile.neutral(vector), tuple(parts), intent=intent, unreadable=unreadable)
+
+
+def question_parts(text: str, encoder: Encoder) -> list[str]:
+    """The text in pieces that fit the model's window, as a rule one."""
+    tokenizer = encoder.tokenizer
+    if tokenizer.count([text])[0] <= tokenizer.max_tokens:
+        return [text]
+    # Half the window: special tokens take room, and pieces split differently at a new border.
+    pieces = _pieces(tokenizer.offsets(text), max(1, tokenizer.max_tokens // 2))
+    return [text[piece[0][0] : piece[-1][1]] for piece in pieces]
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,7 @@ class Steering:
             vector=steered(asked.vector, raw, weights),
             neutral=steered(asked.neutral, self.profile.neutral(raw), weights),
             towards=tuple(one.text for one in known if one.text and one.weight > 0),
+            steered=True,
             away=frozenset(point_id(one.document, one.index) for one in known if one.weight < 0 and not one.text),
         )
 

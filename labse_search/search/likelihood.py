@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from labse_search.records import Found, StoredSegment
 from labse_search.search.asked import Asked
-from labse_search.search.profile import ModelProfile, Pool, others_of
+from labse_search.search.profile import RELATED, ModelProfile, Pool, others_of
 from labse_search.search.same import spelling
 from labse_search.similarity import Vectors
 from labse_search.store import Store
@@ -63,6 +63,14 @@ def chances(
     return dict(zip(closeness, likely.tolist(), strict=True))
 
 
+def late_chances(closeness: Mapping[str, float], around: Surroundings, profile: ModelProfile) -> dict[str, float]:
+    """How likely each passage answers, by point, from how close it is by late interaction: the passages of
+    `around.found`, in its order."""
+    others = others_of(around.found, around.found, profile.translation)
+    likely = profile.late_probability(around.found.closeness, others, around.usual, around.count)
+    return dict(zip(closeness, likely.tolist(), strict=True))
+
+
 def certain(asked: Asked, shown: Sequence[Found]) -> set[str]:
     """The points of passages that hold the question's very words: those answer, whatever the cosine."""
     wanted = spelling(asked.text)
@@ -71,9 +79,7 @@ def certain(asked: Asked, shown: Sequence[Found]) -> set[str]:
     return {one.stored.point for one in shown if wanted in spelling(one.stored.segment.text)}
 
 
-def related(
-    found: Mapping[str, Found], likely: Mapping[str, float], profile: ModelProfile
-) -> tuple[StoredSegment, ...]:
+def related(found: Mapping[str, Found], likely: Mapping[str, float]) -> tuple[StoredSegment, ...]:
     """Those of the found that are at least related; all where that would leave no choice."""
-    close = [one.stored for point, one in found.items() if profile.strength(likely[point]) != "far"]
+    close = [one.stored for point, one in found.items() if likely[point] >= RELATED]
     return tuple(close if len(close) > 1 else (one.stored for one in found.values()))

@@ -11,6 +11,7 @@ import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,8 @@ from labse_search.files import write_json
 from labse_search.similarity import Vectors, normalize
 
 FILE = "search_profile.json"
-FORMAT = 3
-VERY_CLOSE, RELATED = 0.85, 0.15  # probabilities; "close" begins where the profile says
+FORMAT = 4
+VERY_CLOSE, RELATED = 0.85, 0.15  # probabilities; "close" begins where the odds say
 COMPANY = 5  # closest other passages that a passage is compared with
 PRIOR = 50  # cosines of unrelated texts that the profile's own count as beside those of a collection's sample
 
@@ -42,23 +43,46 @@ class Others:
 
 
 @dataclass(frozen=True)
-class ModelProfile:
+class Odds:
     """The log-odds that a passage answers are linear in how close it is, how close the closest other one is, how close
     the closest five others are on average, each less what is usual, and in spread · ln(passages): the best of many
     unrelated passages lies the higher the more there are, in proportion to ln n where cosines fall off exponentially
     (the Gumbel case of extreme value theory)."""
 
-    fingerprint: str  # of the encoder
-    directions: Vectors  # (r, dimension) orthonormal, of the language; r may be 0
-    usual: float  # median cosine of a question and an unrelated passage
-    spread: float  # their standard deviation above it
-    gap: float  # by how much a passage's closest sentence usually lies further from a question than the passage
     intercept: float
     closeness: float
     rival: float  # weight of the closest other passage that does not say the same
     company: float  # weight of the mean of the closest five of those
     size: float
     close: float  # probability from which a passage is called close
+
+    def probability(
+        self, closeness: NDArray[np.floating], others: Others, usual: float, size: float
+    ) -> NDArray[np.float64]:
+        """(n,) for passages as close as this; `size`: spread · ln(passages)."""
+        odds = self.intercept + self.closeness * (np.asarray(closeness, np.float64) - usual) + self.size * size
+        for weight, cosines in ((self.rival, others.rival), (self.company, others.company)):
+            odds += weight * np.where(np.isnan(cosines), 0.0, cosines - usual)
+        return sigmoid(odds)
+
+    def strength(self, probability: float) -> str:
+        """ "very close", "close", "related" or "far"."""
+        names = ((max(VERY_CLOSE, self.close), "very close"), (self.close, "close"), (RELATED, "related"))
+        return next((name for least, name in names if probability >= least), "far")
+
+
+@dataclass(frozen=True)
+class ModelProfile:
+    """What is known of one model."""
+
+    fingerprint: str  # of the encoder
+    directions: Vectors  # (r, dimension) orthonormal, of the language; r may be 0
+    token_mean: Vectors  # (width,) of the tokens of many texts in many languages: what they all share
+    usual: float  # median cosine of a question and an unrelated passage
+    spread: float  # their standard deviation above it
+    late_usual: float  # median closeness, token by token, of a question and the unrelated passages found for it
+    whole: Odds  # by the cosines of whole passages
+    late: Odds  # by late interaction
     translation: float  # cosine from which two passages in different languages are called translations
     translation_odds: tuple[float, float]  # that the closest one in another language is one: intercept, times cosine
 
@@ -74,30 +98,29 @@ class ModelProfile:
         """(n,) for the passages as close as this to a neutral question: the chance that they answer it, in a collection
         of `count` passages; `sample` (m,) are the question's cosines to a random part of it."""
         usual, spread = background(sample, self.usual, self.spread)
-        odds = self.intercept + self.closeness * (np.asarray(closeness, np.float64) - usual)
-        odds += self.size * spread * np.log(max(count, 1))
-        for weight, cosines in ((self.rival, others.rival), (self.company, others.company)):
-            odds += weight * np.where(np.isnan(cosines), 0.0, cosines - usual)
-        return sigmoid(odds)
+        return self.whole.probability(closeness, others, usual, spread * np.log(max(count, 1)))
+
+    def late_probability(
+        self, closeness: NDArray[np.floating], others: Others, sample: NDArray[np.floating], count: int
+    ) -> NDArray[np.float64]:
+        """The same for passages as close as this, and with others as close as those, by late interaction."""
+        _, spread = background(sample, self.usual, self.spread)
+        return self.late.probability(closeness, others, self.late_usual, spread * np.log(max(count, 1)))
 
     def translation_probability(self, cosines: NDArray[np.floating]) -> NDArray[np.float64]:
         """(n,) for passages in other languages with these cosines to a neutral sentence: that they translate it."""
         intercept, closeness = self.translation_odds
         return sigmoid(intercept + closeness * np.asarray(cosines, np.float64))
 
-    def strength(self, probability: float) -> str:
-        """ "very close", "close", "related" or "far"."""
-        names = ((max(VERY_CLOSE, self.close), "very close"), (self.close, "close"), (RELATED, "related"))
-        return next((name for least, name in names if probability >= least), "far")
-
     def save(self, path: Path) -> None:
-        """As JSON, `directions` as float16."""
-        record = {key: value for key, value in vars(self).items() if key != "directions"}
-        packed = self.directions.astype("<f2")
-        record |= {
+        """As JSON, arrays as float16."""
+        record = {
+            **vars(self),
             "format": FORMAT,
-            "shape": list(packed.shape),
-            "directions": base64.b64encode(packed.tobytes()).decode(),
+            "directions": _packed(self.directions),
+            "token_mean": _packed(self.token_mean),
+            "whole": vars(self.whole),
+            "late": vars(self.late),
         }
         write_json(path, record)
 
@@ -106,15 +129,12 @@ class ModelProfile:
 UNMEASURED = ModelProfile(
     fingerprint="",
     directions=np.zeros((0, 1), np.float32),
+    token_mean=np.zeros(1, np.float32),  # whatever the width
     usual=0.1,
     spread=0.09,
-    gap=0.05,
-    intercept=-3.0,
-    closeness=30.0,
-    rival=-8.0,
-    company=-8.0,
-    size=-5.0,
-    close=0.5,
+    late_usual=0.16,
+    whole=Odds(intercept=-3.0, closeness=30.0, rival=-8.0, company=-8.0, size=-5.0, close=0.5),
+    late=Odds(intercept=-10.0, closeness=38.0, rival=-4.0, company=-6.0, size=-3.0, close=0.5),
     translation=0.85,
     translation_odds=(-15.0, 20.0),
 )
@@ -128,11 +148,21 @@ def load_profile(path: Path, fingerprint: str) -> ModelProfile | None:
         return None
     if not isinstance(record, dict) or (record.get("format"), record.get("fingerprint")) != (FORMAT, fingerprint):
         return None
-    shape = record.pop("shape")
-    packed = np.frombuffer(base64.b64decode(record.pop("directions")), "<f2").reshape(shape)
     del record["format"]
+    record |= {name: _unpacked(record[name]) for name in ("directions", "token_mean")}
+    record |= {name: Odds(**record[name]) for name in ("whole", "late")}
     record["translation_odds"] = tuple(record["translation_odds"])
-    return ModelProfile(directions=packed.astype(np.float32), **record)
+    return ModelProfile(**record)
+
+
+def _packed(array: Vectors) -> dict[str, Any]:
+    packed = array.astype("<f2")
+    return {"shape": list(packed.shape), "float16": base64.b64encode(packed.tobytes()).decode()}
+
+
+def _unpacked(record: dict[str, Any]) -> Vectors:
+    packed = np.frombuffer(base64.b64decode(record["float16"]), "<f2")
+    return packed.reshape(record["shape"]).astype(np.float32)
 
 
 def background(sample: NDArray[np.floating], usual: float, spread: float) -> tuple[float, float]:

@@ -10,22 +10,32 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from labse_search.encoder import Encoder
-from labse_search.encoder.texts import VectorCache, encode_texts
+from labse_search.encoder.texts import encode_texts
 from labse_search.errors import UserError
 from labse_search.languages import language_name
 from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Intent, Link, Mode, StoredSegment, point_id
-from labse_search.search.asked import Asked, Steering, ask
-from labse_search.search.context import Marked, best_sentences, neighbours
+from labse_search.search.asked import Asked, Steering, ask, question_parts
+from labse_search.search.context import neighbours
 from labse_search.search.facets import GROUPS, Group, Pools, chosen, lifted
 from labse_search.search.filters import Settled, passes, settle
 from labse_search.search.finding import Finder
 from labse_search.search.fusion import closer_than, fused, shared_words
-from labse_search.search.likelihood import CERTAIN, Sample, Surroundings, certain, chances, related, take_sample
+from labse_search.search.late import LateInteraction, Marked
+from labse_search.search.likelihood import (
+    CERTAIN,
+    Sample,
+    Surroundings,
+    certain,
+    chances,
+    late_chances,
+    related,
+    take_sample,
+)
 from labse_search.search.links import word_links
 from labse_search.search.passages import answers_first, grouped, is_readable, translations
 from labse_search.search.profile import UNMEASURED, ModelProfile, Pool
 from labse_search.search.question import Question, read_question
-from labse_search.search.refining import finer, refined
+from labse_search.search.refining import FINER, refined
 from labse_search.search.same import collapse
 from labse_search.search.steer import Steer
 from labse_search.search.translation import CANDIDATES, by_margin
@@ -46,8 +56,6 @@ class Answer:
     notes: tuple[str, ...] = ()  # sentences for the person who asked: what was left out, what could not be done
     # What was found, at least related where anything is, by group of filters: as if that group filtered nothing.
     pools: Pools = field(default_factory=dict)
-    # (dimension,): what the sentences of its hits are compared with.
-    vector: Vectors = field(default_factory=lambda: np.zeros(0, "f4"), repr=False, compare=False)
 
     @property
     def strengths(self) -> tuple[str, ...]:
@@ -96,7 +104,7 @@ class Searcher:
         self._query_priority = query_priority
         self._profile = profile
         self._finder = Finder(store, encoder, collection)
-        self._sentence_vectors = VectorCache(encoder, task="document")
+        self._late = LateInteraction(encoder)
         self._sample: Sample | None = None
 
     def search(
@@ -114,10 +122,11 @@ class Searcher:
         pools: bool = False,
     ) -> Answer:
         """The passages that answer `question`. `group` shows one passage a document, with the document's others under
-        it; without `mark` the closest sentences are left to `marked`, and have no part in the order: to encode them
-        takes longer than to find. The intent "translation" looks for passages that say the same in other languages,
-        whatever the mode. `steers` move the question by meaning; `pools` are filled for who offers filters. UserError
-        for a question that holds nothing to look for, and for filters that nothing in the collection can pass."""
+        it. Without `mark` the passages are not compared token by token, for their order, their probability and their
+        closest sentences: to read them takes longer than to find them; `marked` tells the sentences afterwards. The
+        intent "translation" looks for passages that say the same in other languages, whatever the mode. `steers` move
+        the question by meaning; `pools` are filled for who offers filters. UserError for a question that holds nothing
+        to look for, and for filters that nothing in the collection can pass."""
         started = time.perf_counter()
         mode = "meaning" if intent == "translation" else mode
         typed = read_question(question, commands=mode != "meaning")
@@ -137,7 +146,8 @@ class Searcher:
             if intent == "translation":
                 found = replace(found, meaning=self._translations_first(asked, found))
             group = group and len({one.stored.document for one in (*found.meaning, *found.words)}) > 1
-            answer = self._answer(asked, found, limit=limit, group=group, mark=mark, refine=mark and intent == "about")
+            refine = mark and intent == "about" and not asked.steered
+            answer = self._answer(asked, found, limit=limit, group=group, mark=mark, refine=refine)
             if pools:
                 wider = self._wider(inquiry, settled, found.info.segments, limit)
                 answer = replace(answer, pools={**answer.pools, **wider})
@@ -191,7 +201,7 @@ class Searcher:
             seen = Pool(np.array(list(closeness.values())), neutral)
             around = self._surroundings(inquiry.asked, seen, count, closest=inquiry.mode != "words")
             profile = self._profile()
-            pools[group] = related(there, chances(inquiry.asked, closeness, around, profile), profile)
+            pools[group] = related(there, chances(inquiry.asked, closeness, around, profile))
         return pools
 
     def _translations_first(self, asked: Asked, found: StoreAnswer) -> list[Found]:
@@ -221,7 +231,7 @@ class Searcher:
         profile = self._profile()
         with self._query_priority():
             if sentence is None or not 0 <= sentence[0] < sentence[1] <= len(text):
-                sentence = self._sentences([stored], ask(asked, self.encoder, profile).neutral)[point].span
+                sentence = self._marks(question_parts(asked, self.encoder), [stored])[point].span
             start, end = sentence
             found = word_links(asked, text[start:end], lambda texts: profile.neutral(encode_texts(self.encoder, texts)))
         moved = [replace(link, passage=(link.passage[0] + start, link.passage[1] + start)) for link in found]
@@ -230,7 +240,7 @@ class Searcher:
     def marked(self, answer: Answer, hits: Sequence[Hit]) -> list[Hit]:
         """These hits of the answer with the sentences that are closest to its question."""
         with self._query_priority():
-            best = self._sentences([hit.stored for hit in hits], answer.vector)
+            best = self._marks(question_parts(answer.question, self.encoder), [hit.stored for hit in hits])
         return [replace(hit, best_sentence=best[hit.stored.point].span) for hit in hits]
 
     def more_like(
@@ -256,7 +266,8 @@ class Searcher:
         with self._query_priority():
             notes: list[str] = []
             profile = self._profile()
-            asked = Asked(stored.segment.text, vector, profile.neutral(vector))
+            text = stored.segment.text
+            asked = Asked(text, vector, profile.neutral(vector), tuple(question_parts(text, self.encoder)))
             asked = Steering(self.store, self.collection, self.encoder, profile).move(asked, steers, notes)
             found = _without(self._finder.find(asked.neutral, None, where, limit), asked.away)
             answer = self._answer(asked, found, limit=limit, group=True, mark=mark)
@@ -272,12 +283,12 @@ class Searcher:
     def _answer(
         self, asked: Asked, found: StoreAnswer, *, limit: int, group: bool, mark: bool, refine: bool = False
     ) -> Answer:
-        """What is shown of what was found. `refine` lets the marked sentences have a part in its order."""
+        """What is shown of what was found. `refine`: in the order of late interaction, if it was found by meaning."""
         words, count = found.words, found.info.segments
         there, rows = self._known(found)
         profile = self._profile()
         neutral = profile.neutral(rows)
-        whole = closeness = self._closeness(asked, there, neutral)
+        closeness = self._closeness(asked, there, neutral)
         cosines = {
             point: cosine if closeness[point] > -1.0 else 0.0
             for point, cosine in zip(there, (rows @ asked.vector).tolist(), strict=True)
@@ -285,15 +296,23 @@ class Searcher:
         meaning = self._by_closeness(asked, found.meaning, there, closeness)
         words = [one for one in words if one.stored.point in there]
         ordered = [Found(one.stored, cosines[one.stored.point]) for one in fused(asked.said, meaning, words)]
-        first = grouped(collapse(answers_first(ordered)), group)[:limit]
-        sentences = self._sentences([one.stored for one, _, _ in first], asked.neutral) if mark else {}
-        if refine:
-            closeness = finer(whole, sentences, profile.gap)
-            first = refined(first, asked.said, words, closeness) if meaning else first
+        first = grouped(collapse(answers_first(ordered)), group)[: max(limit, FINER) if refine else limit]
+        marks = self._marks(asked.parts, [one.stored for one, _, _ in first]) if mark else {}
+        late = {
+            point: one.closeness
+            for point, one in marks.items()
+            if refine and meaning and one.closeness is not None and closeness[point] > -1.0
+        }
+        first = (refined(first, asked.said, words, late) if late else first)[:limit]
         shown = [one for one, _, _ in first]
-        around = self._surroundings(asked, Pool(np.array(list(whole.values())), neutral), count, closest=bool(meaning))
+        seen = Pool(np.array(list(closeness.values())), neutral)
+        around = self._surroundings(asked, seen, count, closest=bool(meaning))
         likely = chances(asked, closeness, around, profile)
-        pool = related(there, likely, profile)
+        if late:
+            rows_of = {point: row for row, point in enumerate(there)}
+            read = Pool(np.array(list(late.values())), neutral[[rows_of[point] for point in late]])
+            likely |= late_chances(late, replace(around, found=read), profile)
+        pool = related(there, likely)
         likely |= {point: max(likely[point], CERTAIN) for point in certain(asked, shown)}
         same = translations(shown, there, neutral, profile.translation)
         near = neighbours(self.store, self.collection, shown)
@@ -306,16 +325,16 @@ class Searcher:
                 score=one.score,
                 stored=one.stored,
                 probability=likely[point],
-                strength=profile.strength(likely[point]),
+                strength=(profile.late if point in late else profile.whole).strength(likely[point]),
                 translations=same[point],
                 neighbours=near.get(point, ()),
-                best_sentence=sentences[point].span if point in sentences else None,
+                best_sentence=marks[point].span if point in marks else None,
                 meaning_rank=ranks[0].get(point),
                 words_rank=ranks[1].get(point),
                 shared_words=shared_words(asked.said, one.stored.segment.text),
                 copies=tuple(copy.stored for copy in copies),
                 more_in_document=tuple(more),
-                closer_than=closer_than(whole[point], around.usual),
+                closer_than=closer_than(closeness[point], around.usual),
             )
             for rank, (one, copies, more) in enumerate(first, 1)
             for point in [one.stored.point]
@@ -328,7 +347,6 @@ class Searcher:
             segments=count,
             cut=asked.cut,
             pools=dict.fromkeys(GROUPS, pool),
-            vector=asked.neutral,
         )
 
     def _by_closeness(
@@ -365,10 +383,9 @@ class Searcher:
         usual = sample @ asked.neutral
         return Surroundings(found, usual, count, None if closest else Pool(usual, sample))
 
-    def _sentences(self, stored: Sequence[StoredSegment], vector: Vectors) -> dict[str, Marked]:
-        """For each segment the sentence that is closest to the question's vector, by point."""
-        profile = self._profile()
-        return best_sentences(stored, vector, lambda texts: profile.neutral(self._sentence_vectors.vectors(texts)))
+    def _marks(self, parts: Sequence[str], stored: Sequence[StoredSegment]) -> dict[str, Marked]:
+        """How each segment looks to a question, in parts that fit the window, token by token; by point."""
+        return self._late.compare(parts, stored, self._profile().token_mean)
 
 
 def _without(found: StoreAnswer, away: Collection[str]) -> StoreAnswer:

@@ -14,16 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import sentencex
 from numpy.typing import NDArray
 
-from labse_search.encoder import Encoder
+from labse_search.encoder import Encoder, Task, TokenStates
 from labse_search.encoder.hub import find_model
-from labse_search.encoder.texts import encode_texts
+from labse_search.encoder.texts import encode_texts, fit_window
+from labse_search.search.late import question_tokens, read_tokens, token_cosines
 from labse_search.search.profile import (
     FILE,
     UNMEASURED,
     ModelProfile,
+    Odds,
     Others,
     Pool,
     background,
@@ -31,6 +32,7 @@ from labse_search.search.profile import (
     others_of,
     sigmoid,
 )
+from labse_search.search.refining import FINER
 from labse_search.similarity import Vectors
 
 log = logging.getLogger(__name__)
@@ -40,14 +42,13 @@ DATA = Path(__file__).parent
 DIRECTIONS = (0, 10, 20, 30, 45)  # how many are tried
 SAME_RANK = 0.01  # of the mean reciprocal rank: less is the chance of rounding, and fewer directions are as good
 SIZES = (4, 12, 40, 118, 700)  # of the collections that the odds are fitted on
-FOUND, SHOWN = 20, 10  # passages of an answer that rivals are looked for among, and that come in the finer order
-GAP_AMONG = 5  # passages that come first for a question
+FOUND = 20  # passages of an answer that rivals are looked for among
 SAMPLE = 1000  # passages, at most, that say what is usual
 UNANSWERABLE_CLOSE = 0.1  # share of unanswerable questions, at most, whose best passage may be called close
 LEAST_CLOSE, MOST_CLOSE = 0.3, 0.6
 TRANSLATION_ERRORS = 0.001  # share of texts that are no translations of each other, at most, taken for some
 
-Pairs = tuple[Vectors, Vectors]  # questions and the passages that answer them, row by row
+Pairs = tuple[Vectors, Vectors]  # questions, and passages of which the first answer them, row by row
 
 
 def profile_of(encoder: Encoder, home: Path) -> ModelProfile:
@@ -80,28 +81,45 @@ def measure(encoder: Encoder) -> ModelProfile:
     unrelated = whole[~np.eye(len(pairs), dtype=bool)]
     usual = float(np.median(unrelated))
     spread = float(np.percentile(unrelated, 97.5) - usual) / 1.96
-    sentences, several = _sentence_cosines(encoder, neutral[0], pairs, directions)
-    gap = sentence_gap(whole[:, several], sentences[:, several])
-    closest = np.where(several, sentences + gap, whole)
+    texts = [*(pair[3] for pair in pairs), *(article[2] for article in articles)]
+    token_mean, late = late_interaction(encoder, [pair[2] for pair in pairs], texts, len(pairs))
     translation = _translation(_without(declaration, directions), articles)
-    cases = fitting_cases(neutral, closest, _without(declaration, directions), (usual, spread), translation)
-    weights = logistic(cases[:, :4], cases[:, 4])
-    probabilities = sigmoid(weights[0] + cases[:, :4] @ weights[1:])
+    found = (neutral[0], np.concatenate([neutral[1], _without(declaration, directions)]))
+    late_usual = float(np.median(late[:, len(pairs) :]))
+    cases = fitting_cases(found, late - late_usual, (usual, spread), translation)
     return ModelProfile(
         fingerprint=encoder.fingerprint,
         directions=directions,
+        token_mean=token_mean,
         usual=usual,
         spread=spread,
-        gap=gap,
-        intercept=float(weights[0]),
-        closeness=float(weights[1]),
-        rival=float(weights[2]),
-        company=float(weights[3]),
-        size=float(weights[4]),
-        close=_close(probabilities, cases),
+        late_usual=late_usual,
+        whole=_odds(cases[0]),
+        late=_odds(cases[1]),
         translation=translation,
         translation_odds=_translation_odds(_without(declaration, directions), articles),
     )
+
+
+def late_interaction(
+    encoder: Encoder, questions: Sequence[str], texts: Sequence[str], answers: int
+) -> tuple[Vectors, NDArray[np.float32]]:
+    """The mean (width,) of the tokens of the texts after the first `answers`, and how close each text is to each
+    question by late interaction (questions, texts)."""
+    tokens = _tokens(encoder, texts, "document")
+    mean = np.concatenate([one.states for one in tokens[answers:]]).mean(axis=0)
+    starts = np.cumsum([0, *(len(one.spans) for one in tokens)])[:-1]
+    every = TokenStates(np.concatenate([one.states for one in tokens]), np.zeros((0, 2), np.int64))
+    rows = []
+    for question in questions:
+        cosines = token_cosines(question_tokens(encoder, fit_window(encoder, [question]), mean), every, mean)
+        rows.append(np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0))
+    return np.asarray(mean, np.float32), np.array(rows, np.float32)
+
+
+def _tokens(encoder: Encoder, texts: Sequence[str], task: Task) -> list[TokenStates]:
+    fitted = fit_window(encoder, texts)
+    return read_tokens(encoder, fitted, [[(0, len(text))] for text in fitted], task)
 
 
 def language_directions(vectors: Vectors, languages: Sequence[str], texts: Sequence[str]) -> Vectors:
@@ -114,26 +132,18 @@ def language_directions(vectors: Vectors, languages: Sequence[str], texts: Seque
     return np.asarray(found[: max(DIRECTIONS)], np.float32)
 
 
-def sentence_gap(whole: NDArray[np.floating], closest: NDArray[np.floating]) -> float:
-    """By how much the closest sentences of the passages that come first lie further from the questions than the whole
-    passages: cosines (questions, passages) of both."""
-    first = np.argsort(-whole, axis=1)[:, :GAP_AMONG]
-    return float((np.take_along_axis(whole, first, 1) - np.take_along_axis(closest, first, 1)).mean())
-
-
 def fitting_cases(
-    pairs: Pairs, closest: NDArray[np.floating], others: Vectors, usual: tuple[float, float], same: float
-) -> NDArray[np.float64]:
-    """(cases, 7): closeness, rival and company of the first passage less what is usual, spread · ln(passages), whether
-    it answers, whether any does, how many passages there are. Every question is asked twice in collections of several
-    sizes: with its answer among the passages, and without. `closest` (questions, passages) are the cosines of the
-    passages' closest sentences and the gap, `others` (n, dimension) further passages."""
+    found: Pairs, late: NDArray[np.floating], usual: tuple[float, float], same: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two tables (cases, 7), by whole passages and by late interaction: closeness, rival and company of the first
+    passage less what is usual, spread · ln(passages), whether it answers, whether any does, how many passages there
+    are. Every question is asked twice in collections of several sizes: with its answer among the passages, and without.
+    `found`: the questions, and the passages (n, dimension) of which the first answer them, row by row; `late`
+    (questions, n) less what is usual."""
     rng = np.random.default_rng(0)
-    questions, passages = pairs
-    vectors = np.concatenate([passages, others])
+    questions, vectors = found
     whole = questions @ vectors.T
-    closest = np.concatenate([closest, whole[:, len(passages) :]], axis=1)
-    rows: list[tuple[float, ...]] = []
+    tables: tuple[list[tuple[float, ...]], list[tuple[float, ...]]] = ([], [])
     for size in SIZES:
         for i in range(len(questions)):
             chosen = rng.permutation(np.delete(np.arange(len(vectors)), i))[: size - 1]
@@ -141,23 +151,24 @@ def fitting_cases(
                 there = np.append(chosen, i) if answered else chosen
                 at, deviation = background(rng.permutation(whole[i, there])[:SAMPLE], *usual)
                 size_there = deviation * np.log(len(there))
-                row, closeness, beside = first_one(whole[i, there], closest[i, there], vectors[there], same)
-                apart = (0.0 if np.isnan(value) else value - at for value in (*beside.rival, *beside.company))
-                right = answered and there[row] == i
-                rows.append((closeness - at, *apart, size_there, right, answered, size))
-    return np.array(rows, np.float64)
+                there = there[np.argsort(-whole[i, there], kind="stable")[:FOUND]]
+                finer = there[:FINER]
+                for table, those, closeness in zip(
+                    tables, (there, finer), (whole[i, there] - at, late[i, finer]), strict=True
+                ):
+                    row, first, beside = first_one(closeness, vectors[those], same)
+                    apart = np.nan_to_num((*beside.rival, *beside.company)).tolist()
+                    right = answered and those[row] == i
+                    table.append((first, *apart, size_there, right, answered, size))
+    return np.array(tables[0], np.float64), np.array(tables[1], np.float64)
 
 
-def first_one(
-    whole: NDArray[np.floating], closest: NDArray[np.floating], vectors: Vectors, same: float
-) -> tuple[int, float, Others]:
-    """The row of the passage that comes first, how close it is, and what stands beside it, as a search finds it: the
-    closest as a whole (n,), in the order of the mean with their closest sentence (n,)."""
-    found = np.argsort(-whole, kind="stable")[:FOUND]
-    mean = (whole + closest) / 2
-    first = found[:SHOWN][[mean[found[:SHOWN]].argmax()]]
-    beside = others_of(Pool(whole[first], vectors[first]), Pool(whole[found], vectors[found]), same)
-    return int(first[0]), float(mean[first[0]]), beside
+def first_one(closeness: NDArray[np.floating], vectors: Vectors, same: float) -> tuple[int, float, Others]:
+    """The row of the passage that comes first among those as close as this (n,), how close it is, and what stands
+    beside it."""
+    first = [int(closeness.argmax())]
+    beside = others_of(Pool(closeness[first], vectors[first]), Pool(closeness, vectors), same)
+    return first[0], float(closeness[first[0]]), beside
 
 
 def logistic(features: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -175,11 +186,15 @@ def logistic(features: NDArray[np.float64], right: NDArray[np.float64]) -> NDArr
     return weights
 
 
-def _close(probabilities: NDArray[np.float64], cases: NDArray[np.float64]) -> float:
-    """The probability that few unanswerable questions reach, on average over the sizes."""
+def _odds(cases: NDArray[np.float64]) -> Odds:
+    """Fitted on one table of `fitting_cases`. A passage is close from the probability on that few unanswerable
+    questions reach, on average over the sizes."""
+    weights = logistic(cases[:, :4], cases[:, 4])
+    probabilities = sigmoid(weights[0] + cases[:, :4] @ weights[1:])
     unanswerable = [probabilities[(cases[:, 5] == 0) & (cases[:, 6] == size)] for size in SIZES]
     reached = np.mean([np.quantile(values, 1 - UNANSWERABLE_CLOSE) for values in unanswerable])
-    return float(np.clip(reached, LEAST_CLOSE, MOST_CLOSE))
+    intercept, closeness, rival, company, size = map(float, weights)
+    return Odds(intercept, closeness, rival, company, size, float(np.clip(reached, LEAST_CLOSE, MOST_CLOSE)))
 
 
 def _translation(vectors: Vectors, articles: Sequence[Sequence[str]]) -> float:
@@ -205,18 +220,6 @@ def _translation_odds(vectors: Vectors, articles: Sequence[Sequence[str]]) -> tu
         right += [np.where(same, part, -1.0).max(axis=1)[known] == best[known], np.zeros(len(part), bool)]
     weights = logistic(np.concatenate(features)[:, None].astype(np.float64), np.concatenate(right).astype(np.float64))
     return float(weights[0]), float(weights[1])
-
-
-def _sentence_cosines(
-    encoder: Encoder, questions: Vectors, pairs: Sequence[Sequence[str]], directions: Vectors
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(questions, passages) cosines of neutral questions to the closest sentence of each passage, and which passages
-    (passages,) have several sentences."""
-    split = [[part.strip() for part in sentencex.segment(pair[1], pair[3]) if part.strip()] for pair in pairs]
-    vectors = encode_texts(encoder, [sentence for part in split for sentence in part], "document")
-    starts = np.cumsum([0, *map(len, split)])[:-1]
-    cosines = questions @ _without(vectors, directions).T
-    return np.asarray(np.maximum.reduceat(cosines, starts, axis=1)), np.array([len(part) > 1 for part in split])
 
 
 def _without(vectors: Vectors, directions: Vectors) -> Vectors:

@@ -1,0 +1,123 @@
+"""Late interaction: each token of a question looks for its best counterpart in a passage (Khattab and Zaharia 2020,
+ColBERT), by what the transformer knows of both in their contexts.
+
+One vector a passage finds what a question is about; which of what was found answers it is seen better token by token,
+and so is the sentence that answers. How much better is in benchmarks/EXPERIMENTS.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labse_search.encoder import Encoder, Task, TokenStates
+from labse_search.records import StoredSegment
+from labse_search.search.passages import sentences
+from labse_search.similarity import Vectors, normalize
+
+MOST_TOKENS = 32_768  # kept of passages that were read before: 25 MB at 384 numbers a token
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A passage as a question sees it token by token."""
+
+    span: Span  # in its text: the sentence that is closest to the question
+    closeness: float | None  # of the whole passage; None where it has no token that can be compared
+
+
+class LateInteraction:
+    """Compares with one encoder's tokens. Passages are read once while they are asked for; many threads may call."""
+
+    def __init__(self, encoder: Encoder, *, most_tokens: int = MOST_TOKENS) -> None:
+        self._encoder, self._most_tokens = encoder, most_tokens
+        self._known: OrderedDict[tuple[str, tuple[Span, ...]], TokenStates] = OrderedDict()  # the last asked for last
+        self._tokens = 0
+        self._lock = threading.Lock()
+
+    def compare(self, parts: Sequence[str], stored: Sequence[StoredSegment], mean: Vectors) -> dict[str, Marked]:
+        """Of each segment, by point, how close it is to the question, and which sentence of it is closest, never a
+        heading. `parts`: the question, in pieces that fit the model's window; `mean` (width,) is taken off all."""
+        if not stored:
+            return {}
+        asked = question_tokens(self._encoder, parts, mean)
+        return {
+            one.point: marked(asked, tokens, one, mean) for one, tokens in zip(stored, self._read(stored), strict=True)
+        }
+
+    def _read(self, stored: Sequence[StoredSegment]) -> list[TokenStates]:
+        keys = [(one.segment.text, tuple(answering(one))) for one in stored]
+        with self._lock:
+            known = {key: self._known[key] for key in keys if key in self._known}
+        new = [key for key in dict.fromkeys(keys) if key not in known]
+        found = read_tokens(self._encoder, [text for text, _ in new], [spans for _, spans in new], "document")
+        known.update((key, _small(tokens)) for key, tokens in zip(new, found, strict=True))
+        with self._lock:
+            for key, tokens in known.items():
+                if key not in self._known:
+                    self._tokens += len(tokens.spans)
+                self._known[key] = tokens
+                self._known.move_to_end(key)
+            while self._tokens > self._most_tokens:
+                self._tokens -= len(self._known.popitem(last=False)[1].spans)
+        return [known[key] for key in keys]
+
+
+def answering(stored: StoredSegment) -> list[Span]:
+    """The sentences of a segment that may answer; all of it where no sentences are known."""
+    return sentences(stored.segment) or [(0, len(stored.segment.text))]
+
+
+def read_tokens(
+    encoder: Encoder, texts: Sequence[str], spans: Sequence[Sequence[Span]], task: Task
+) -> list[TokenStates]:
+    """What the model knows of each token of each text; where it tells nothing of tokens, of each sentence, whose
+    `spans` in the text are given."""
+    found = encoder.token_states(texts, task) if texts else []
+    if found is not None:
+        return found
+    flat = [text[start:end] for text, of_one in zip(texts, spans, strict=True) for start, end in of_one]
+    parts = np.split(encoder.encode(flat, task), np.cumsum([len(of_one) for of_one in spans])[:-1])
+    return [TokenStates(rows, np.array(of_one, np.int64)) for rows, of_one in zip(parts, spans, strict=True)]
+
+
+def question_tokens(encoder: Encoder, parts: Sequence[str], mean: Vectors) -> Vectors:
+    """(tokens, width) of length 1, of a question's tokens that say something: a question mark finds its counterpart in
+    other questions, and no answer has one. All of them where none does."""
+    rows = []
+    for part, found in zip(
+        parts, read_tokens(encoder, parts, [[(0, len(one))] for one in parts], "query"), strict=True
+    ):
+        says = [any(map(str.isalnum, part[start:end])) for start, end in found.spans.tolist()]
+        rows.append(found.states[says] if any(says) else found.states)
+    return normalize(np.concatenate(rows) - mean)
+
+
+def token_cosines(asked: Vectors, tokens: TokenStates, mean: Vectors) -> NDArray[np.float32]:
+    """(question's tokens, passage's tokens) cosines."""
+    return np.asarray(asked @ normalize(tokens.states.astype(np.float32) - mean).T)
+
+
+def marked(asked: Vectors, tokens: TokenStates, stored: StoredSegment, mean: Vectors) -> Marked:
+    """The passage as the question's tokens see it."""
+    spans = answering(stored)
+    if not len(asked) or not len(tokens.spans):
+        return Marked(spans[0], None)
+    cosines = token_cosines(asked, tokens, mean)
+    starts, ends = tokens.spans.T
+    closeness = []
+    for start, end in spans:
+        inside = (starts < end) & (ends > start)
+        closeness.append(float(cosines[:, inside].max(axis=1).mean()) if inside.any() else -1.0)
+    return Marked(spans[int(np.argmax(closeness))], float(cosines.max(axis=1).mean()))
+
+
+def _small(tokens: TokenStates) -> TokenStates:
+    return TokenStates(tokens.states.astype(np.float16), tokens.spans.astype(np.int32))
