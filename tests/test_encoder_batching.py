@@ -12,7 +12,6 @@ import pytest
 from labse_search.encoder import load_encoder
 from labse_search.encoder.concurrency import DynamicBatcher
 from labse_search.encoder.packing import Ids
-from labse_search.encoder.texts import VectorCache
 from labse_search.similarity import Vectors
 
 
@@ -100,24 +99,3 @@ def test_many_threads_get_the_vectors_of_their_own_texts(tiny_labse: Path) -> No
         found = list(threads.map(lambda n: encoder.encode([texts[n % 5]])[0], range(80)))
     for n, vector in enumerate(found):
         np.testing.assert_allclose(vector, expected[n % 5], atol=1e-5)
-
-
-def test_a_cache_encodes_what_is_new_and_forgets_what_was_not_asked_for(tiny_labse: Path) -> None:
-    encoder = load_encoder(str(tiny_labse), precision="fp32")
-    asked: list[list[str]] = []
-
-    class Noting:
-        dimension = encoder.dimension
-
-        def encode(self, texts: list[str], task: str) -> Vectors:
-            asked.append(texts)
-            return encoder.encode(texts)
-
-    cache = VectorCache(Noting(), task="document", most_texts=3)  # type: ignore[arg-type]
-    found = cache.vectors(["cat", "dog", "cat"])
-    np.testing.assert_allclose(found, encoder.encode(["cat", "dog", "cat"]), atol=1e-5)
-    cache.vectors(["sea", "cat"])
-    cache.vectors(["river", "cat"])  # the dog is forgotten
-    cache.vectors(["dog", "cat"])
-    assert asked == [["cat", "dog"], ["sea"], ["river"], ["dog"]]
-    assert cache.vectors([]).shape == (0, encoder.dimension)

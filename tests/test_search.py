@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,9 @@ class LexiconEncoder:
 
     def describe(self) -> str:
         return "a lexicon"
+
+    def token_states(self, texts: Sequence[str], task: Task = "text") -> None:
+        return None
 
     def encode(self, texts: Sequence[str], task: Task = "text", **_: object) -> Vectors:
         rows = np.zeros((len(texts), self.dimension), np.float32)
@@ -359,7 +363,10 @@ def test_the_closest_sentences_can_be_told_after_the_answer(searcher: Searcher) 
     whole = searcher.search("the sea and wind")
     answer = searcher.search("the sea and wind", mark=False)
     assert {hit.best_sentence for hit in answer.hits} == {None} and len(answer.hits) > 2
-    assert searcher.marked(answer, answer.hits[1:3]) == list(whole.hits[1:3])
+    marks = {hit.stored.point: hit.best_sentence for hit in whole.hits}
+    told = searcher.marked(answer, answer.hits[1:3])
+    assert [replace(hit, best_sentence=None) for hit in told] == list(answer.hits[1:3])
+    assert [hit.best_sentence for hit in told] == [marks[hit.stored.point] for hit in told] != [None, None]
 
 
 def test_a_question_to_one_document_shows_its_passages_apart(searcher: Searcher) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 
 from labse_search.encoder import load_encoder
 from labse_search.encoder.hub import LABSE_MINI
-from labse_search.search.measure import fitting_cases, language_directions, logistic, profile_of, sentence_gap
+from labse_search.records import Segment, StoredSegment
+from labse_search.search.late import LateInteraction
+from labse_search.search.measure import fitting_cases, language_directions, late_interaction, logistic, profile_of
 from labse_search.search.profile import FILE, UNMEASURED, Others, Pool, load_profile, others_of, sigmoid
 from labse_search.similarity import normalize
 
@@ -41,6 +43,14 @@ def test_an_answer_is_likelier_the_closer_it_is_and_the_fewer_passages_there_are
     assert (np.diff(falling) < 0).all()
 
 
+def test_both_kinds_of_odds_know_what_is_usual_for_them() -> None:
+    usual = RNG.normal(0.1, 0.08, 500)
+    late = [UNMEASURED.late_probability(np.array([close]), ALONE, usual, 180)[0] for close in (0.3, 0.5, 0.7)]
+    assert (np.diff(late) > 0).all() and late[0] < 0.05 and late[-1] > 0.9
+    shifted = replace(UNMEASURED, late_usual=UNMEASURED.late_usual + 0.1)
+    assert np.isclose(shifted.late_probability(np.array([0.6]), ALONE, usual, 180)[0], late[1])
+
+
 def test_an_answer_is_less_likely_among_others_as_close() -> None:
     usual = RNG.normal(0.1, 0.08, 500)
     beside = [Others(np.array([close]), np.array([close])) for close in (0.1, 0.3, 0.5)]
@@ -63,14 +73,29 @@ def test_copies_and_translations_of_a_passage_are_no_rivals_of_it() -> None:
     assert np.isnan(alone.rival[0]) and np.isnan(alone.company[0])
 
 
-def test_closest_sentences_lie_further_away_than_passages_by_the_gap() -> None:
-    whole = RNG.normal(size=(6, 9))
-    assert np.isclose(sentence_gap(whole, whole - 0.25), 0.25)
+def test_late_interaction_is_the_same_for_many_texts_as_for_one() -> None:
+    """And the tokens' mean is that of the texts that are no answers."""
+    encoder = load_encoder("labse-mini")
+    questions = ["Who pays for a lost card?", "Wer zahlt?"]
+    texts = ["The reader pays four pounds.", "Boats go slowly.", "Alle Menschen sind frei."]
+    mean, found = late_interaction(encoder, questions, texts, 1)
+    told = encoder.token_states(texts, "document")
+    assert told is not None and found.shape == (2, 3)
+    assert np.allclose(mean, np.concatenate([one.states for one in told[1:]]).mean(axis=0), atol=1e-4)
+    stored = [StoredSegment(f"{n:032x}", ("x",), (), "txt", 1.0, Segment(0, 0, len(text), text, "en", {}))
+              for n, text in enumerate(texts)]  # fmt: skip
+    compared = LateInteraction(encoder).compare([questions[0]], stored, mean)
+    assert np.allclose([compared[one.point].closeness for one in stored], found[0], atol=5e-3)
+    assert found[0].argmax() == 0
 
 
 def test_strengths_are_named_by_probability() -> None:
-    profile = replace(UNMEASURED, close=0.5)
-    assert [profile.strength(p) for p in (0.95, 0.6, 0.2, 0.05)] == ["very close", "close", "related", "far"]
+    assert [replace(UNMEASURED.late, close=0.5).strength(p) for p in (0.95, 0.6, 0.2, 0.05)] == [
+        "very close",
+        "close",
+        "related",
+        "far",
+    ]
 
 
 def test_logistic_regression_finds_the_odds_that_made_the_data() -> None:
@@ -81,10 +106,12 @@ def test_logistic_regression_finds_the_odds_that_made_the_data() -> None:
 
 def test_questions_are_asked_with_and_without_their_answers() -> None:
     rows = normalize(RNG.normal(size=(30, 16)))
-    cases = fitting_cases((rows, rows), rows @ rows.T, normalize(RNG.normal(size=(40, 16))), (0.0, 0.25), 0.99)
-    answerable = cases[:, 5] == 1
-    assert answerable.mean() == 0.5
-    assert cases[answerable, 4].all() and not cases[~answerable, 4].any()
+    vectors = np.concatenate([rows, normalize(RNG.normal(size=(40, 16)))])
+    late = np.eye(30, 70) - 0.1 * RNG.random((30, 70))
+    for cases in fitting_cases((rows, vectors), late, (0.0, 0.25), 0.99):
+        answerable = cases[:, 5] == 1
+        assert answerable.mean() == 0.5
+        assert cases[answerable, 4].all() and not cases[~answerable, 4].any()
 
 
 def test_a_profile_is_kept_for_its_model_alone(tmp_path: Path) -> None:
@@ -93,7 +120,8 @@ def test_a_profile_is_kept_for_its_model_alone(tmp_path: Path) -> None:
     profile.save(path)
     loaded = load_profile(path, "a")
     assert loaded is not None and np.array_equal(loaded.directions, profile.directions)
-    assert replace(loaded, directions=profile.directions) == profile
+    assert np.array_equal(loaded.token_mean, profile.token_mean)
+    assert replace(loaded, directions=profile.directions, token_mean=profile.token_mean) == profile
     assert load_profile(path, "b") is None
     assert load_profile(tmp_path / "none", "a") is None
     path.write_text("{")
@@ -112,5 +140,5 @@ def test_a_model_without_a_profile_is_measured_once(tmp_path: Path) -> None:
     measured = profile_of(encoder, tmp_path / "home")
     kept = tmp_path / "home" / "profiles" / f"{encoder.fingerprint}.json"
     written = kept.stat().st_mtime_ns
-    assert profile_of(encoder, tmp_path / "home").closeness == measured.closeness
+    assert profile_of(encoder, tmp_path / "home").late == measured.late
     assert kept.stat().st_mtime_ns == written

@@ -15,9 +15,11 @@ def refined(
     shown: Sequence[Shown], question: str, words: Sequence[Found], closeness: Mapping[str, float]
 ) -> list[Shown]:
     """The shown passages in the order of their closeness to the question, by point, joined with that by words; those
-    without any closeness cannot be compared and are found by words alone."""
+    without any cannot be compared and come where their words bring them, last where there are none."""
     entries = {entry[0].stored.point: entry for entry in shown}
     meaning = [one for one, _, _ in shown if one.stored.point in closeness]
     meaning.sort(key=lambda one: -closeness[one.stored.point])
     order = fused(question, meaning, [one for one in words if one.stored.point in entries])
+    there = {one.stored.point for one in order}
+    order += [one for one, _, _ in shown if one.stored.point not in there]
     return [entries[one.stored.point] for one in answers_first(order)]
