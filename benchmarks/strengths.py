@@ -100,7 +100,7 @@ class Late:
         """(n,) of these passages to one of the questions."""
         new = [number for number in passages.tolist() if number not in self.known]
         texts = [self.passages[number] for number in new]
-        found = read_tokens(self.encoder, texts, [[(0, len(text))] for text in texts], "document")
+        found = read_tokens(self.encoder, texts, [[(0, len(text))] for text in texts], ["document"] * len(texts))
         self.known.update(zip(new, found, strict=True))
         asked = self.questions[question]
         cosines = (token_cosines(asked, self.known[number], self.mean) for number in passages.tolist())

@@ -50,7 +50,7 @@ class LexiconEncoder:
     def describe(self) -> str:
         return "a lexicon"
 
-    def token_states(self, texts: Sequence[str], task: Task = "text") -> None:
+    def token_states(self, texts: Sequence[str], tasks: Sequence[Task]) -> None:
         return None
 
     def encode(self, texts: Sequence[str], task: Task = "text", **_: object) -> Vectors:

@@ -79,7 +79,7 @@ def test_late_interaction_is_the_same_for_many_texts_as_for_one() -> None:
     questions = ["Who pays for a lost card?", "Wer zahlt?"]
     texts = ["The reader pays four pounds.", "Boats go slowly.", "Alle Menschen sind frei."]
     mean, found = late_interaction(encoder, questions, texts, 1)
-    told = encoder.token_states(texts, "document")
+    told = encoder.token_states(texts, ["document"] * 3)
     assert told is not None and found.shape == (2, 3)
     assert np.allclose(mean, np.concatenate([one.states for one in told[1:]]).mean(axis=0), atol=1e-4)
     stored = [StoredSegment(f"{n:032x}", ("x",), (), "txt", 1.0, Segment(0, 0, len(text), text, "en", {}))

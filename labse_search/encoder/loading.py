@@ -104,9 +104,9 @@ class LazyEncoder(DescribedEncoder):
         """(n, dimension) float32, length 1. A text longer than the window is a ValueError."""
         return self.load().encode(texts, task, check_cancelled=check_cancelled)
 
-    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+    def token_states(self, texts: Sequence[str], tasks: Sequence[Task]) -> list[TokenStates] | None:
         """The loaded encoder's."""
-        return self.load().token_states(texts, task)
+        return self.load().token_states(texts, tasks)
 
     def load(self) -> Encoder:
         """Read the weights if nobody has, which takes a second or two: torch is imported."""

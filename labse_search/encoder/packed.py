@@ -94,11 +94,10 @@ class PackedEncoder(DescribedEncoder):
 
         return Packing(compute, self.dimension, self.tokens_at_once, self._workers).encode(ids, lengths)
 
-    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+    def token_states(self, texts: Sequence[str], tasks: Sequence[Task]) -> list[TokenStates] | None:
         """What the last layer is given. A text longer than the window is a ValueError."""
-        ids, lengths = self._tokenizer.flat_ids(texts, task)
+        ids, lengths, spans = self._tokenizer.ids_and_spans(texts, tasks)
         compute = self._few_states if 0 < len(ids) <= FEW_TOKENS else self._states_of_ids
-        spans = self._tokenizer.spans(texts, task)
         return [of_text(states, span) for states, span in zip(compute(ids, lengths), spans, strict=True)]
 
     def _states_of_ids(self, ids: Ids, lengths: Ids) -> list[NDArray[np.float32]]:

@@ -90,8 +90,9 @@ class Encoder(Protocol):
         `check_cancelled` is called every 100 ms or oftener, from several threads at once: it may block to let queries
         go first, may raise to end the call."""
 
-    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
-        """Of each text, in their order; None if the model tells none. A text longer than the window is a ValueError."""
+    def token_states(self, texts: Sequence[str], tasks: Sequence[Task]) -> list[TokenStates] | None:
+        """Of each text, for the task of the same place; None if the model tells none. A text longer than the window is
+        a ValueError."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,6 @@ class DescribedEncoder:
         """The model's own."""
         return self._about.tokenizer
 
-    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+    def token_states(self, texts: Sequence[str], tasks: Sequence[Task]) -> list[TokenStates] | None:
         """None: it tells none."""
         return None

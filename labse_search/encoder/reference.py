@@ -67,18 +67,20 @@ class ReferenceEncoder(DescribedEncoder):
             vectors[rows] = self._encode([texts[row] for row in rows], task)
         return normalize(vectors)
 
-    def token_states(self, texts: Sequence[str], task: Task = "text") -> list[TokenStates] | None:
+    def token_states(self, texts: Sequence[str], tasks: Sequence[Task]) -> list[TokenStates] | None:
         """The states of the last layer; None for models that are no transformer, or cut their texts in other tokens."""
         if not self._is_transformer:
             return None
-        _, lengths = self._tokenizer.flat_ids(texts, task)
-        spans = self._tokenizer.spans(texts, task)
+        _, lengths, spans = self._tokenizer.ids_and_spans(texts, tasks)
         found: dict[int, TokenStates] = {}
-        for rows in batches(lengths, TOKENS_AT_ONCE):
-            for row, states in zip(rows.tolist(), self._tokens([texts[row] for row in rows], task), strict=True):
-                if len(states) != len(spans[row]):
-                    return None
-                found[row] = of_text(states, spans[row])
+        for task in dict.fromkeys(tasks):
+            of_task = np.flatnonzero([one == task for one in tasks])
+            for rows in batches(lengths[of_task], TOKENS_AT_ONCE):
+                part = of_task[rows].tolist()
+                for row, states in zip(part, self._tokens([texts[row] for row in part], task), strict=True):
+                    if len(states) != len(spans[row]):
+                        return None
+                    found[row] = of_text(states, spans[row])
         return [found[row] for row in range(len(texts))]
 
     def _tokens(self, texts: list[str], task: Task) -> list[NDArray[np.float32]]:

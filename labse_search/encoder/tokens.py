@@ -120,6 +120,9 @@ class ModelTokenizer:
             packed = texts.ids
         else:
             packed = [pack_ids(ids) for ids in self.ids(texts)]
+        return self._flat(packed, texts)
+
+    def _flat(self, packed: Sequence[bytes], texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         flat = np.frombuffer(b"".join(packed), dtype=np.intc)
         lengths = np.array([len(ids) // flat.itemsize for ids in packed], dtype=np.int64)
         if len(lengths) and lengths.max() > self._window:
@@ -144,19 +147,22 @@ class ModelTokenizer:
             return list(found)
         return [(start - bisect_left(inserted, start), end - bisect_left(inserted, end)) for start, end in found]
 
-    def spans(self, texts: Sequence[str], task: Task = "text") -> list[NDArray[np.int64]]:
-        """(tokens, 2) of each text: code-point start and end of every token that `flat_ids` has, 0 and 0 of those
-        that are not of the text: special tokens and the task's prompt."""
-        prompt = self._prompts.of(task)
-        spaced = [self._spaced(prompt + text) for text in texts]
+    def ids_and_spans(
+        self, texts: Sequence[str], tasks: Sequence[Task]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.int64]]]:
+        """All ids and the lengths, as `flat_ids` gives them, each text with the prompt of its own task; and (tokens, 2)
+        of each text: code-point start and end of every token, 0 and 0 of those that are not of the text: special tokens
+        and the prompt."""
+        prompts = [self._prompts.of(task) for task in tasks]
+        spaced = [self._spaced(prompt + text) for prompt, text in zip(prompts, texts, strict=True)]
         found = self._tokenizer.encode_batch([text for text, _ in spaced], add_special_tokens=self.special)
         spans = []
-        for encoding, (_, inserted) in zip(found, spaced, strict=True):
+        for encoding, (_, inserted), prompt in zip(found, spaced, prompts, strict=True):
             span = np.array(encoding.offsets, np.int64).reshape(-1, 2)
             span = span - np.searchsorted(np.array(inserted, np.int64), span) - len(prompt)
             outside = np.array(encoding.special_tokens_mask, bool) | (span[:, 0] < 0)
             spans.append(np.where(outside[:, None], 0, span))
-        return spans
+        return *self._flat([pack_ids(encoding.ids) for encoding in found], texts), spans
 
     def unknown_id(self) -> int | None:
         """The id of the unknown token; None if the tokenizer reads everything, as one over bytes does."""

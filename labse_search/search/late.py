@@ -47,18 +47,23 @@ class LateInteraction:
         heading. `parts`: the question, in pieces that fit the model's window; `mean` (width,) is taken off all."""
         if not stored:
             return {}
-        asked = question_tokens(self._encoder, parts, mean)
-        return {
-            one.point: marked(asked, tokens, one, mean) for one, tokens in zip(stored, self._read(stored), strict=True)
-        }
+        question, passages = self._read(parts, stored)
+        asked = telling(parts, question, mean)
+        return {one.point: marked(asked, tokens, one, mean) for one, tokens in zip(stored, passages, strict=True)}
 
-    def _read(self, stored: Sequence[StoredSegment]) -> list[TokenStates]:
+    def _read(
+        self, parts: Sequence[str], stored: Sequence[StoredSegment]
+    ) -> tuple[list[TokenStates], list[TokenStates]]:
+        """The tokens of both, what is new of them in one call of the encoder."""
         keys = [(one.segment.text, tuple(answering(one))) for one in stored]
         with self._lock:
             known = {key: self._known[key] for key in keys if key in self._known}
         new = [key for key in dict.fromkeys(keys) if key not in known]
-        found = read_tokens(self._encoder, [text for text, _ in new], [spans for _, spans in new], "document")
-        known.update((key, _small(tokens)) for key, tokens in zip(new, found, strict=True))
+        texts = [*parts, *(text for text, _ in new)]
+        spans = [*(((0, len(part)),) for part in parts), *(spans for _, spans in new)]
+        tasks: list[Task] = [*("query" for _ in parts), *("document" for _ in new)]
+        found = read_tokens(self._encoder, texts, spans, tasks)
+        known.update((key, _small(tokens)) for key, tokens in zip(new, found[len(parts) :], strict=True))
         with self._lock:
             for key, tokens in known.items():
                 if key not in self._known:
@@ -67,7 +72,7 @@ class LateInteraction:
                 self._known.move_to_end(key)
             while self._tokens > self._most_tokens:
                 self._tokens -= len(self._known.popitem(last=False)[1].spans)
-        return [known[key] for key in keys]
+        return found[: len(parts)], [known[key] for key in keys]
 
 
 def answering(stored: StoredSegment) -> list[Span]:
@@ -76,25 +81,31 @@ def answering(stored: StoredSegment) -> list[Span]:
 
 
 def read_tokens(
-    encoder: Encoder, texts: Sequence[str], spans: Sequence[Sequence[Span]], task: Task
+    encoder: Encoder, texts: Sequence[str], spans: Sequence[Sequence[Span]], tasks: Sequence[Task]
 ) -> list[TokenStates]:
     """What the model knows of each token of each text; where it tells nothing of tokens, of each sentence, whose
     `spans` in the text are given."""
-    found = encoder.token_states(texts, task) if texts else []
+    found = encoder.token_states(texts, tasks) if texts else []
     if found is not None:
         return found
-    flat = [text[start:end] for text, of_one in zip(texts, spans, strict=True) for start, end in of_one]
-    parts = np.split(encoder.encode(flat, task), np.cumsum([len(of_one) for of_one in spans])[:-1])
-    return [TokenStates(rows, np.array(of_one, np.int64)) for rows, of_one in zip(parts, spans, strict=True)]
+    told: list[TokenStates] = []
+    for text, of_one, task in zip(texts, spans, tasks, strict=True):
+        rows = encoder.encode([text[start:end] for start, end in of_one], task)
+        told.append(TokenStates(rows, np.array(of_one, np.int64)))
+    return told
 
 
 def question_tokens(encoder: Encoder, parts: Sequence[str], mean: Vectors) -> Vectors:
+    """(tokens, width) of length 1: `telling` of a question, in parts that fit the window."""
+    spans = [[(0, len(part))] for part in parts]
+    return telling(parts, read_tokens(encoder, parts, spans, ["query"] * len(parts)), mean)
+
+
+def telling(parts: Sequence[str], tokens: Sequence[TokenStates], mean: Vectors) -> Vectors:
     """(tokens, width) of length 1, of a question's tokens that say something: a question mark finds its counterpart in
     other questions, and no answer has one. All of them where none does."""
     rows = []
-    for part, found in zip(
-        parts, read_tokens(encoder, parts, [[(0, len(one))] for one in parts], "query"), strict=True
-    ):
+    for part, found in zip(parts, tokens, strict=True):
         says = [any(map(str.isalnum, part[start:end])) for start, end in found.spans.tolist()]
         rows.append(found.states[says] if any(says) else found.states)
     return normalize(np.concatenate(rows) - mean)

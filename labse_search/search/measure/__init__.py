@@ -119,7 +119,7 @@ def late_interaction(
 
 def _tokens(encoder: Encoder, texts: Sequence[str], task: Task) -> list[TokenStates]:
     fitted = fit_window(encoder, texts)
-    return read_tokens(encoder, fitted, [[(0, len(text))] for text in fitted], task)
+    return read_tokens(encoder, fitted, [[(0, len(text))] for text in fitted], [task] * len(texts))
 
 
 def language_directions(vectors: Vectors, languages: Sequence[str], texts: Sequence[str]) -> Vectors:
