@@ -103,7 +103,7 @@ class Late:
         found = read_tokens(self.encoder, texts, [[(0, len(text))] for text in texts], ["document"] * len(texts))
         self.known.update(zip(new, found, strict=True))
         asked = self.questions[question]
-        cosines = (token_cosines(asked, self.known[number], self.mean) for number in passages.tolist())
+        cosines = (token_cosines(asked, self.known[number].states, self.mean) for number in passages.tolist())
         return np.array([one.max(axis=1).mean() for one in cosines], np.float64)
 
 

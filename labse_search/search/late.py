@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from labse_search.encoder import Encoder, Task, TokenStates
 from labse_search.records import StoredSegment
-from labse_search.search.passages import sentences
+from labse_search.search.passages import sentences as answering_sentences
 from labse_search.similarity import Vectors, normalize
 
 MOST_TOKENS = 32_768  # kept of passages that were read before: 25 MB at 384 numbers a token
@@ -49,7 +49,13 @@ class LateInteraction:
             return {}
         question, passages = self._read(parts, stored)
         asked = telling(parts, question, mean)
-        return {one.point: marked(asked, tokens, one, mean) for one, tokens in zip(stored, passages, strict=True)}
+        # One multiplication for all: threads that share a small one wait for each other, on a busy machine for long.
+        cosines = token_cosines(asked, np.concatenate([tokens.states for tokens in passages]), mean)
+        parted = np.split(cosines, np.cumsum([len(tokens.spans) for tokens in passages])[:-1], axis=1)
+        return {
+            one.point: marked(of_one, tokens.spans, answering(one))
+            for one, tokens, of_one in zip(stored, passages, parted, strict=True)
+        }
 
     def _read(
         self, parts: Sequence[str], stored: Sequence[StoredSegment]
@@ -77,7 +83,7 @@ class LateInteraction:
 
 def answering(stored: StoredSegment) -> list[Span]:
     """The sentences of a segment that may answer; all of it where no sentences are known."""
-    return sentences(stored.segment) or [(0, len(stored.segment.text))]
+    return answering_sentences(stored.segment) or [(0, len(stored.segment.text))]
 
 
 def read_tokens(
@@ -111,23 +117,21 @@ def telling(parts: Sequence[str], tokens: Sequence[TokenStates], mean: Vectors) 
     return normalize(np.concatenate(rows) - mean)
 
 
-def token_cosines(asked: Vectors, tokens: TokenStates, mean: Vectors) -> NDArray[np.float32]:
-    """(question's tokens, passage's tokens) cosines."""
-    return np.asarray(asked @ normalize(tokens.states.astype(np.float32) - mean).T)
+def token_cosines(asked: Vectors, states: NDArray[np.floating], mean: Vectors) -> NDArray[np.float32]:
+    """(question's tokens, passages' tokens) cosines of `telling` tokens to the states (tokens, width)."""
+    return np.asarray(asked @ normalize(states.astype(np.float32) - mean).T)
 
 
-def marked(asked: Vectors, tokens: TokenStates, stored: StoredSegment, mean: Vectors) -> Marked:
-    """The passage as the question's tokens see it."""
-    spans = answering(stored)
-    if not len(asked) or not len(tokens.spans):
-        return Marked(spans[0], None)
-    cosines = token_cosines(asked, tokens, mean)
-    starts, ends = tokens.spans.T
+def marked(cosines: NDArray[np.float32], spans: NDArray[np.integer], sentences: Sequence[Span]) -> Marked:
+    """The passage as the question's tokens see it, by their cosines (question's, passage's) to its tokens."""
+    if not cosines.size:
+        return Marked(sentences[0], None)
+    starts, ends = spans.T
     closeness = []
-    for start, end in spans:
+    for start, end in sentences:
         inside = (starts < end) & (ends > start)
         closeness.append(float(cosines[:, inside].max(axis=1).mean()) if inside.any() else -1.0)
-    return Marked(spans[int(np.argmax(closeness))], float(cosines.max(axis=1).mean()))
+    return Marked(sentences[int(np.argmax(closeness))], float(cosines.max(axis=1).mean()))
 
 
 def _small(tokens: TokenStates) -> TokenStates:

@@ -109,7 +109,7 @@ def late_interaction(
     tokens = _tokens(encoder, texts, "document")
     mean = np.concatenate([one.states for one in tokens[answers:]]).mean(axis=0)
     starts = np.cumsum([0, *(len(one.spans) for one in tokens)])[:-1]
-    every = TokenStates(np.concatenate([one.states for one in tokens]), np.zeros((0, 2), np.int64))
+    every = np.concatenate([one.states for one in tokens])
     rows = []
     for question in questions:
         cosines = token_cosines(question_tokens(encoder, fit_window(encoder, [question]), mean), every, mean)
