@@ -67,7 +67,8 @@ class LateInteraction:
         new = [key for key in dict.fromkeys(keys) if key not in known]
         texts = [*parts, *(text for text, _ in new)]
         spans = [*(((0, len(part)),) for part in parts), *(spans for _, spans in new)]
-        tasks: list[Task] = [*("query" for _ in parts), *("document" for _ in new)]
+        tasks: list[Task] = ["query" for _ in parts]
+        tasks += ["document" for _ in new]
         found = read_tokens(self._encoder, texts, spans, tasks)
         known.update((key, _small(tokens)) for key, tokens in zip(new, found[len(parts) :], strict=True))
         with self._lock:
