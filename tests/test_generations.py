@@ -54,6 +54,9 @@ class Turned:
         self._asked()
         return np.ascontiguousarray(self._encoder.encode(texts)[:, ::-1])
 
+    def token_states(self, texts: Sequence[str], tasks: Sequence[Task]) -> None:
+        return None
+
 
 @pytest.fixture(params=["edge", "memory"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, readers: ReaderPool) -> Iterator[Bench]:
