@@ -59,7 +59,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 def tuned_runs(home: Path) -> tuple[Run, Run]:
     """The first and the second, which began with the first one's model; both may have the same second in their name."""
-    first, second = sorted(runs(home, "documents"), key=lambda run: run.base != str(MODEL))
+    first, second = sorted(runs(home, "documents"), key=lambda run: "tuned" in Path(run.base).parts)
     return first, second
 
 
