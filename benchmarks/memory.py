@@ -11,21 +11,17 @@ from __future__ import annotations
 
 import argparse
 import random
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import psutil
 
-from benchmarks.questioners import COLLECTION, fill, passage, sentence
+from benchmarks.questioners import COLLECTION, filled_store, passage, processes, sentence
 from labse_search.encoder import Encoder, load_encoder
 from labse_search.encoder.hub import LABSE_MINI
 from labse_search.records import Filter
 from labse_search.search import Searcher
 from labse_search.similarity import normalize
 from labse_search.store import Store
-from labse_search.store.edge import wire
-from labse_search.store.edge.client import EdgeStore
 
 SESSION = 10  # searches of one person
 DOCUMENT = 50  # passages that a cycle adds and removes, those of one document
@@ -39,18 +35,11 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=30, metavar="N")
     options = parser.parse_args()
     encoder = load_encoder(options.model)
-    with tempfile.TemporaryDirectory() as home:
-        store = EdgeStore.open(Path(home) / "store")
-        try:
-            fill(store, encoder, options.passages)
-            address = wire.read_address(store.folder)
-            assert address is not None  # it has just answered
-            watched = [psutil.Process(), psutil.Process(address["pid"])]
-            print("| after | this process, MB | the store's, MB |\n|---|---|---|")
-            search(store, encoder, options.searches, watched)
-            add_and_remove(store, encoder, options.passages, options.cycles, watched)
-        finally:
-            store.stop()
+    with filled_store(encoder, options.passages) as store:
+        watched = processes(store)
+        print("| after | this process, MB | the store's, MB |\n|---|---|---|")
+        search(store, encoder, options.searches, watched)
+        add_and_remove(store, encoder, options.passages, options.cycles, watched)
 
 
 def search(store: Store, encoder: Encoder, searches: int, watched: list[psutil.Process]) -> None:

@@ -20,7 +20,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -30,12 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.questioners import COLLECTION, fill, sentence
+from benchmarks.questioners import COLLECTION, filled_store, sentence
 from labse_search.encoder import Encoder, load_encoder
 from labse_search.encoder.hub import LABSE_MINI
 from labse_search.records import Segment, StoredSegment
 from labse_search.store import Store
-from labse_search.store.edge.client import EdgeStore
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COUNTED, NEAR = 3, 4
@@ -74,16 +72,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     questions = [sentence(random.Random(number), 8) for number in range(options.questions + NOT_COUNTED)]
-    with tempfile.TemporaryDirectory() as home:
-        store = EdgeStore.open(Path(home) / "store")
-        try:
-            encoder = load_encoder(options.model)
-            fill(store, encoder, options.passages)
-            add_answers(store, encoder, questions)
-            with running_app(Path(home), options.model) as address:
-                times = asked(address, questions)[NOT_COUNTED:]
-        finally:
-            store.stop()
+    encoder = load_encoder(options.model)
+    with filled_store(encoder, options.passages) as store:
+        add_answers(store, encoder, questions)
+        with running_app(store.folder.parent, options.model) as address:
+            times = asked(address, questions)[NOT_COUNTED:]
     found: dict[str, float] = {"passages": options.passages, "questions": len(times)}
     for name in ("hits", "marks"):
         p50, p95 = np.percentile([one[name] for one in times], (50, 95))

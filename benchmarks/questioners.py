@@ -22,6 +22,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +54,28 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, metavar="S", help="of each measurement (default: 20)")
     options = parser.parse_args()
     encoder = load_encoder(options.model, precision=options.precision)
+    with filled_store(encoder, options.passages) as store:
+        print(f"{encoder.model}: {encoder.describe()}; {options.passages:,} passages")
+        measure(store, encoder, options.questioners, options.seconds, processes(store))
+
+
+@contextmanager
+def filled_store(encoder: Encoder, passages: int) -> Iterator[EdgeStore]:
+    """The store of a home of its own, which goes afterwards, with so many passages in it."""
     with tempfile.TemporaryDirectory() as home:
         store = EdgeStore.open(Path(home) / "store")
         try:
-            fill(store, encoder, options.passages)
-            address = wire.read_address(store.folder)
-            assert address is not None  # it has just answered
-            watched = [psutil.Process(), psutil.Process(address["pid"])]
-            print(f"{encoder.model}: {encoder.describe()}; {options.passages:,} passages")
-            measure(store, encoder, options.questioners, options.seconds, watched)
+            fill(store, encoder, passages)
+            yield store
         finally:
             store.stop()
+
+
+def processes(store: EdgeStore) -> list[psutil.Process]:
+    """This one, and the store's."""
+    address = wire.read_address(store.folder)
+    assert address is not None  # it has answered
+    return [psutil.Process(), psutil.Process(address["pid"])]
 
 
 def fill(store: Store, encoder: Encoder, passages: int) -> None:

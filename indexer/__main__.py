@@ -50,7 +50,6 @@ def _index(arguments: argparse.Namespace) -> int:
     from indexer.console import print_summary, show, summary
     from indexer.sources import missing, walk
     from indexer.worker import do_job, do_or_follow, waiting
-    from labse_search.encoder import default_model
 
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if int(os.environ.get("RANK", "0")) > 0:
@@ -66,8 +65,7 @@ def _index(arguments: argparse.Namespace) -> int:
     sources = walk(paths, library, settings.collection)
     if arguments.dry_run:
         return _dry_run(arguments, library, settings, sources)
-    known = library.ledger.collections.all().get(settings.collection)
-    model = settings.model_for(known[0]) if known else settings.model or default_model()
+    model = _model(library, settings)
     progress = (lambda row: None) if arguments.json or not sys.stderr.isatty() else show
 
     def do(sources: Sequence[Source]) -> tuple[JobRow, list[JobFile]]:
@@ -104,16 +102,21 @@ def _there(arguments: argparse.Namespace, library: Library, collection: str) -> 
     return [path for path in arguments.paths if path.exists() or not missing([path], library, collection)]
 
 
+def _model(library: Library, settings: Settings) -> str:
+    """What the collection is embedded with, or will be where it is new."""
+    from labse_search.encoder import default_model
+
+    known = library.ledger.collections.all().get(settings.collection)
+    return settings.model_for(known[0]) if known else settings.model or default_model()
+
+
 def _dry_run(arguments: argparse.Namespace, library: Library, settings: Settings, sources: Sequence[Source]) -> int:
     from indexer.console import plan_value, print_plan
     from indexer.estimate import measured_rate
     from indexer.preflight import preflight
     from indexer.sources import missing
-    from labse_search.encoder import default_model
 
-    known = library.ledger.collections.all().get(settings.collection)
-    model = settings.model_for(known[0]) if known else settings.model or default_model()
-    rate = measured_rate(library, model)
+    rate = measured_rate(library, _model(library, settings))
     plan = preflight(library, settings.collection, sources, max_file_bytes=settings.max_file_mb << 20, rate=rate)
     gone = missing(arguments.paths, library, settings.collection) if arguments.remove_missing else []
     if arguments.json:

@@ -26,7 +26,7 @@ from labse_search.similarity import Vectors
 # float32: multiplications of 512 rows are as fast as of 2,048, and a layer of 1,024 takes as long as bfloat16's 2,048.
 TOKENS_AT_ONCE = {"bf16": 2048, "fp32": 1024}
 TOKENS_ON_GPU = 32768
-FEW_TOKENS = 1024  # in one call: questions, or the sentences of the passages that one finds
+FEW_TOKENS = 1024  # in one call: questions, or some of the passages that one finds
 _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "Tanh": torch.tanh,
     "Identity": lambda rows: rows,

@@ -161,10 +161,8 @@ class ServerCalls:
                 f"The Qdrant server at {self.location} {why}. Is it running, and is LABSE_STORE right? "
                 "Without LABSE_STORE the documents are kept on this computer."
             ) from error
-        except (
-            JSONDecodeError,
-            AssertionError,
-        ) as error:  # a page for signing in to a network, a proxy: 200 all the same
+        except (JSONDecodeError, AssertionError) as error:
+            # A page for signing in to a network, or a proxy: it answers 200 all the same.
             raise StoreUnavailable(
                 f"What answers at {self.location} is no Qdrant server. Is this computer signed in to its network, and "
                 "is LABSE_STORE right?"

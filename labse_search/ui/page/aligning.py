@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import QUIET, Parts, component, with_event, with_name
-
-# Every correction counts, also one that comes while Gradio still takes the last one for unfinished.
-EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
+from labse_search.ui.page.parts import EACH, QUIET, Parts, component, with_event, with_name
 
 
 def components() -> Any:

@@ -22,6 +22,8 @@ from labse_search.ui.theme import script
 # sends all answers through one stream, which it ends when none is awaited; a page that has just asked again when it
 # hears of that (gradio 6.31, close_stream in its client) takes its new question for broken: "Connection errored out".
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+# One of which none is left out, also one that comes while Gradio still takes the last one for unfinished.
+EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
 # Run in the browser before a search: the address bar, and the sign that something is going on. A new question leaves
 # "passages like this one"; restoring what an address says does not.
 _ADDRESS = """(q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection) => {

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import QUIET, Parts, component, with_event, with_name
-
-# Every word counts, also one that comes before the last was answered.
-EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
+from labse_search.ui.page.parts import EACH, QUIET, Parts, component, with_event, with_name
 
 
 @dataclass(frozen=True)
