@@ -224,6 +224,22 @@ def test_many_writers_in_one_home_at_once(library: Library) -> None:
     assert len(library.ledger.names.of("notes", "d")) == 160
 
 
+def test_a_new_ledger_that_another_process_writes_is_waited_for(tmp_path: Path) -> None:
+    """SQLite does not wait by itself where it switches to the write-ahead log: of three indexers that opened a new home
+    at once, one ended with an error."""
+    database = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None, check_same_thread=False)
+    database.execute("BEGIN IMMEDIATE")
+    with pytest.raises(UserError, match="in use by another program"):
+        Library(tmp_path, busy_seconds=0.2)
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(Library, tmp_path)
+        with pytest.raises(TimeoutError):
+            opened.result(0.3)
+        database.execute("COMMIT")
+        assert opened.result().documents("notes") == []
+    database.close()
+
+
 @pytest.mark.parametrize("suffixes", [("-wal",), ("-wal", "-shm")])
 def test_a_log_deleted_while_the_ledger_is_open_loses_nothing(library: Library, suffixes: tuple[str, ...]) -> None:
     """As a person tidies up, or a backup program restores: five of six additions were lost."""

@@ -22,6 +22,7 @@ from labse_search.library.open_files import open_files
 log = logging.getLogger("labse_search.library")
 
 BUSY_SECONDS = 30.0  # to wait for another writer; ours write for milliseconds
+BUSY_POLL_SECONDS = 0.02
 _SCHEMA = re.compile(r"(\d+)\.sql")
 
 
@@ -131,10 +132,14 @@ class Database:
 
     def _connect(self, busy_seconds: float) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        # FULL: what is acknowledged survives a power cut; a document is one small commit, so it costs little.
-        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            connection.row_factory = sqlite3.Row
+            _write_ahead(connection, busy_seconds)
+            # FULL: what is acknowledged survives a power cut; a document is one small commit, so it costs little.
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _replaced(self, connection: sqlite3.Connection) -> None:
@@ -178,6 +183,20 @@ class Database:
                 f"{self.path.parent} cannot be written ({error}). Choose another folder with LABSE_HOME or --store."
             )
         return None
+
+
+def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Switch to the write-ahead log. While another process is writing, as where several open a new home at once, SQLite
+    refuses this at once whatever its timeout (3.40 does): we wait."""
+    deadline = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_POLL_SECONDS)
 
 
 def schema_versions(package: str = __package__) -> dict[int, str]:
