@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from processes import finish, start
 from words_model import words_model
 
 from indexer.check import Problem, check
@@ -58,22 +59,11 @@ class Home:
 
     def start(self, *arguments: str, cwd: Path = ROOT, **more: str) -> subprocess.Popen[str]:
         """python -m ARGUMENTS, going on while the test does."""
-        return subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            env=self.environ(**more),
-            cwd=cwd,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        return start(sys.executable, "-m", *arguments, env=self.environ(**more), cwd=cwd)
 
     def run(self, *arguments: str, status: int | None = 0, **more: str) -> subprocess.CompletedProcess[str]:
         """python -m ARGUMENTS to its end, which must have this exit status."""
-        process = self.start(*arguments, **more)
-        output, errors = process.communicate(timeout=500)
-        assert status is None or process.returncode == status, f"{process.returncode}: {output}\n{errors}"
-        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+        return finish(self.start(*arguments, **more), status=status)
 
     def command(self, module: str, *arguments: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
         """As `run`, in this process: a tenth of the time."""

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from ports import free_port
+from processes import run
 
 from labse_search import app
 from labse_search.encoder import Encoder
@@ -56,7 +56,7 @@ try:
 except UserError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = run(sys.executable, "-c", code)
     assert "port 80" in done.stdout and "1024" in done.stdout and "taken" not in done.stdout
 
 

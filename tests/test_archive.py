@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from library_case import EXAMPLES, ROOT, Home
+from library_case import EXAMPLES, Home
 from ports import free_port
+from processes import next_line, start
 
 from indexer.archive import backup, restore
 from indexer.worker import collection_lock
@@ -412,17 +413,11 @@ def test_the_app_says_at_its_start_what_is_missing(home: Home) -> None:
     library, store = Library(home.folder), open_store("", home=home.folder)
     store.delete("documents", Filter(documents=(library.documents("documents")[0].document,)))
     store.close()
-    process = subprocess.Popen(
-        [sys.executable, "app.py", "--no-browser", "--port", str(free_port())],
-        env=home.environ(),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    lines = iter(process.stdout.readline, "")
-    said = next((line for line in lines if "problems" in line), "")
+    command = [sys.executable, "app.py", "--no-browser", "--port", str(free_port())]
+    process = start(*command, env=home.environ(), stderr=subprocess.STDOUT)
+    said = ""
+    while "problems" not in said:
+        said = next_line(process)
     process.kill()
     process.wait()
     assert said.startswith("1 problems in") and "check --repair" in said

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from processes import run
 from starlette.testclient import TestClient
 
 from labse_search.library import Library
@@ -58,11 +59,10 @@ def test_a_home_has_one_app_and_who_comes_second_finds_it(tmp_path: Path, port: 
     assert take_turn(library) is not None
 
 
-def start(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def app(home: Path, *arguments: str, status: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("LABSE_")}
-    command = [sys.executable, "app.py", *arguments]
     environ = {**kept, "LABSE_HOME": str(home), **environ}
-    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    return run(sys.executable, "app.py", *arguments, status=status, env=environ)
 
 
 def test_a_second_start_shows_the_running_page_in_a_window(tmp_path: Path, port: int) -> None:
@@ -75,16 +75,16 @@ def test_a_second_start_shows_the_running_page_in_a_window(tmp_path: Path, port:
     turn = take_turn(library)
     assert turn is not None
     announce(library.home, "127.0.0.1", port)
-    done = start(library.home, "--window", PYTHONPATH=str(tmp_path), SEEN=str(tmp_path / "seen"))
-    assert done.returncode == 0 and done.stdout.startswith(f"Running already: http://localhost:{port}/?token=")
+    done = app(library.home, "--window", PYTHONPATH=str(tmp_path), SEEN=str(tmp_path / "seen"))
+    assert done.stdout.startswith(f"Running already: http://localhost:{port}/?token=")
     assert json.loads((tmp_path / "seen").read_text()) == ["labse-search", done.stdout.split()[-1]]
     turn.release()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("webview") is not None, reason="pywebview is installed here")
 def test_a_window_without_its_library_is_one_line(tmp_path: Path) -> None:
-    done = start(tmp_path, "--window")
-    assert done.returncode == 2 and "pip install -r requirements-window.txt" in done.stderr
+    done = app(tmp_path, "--window", status=2)
+    assert "pip install -r requirements-window.txt" in done.stderr
 
 
 def test_what_browsers_install_is_there_in_their_language_and_open_to_all() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lexicon import make_lexicon_model
+from processes import run
 from tiny import WORDS, make_tiny_labse
 
 from labse_search.encoder import Encoder, default_model, load_encoder, load_tokenizer
@@ -42,9 +42,7 @@ def random_texts(n: int, longest: int) -> list[str]:
 
 def printed(code: str) -> str:
     """What the code prints in a fresh interpreter."""
-    root = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    return run(sys.executable, "-c", code).stdout.strip()
 
 
 def sentence_transformers_vectors(folder: Path | str, texts: list[str]) -> np.ndarray:

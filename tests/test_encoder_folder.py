@@ -7,12 +7,12 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run
 from safetensors.numpy import load_file, save_file
 
 from labse_search.encoder import fingerprint as fingerprints
@@ -80,11 +80,7 @@ def _refusal(name: str, **environment: str) -> str:
         "try:\n    load_encoder(sys.argv[1])\nexcept ModelUnavailable as error:\n    print(error)"
     )
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", code, name],
-        cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, timeout=30, check=True,
-    )  # fmt: skip
-    return done.stdout
+    return run(sys.executable, "-c", code, name, env={**kept, **environment}).stdout
 
 
 def test_offline_a_hub_name_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -117,10 +113,7 @@ def test_a_name_in_the_hub_cache_is_used_offline(tiny_labse: Path, tmp_path: Pat
     (home / "refs" / "main").write_text("abc")
     code = "from labse_search.encoder import load_encoder; print(load_encoder('some/model').fingerprint)"
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == load_encoder(str(tiny_labse)).fingerprint
+    assert run(sys.executable, "-c", code, env=environment).stdout.strip() == load_encoder(str(tiny_labse)).fingerprint
 
 
 def test_a_copy_has_the_same_fingerprint(model: Path, tiny_labse: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from processes import run
 from tiny import make_tiny_labse
 
 from labse_search.encoder import load_encoder
@@ -123,8 +123,7 @@ try:
 except KeyboardInterrupt:
     print("stopped")
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.stdout == "stopped\n" and done.returncode == 0
+    assert run(sys.executable, "-c", code).stdout == "stopped\n"
 
 
 def test_workers_get_equal_shares_and_all_texts_once(threads: int) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import errno
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import run
 
 from labse_search.errors import told
 
@@ -54,7 +54,5 @@ def test_what_the_system_refuses_of_no_file_stays_loud() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask")
 def test_a_file_of_such_a_process_is_for_its_account_alone(tmp_path: Path) -> None:
     code = "from labse_search.settings import write_privately as w; w(); open('f', 'w'); import os; os.makedirs('d')"
-    subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"], cwd=tmp_path, check=True
-    )
+    run(sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}", cwd=tmp_path)
     assert [(tmp_path / name).stat().st_mode & 0o077 for name in "fd"] == [0, 0]

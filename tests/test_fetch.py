@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import run
 
 ROOT = Path(__file__).resolve().parent.parent
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -127,12 +127,7 @@ except UserError as error:
 def fetched(hub: Hub, home: Path, *how: str) -> str:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
     environment = kept | {"HF_HOME": str(home / "hub"), "HF_ENDPOINT": hub.address, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(home / "home"), *how],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run(sys.executable, "-c", CODE, home / "home", *how, env=environment).stdout
 
 
 def test_a_fetch_that_broke_off_goes_on_where_it_was(hub: Hub, tmp_path: Path, tiny_labse: Path) -> None:

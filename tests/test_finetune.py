@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import combinations
@@ -18,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from processes import finish, next_line, run, start
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 from tiny import WORDS, make_tiny_labse
@@ -473,12 +473,8 @@ def test_two_processes_of_accelerate_train_as_one(config: FinetuneConfig, tiny_l
     common[common.index(str(tiny_labse))] = str(quiet)
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
     for name, command in (("two", [*launch, "-m"]), ("one", [sys.executable, "-m"])):
-        done = subprocess.run(
-            [*command, "labse_search.finetune", *common, "--output", str(tmp_path / name)],
-            capture_output=True,
-            text=True,
-        )
-        assert f"{'2' if name == 'two' else '1'} processes × " in done.stdout, done.stdout + done.stderr
+        done = run(*command, "labse_search.finetune", *common, "--output", tmp_path / name, status=None)
+        assert f"{'2' if name == 'two' else '1'} processes × " in done.stdout, done
     one, two = (losses(next(tmp_path.glob(f"{name}*"))) for name in ("one", "two"))
     np.testing.assert_allclose(one, two, rtol=1e-4)
     assert len(one) == 6 and len(set(one)) > 1
@@ -489,16 +485,12 @@ def test_two_processes_stop_with_a_checkpoint_and_go_on(config: FinetuneConfig, 
     command = [sys.executable, "-m", "labse_search.finetune", "--processes", "2", "--output", str(tmp_path / "tuned")]
     command += ["--train", *config.train, "--dev", *config.dev, "--model", config.model, "--max-steps", "200"]
     command += ["--global-batch-size", "50", "--learning-rate", "0.02", "--scale", "20", "--eval-steps", "10"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert running.stdout
-    for line in running.stdout:
-        if "step 20: dev accuracy" in line:
-            running.send_signal(signal.SIGTERM)
-            break
-    rest = running.stdout.read()
-    assert running.wait() == 130 and "stopped with a checkpoint" in rest
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0 and "going on from" in done.stdout, done.stdout + done.stderr
+    running = start(*command, stderr=None)  # nobody would empty the pipe while lines of stdout are read
+    while "step 20: dev accuracy" not in next_line(running):
+        pass
+    running.send_signal(signal.SIGTERM)
+    assert "stopped with a checkpoint" in finish(running, status=130).stdout
+    assert "going on from" in run(*command).stdout
     lines = (tmp_path / "tuned" / "run" / "history.jsonl").read_text("utf-8").splitlines()
     steps = [entry["step"] for entry in map(json.loads, lines) if "loss" in entry]
     assert steps == list(range(1, 201))

@@ -7,8 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import processes
 import pytest
 from ports import free_port
+from processes import next_line
 
 from indexer.check import check
 from indexer.sources import walk
@@ -21,9 +23,8 @@ KILLS = 6
 
 def start(home: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "app.py", "--no-browser", "--port", str(free_port()), "--store", str(home)]
-    app = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert app.stdout is not None
-    assert app.stdout.readline().startswith("Ready")
+    app = processes.start(*command, stderr=None)  # nobody would empty the pipe
+    assert next_line(app).startswith("Ready")
     return app
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import lzma
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import run
 
 from labse_search.languages.identify import LanguageIdentifier, majority
 
@@ -173,4 +173,4 @@ def test_real_lines_of_54_languages_are_right_98_times_in_100(shared: Path) -> N
 
 def test_the_identifier_is_loaded_at_first_use() -> None:
     code = "import sys, indexer.segment, labse_search.languages.identify as l; l.LanguageIdentifier(('en',)); "
-    subprocess.run([sys.executable, "-c", code + "assert 'py3langid.langid' not in sys.modules"], check=True)
+    run(sys.executable, "-c", code + "assert 'py3langid.langid' not in sys.modules")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from processes import run
 
 import labse_search.library.jobs as jobs_module
 from labse_search.errors import LedgerDamaged, UserError
@@ -254,9 +255,7 @@ def test_a_log_deleted_while_the_ledger_is_open_loses_nothing(library: Library, 
         "import sys; from pathlib import Path; from labse_search.library import Library; "
         "ledger = Library(Path(sys.argv[1])).ledger; print(ledger.names.of('notes', 'd'), ledger.replacements())"
     )
-    root = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", code, library.home], capture_output=True, text=True, cwd=root)
-    assert done.stdout.startswith("['after', 'before', 'elsewhere'] ['20")
+    assert run(sys.executable, "-c", code, library.home).stdout.startswith("['after', 'before', 'elsewhere'] ['20")
 
 
 def test_a_ledger_replaced_while_it_is_open_is_opened_again_and_noted(library: Library, tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from library_case import MODEL, ROOT, Home
+from library_case import MODEL, Home
+from processes import run
 
 from indexer.sources import walk
 from indexer.worker import do_job
@@ -115,10 +115,7 @@ thread.start()
 thread.join()
 raise ValueError("{SECRET}") from KeyError("{SECRET}")
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=home.environ(), cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
+    done = run(sys.executable, "-c", code, env=home.environ(), status=1)
     written = logs(home) + done.stdout + done.stderr
     assert len(re.findall(r"reference [0-9a-f]{8}: ValueError at", written)) == 2
     assert SECRET not in written

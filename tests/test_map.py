@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lexicon import LANGUAGES, make_lexicon_model, sentence
+from processes import run
 
 from indexer.documents import forget_removed, remove_documents
 from indexer.generations import delete_collection
@@ -195,8 +194,7 @@ library = Library(Path({str(place.settings.home)!r}))
 die = lambda row: os._exit(9) if row.files_done > 2 else None
 do_job(library, Settings(home=library.home), library.job({job!r}), report=die)
 """
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    assert subprocess.run([sys.executable, "-c", code], env=environ, timeout=300).returncode == 9
+    run(sys.executable, "-c", code, status=9)
     kept = load_map(place.settings.home, "documents")
     assert kept is not None and kept.stamp == before.stamp
     assert place.do(job).state == "done"

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from bench import MODEL, Bench
 from library_case import encoder
+from processes import run
 
 from indexer.check import check
 from indexer.documents import remove_documents, remove_name, restore_documents
@@ -87,8 +87,7 @@ def test_a_job_without_anything_new_reads_no_weights(tmp_path: Path, tiny_labse:
     environ = {**os.environ, "LABSE_HOME": str(tmp_path / "home")}
     loaded = []
     for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
-        loaded.append(done.stdout.splitlines()[-1])
+        loaded.append(run(sys.executable, "-c", code, env=environ).stdout.splitlines()[-1])
     assert loaded == ["True", "False"]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
+
+from processes import run
 
 import labse_search
 
@@ -22,18 +23,14 @@ def test_every_exported_name_is_there_and_documented() -> None:
 
 def test_importing_it_loads_nothing_heavy() -> None:
     code = "import sys, labse_search; print(sorted({'torch', 'numpy', 'gradio', 'qdrant_edge'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert run(sys.executable, "-c", code).stdout.strip() == "[]"
 
 
 def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
     code = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.S)[0]
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "flood.txt").write_text("In 1987 the water stood six metres high.", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = run(sys.executable, "-c", code, cwd=tmp_path, env=environment())
     assert "flood.txt" in done.stdout and "six metres" in done.stdout
 
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from library_case import Home
+from processes import run
 
 from labse_search.records import Mode
 from labse_search.search import Searcher
@@ -24,19 +24,12 @@ QUESTIONS = [
 ]
 
 
-def run(*arguments: str) -> str:
-    environment = {**os.environ, "LABSE_MODEL": "labse-mini"}
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that holds the examples."""
     home = tmp_path_factory.mktemp("home")
-    summary = json.loads(run("indexer", "examples", "--store", str(home), "--json"))
+    command = [sys.executable, "-m", "indexer", "examples", "--store", home, "--json"]
+    summary = json.loads(run(*command, env={**os.environ, "LABSE_MODEL": "labse-mini"}).stdout)
     assert summary["state"] == "done"
     assert summary["outcomes"] == {"added": len(summary["files"])}
     return home
@@ -64,10 +57,9 @@ def test_the_command_prints_hits_and_tells_in_a_line_what_it_cannot_look_for(hom
     (first, *_) = json.loads(Home(home).command("labse_search.search", QUESTIONS[0]["question"], "--json").stdout)
     keys = ("rank", "score", "text", "language", "document", "place", "start", "end", "neighbours")
     assert [key for key in keys if key not in first] == []
-    command = [sys.executable, "-m", "labse_search.search", "--store", str(home)]
-    broken = subprocess.run([*map(os.fsencode, command), b"caf\xe9"], cwd=ROOT, capture_output=True, check=False)
-    assert (broken.returncode, broken.stdout) == (2, b"")
-    assert broken.stderr.startswith(b"error: The question is not valid UTF-8 text.")
+    latin = os.fsdecode(b"caf\xe9")
+    broken = run(sys.executable, "-m", "labse_search.search", "--store", home, latin, status=2)
+    assert broken.stdout == "" and broken.stderr.startswith("error: The question is not valid UTF-8 text.")
 
 
 @pytest.mark.parametrize("mode", ["meaning", "words", "both"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
+
+from processes import run
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = """
@@ -19,8 +20,7 @@ print(meta.create_or_modify_pyi.__module__, len(finders), callable(gradio.Button
 
 
 def test_gradio_writes_no_stub_files_and_has_its_events() -> None:
-    done = subprocess.run([sys.executable, "-c", CODE], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    function, finders, has_events, origin = done.stdout.split()
+    function, finders, has_events, origin = run(sys.executable, "-c", CODE).stdout.split()
     assert function == "labse_search.ui.quick_import"
     assert finders == "1"  # asking twice is asking once
     assert has_events == "True"

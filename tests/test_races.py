@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import pytest
 from bench import MODEL, Bench
-from library_case import ROOT, Home, encoder
+from library_case import Home, encoder
+from processes import finish, run, start
 
 import labse_search.library.jobs as jobs_module
 from indexer.check import check
@@ -335,7 +335,7 @@ def test_two_indexers_of_overlapping_files_take_turns(tmp_path: Path) -> None:
         path.write_text(f"Text number {number // 3}. " * 30)  # threes of equal content, across the folders
     commands = [[tmp_path / "files"], [tmp_path / "files"], [tmp_path / "files" / "a", tmp_path / "files" / "b"]]
     running = [home.start("indexer", *map(str, paths), "--model", MODEL, "--json") for paths in commands]
-    outcomes = [json.loads(process.communicate(timeout=300)[0]) for process in running]
+    outcomes = [json.loads(finish(process).stdout) for process in running]
     assert [one["state"] for one in outcomes] == ["done"] * 3
     assert home.problems() == []
     library = Library(home.folder)
@@ -346,9 +346,8 @@ def test_two_indexers_of_overlapping_files_take_turns(tmp_path: Path) -> None:
 
 def test_many_processes_may_open_a_new_home_at_once(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from labse_search.library import Library; Library(Path(sys.argv[1]))"
-    command = [sys.executable, "-c", code, str(tmp_path / "home")]
-    processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) for _ in range(8)]
-    assert [process.communicate(timeout=300)[1] for process in processes] == [b""] * 8
+    processes = [start(sys.executable, "-c", code, tmp_path / "home") for _ in range(8)]
+    assert [finish(process).stderr for process in processes] == [""] * 8
 
 
 @pytest.mark.slow
@@ -567,9 +566,7 @@ class Dying:
 
 def _mount(kind: str, folder: Path, options: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.run(
-        ["mount", "-t", kind, "-o", options, kind, str(folder)], capture_output=True, check=False
-    ).returncode
+    return run("mount", "-t", kind, "-o", options, kind, folder, status=None).returncode
 
 
 @pytest.fixture
@@ -581,7 +578,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     yield folder
     if (folder / "home" / "store").exists():
         EdgeStore(folder / "home" / "store").stop()
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    run("umount", "-l", folder)
 
 
 @pytest.mark.slow
@@ -601,7 +598,7 @@ def test_a_full_disk_fails_the_job_with_a_sentence_and_breaks_nothing(
     assert bench.stored()["files/first.txt"] == "Stored before the disk was full."
     kept = set(library.originals.documents())
     assert kept == {one.document for one in library.ledger.documents.all("notes", ("stored", "storing"))}
-    subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)  # space is made
+    run("mount", "-o", "remount,size=60m", small_disk)  # space is made
     library.ask(row.id, "")
     outcomes = bench.pipeline().run(row.id).outcomes
     assert outcomes["added"] == 20
@@ -616,7 +613,7 @@ def test_a_disk_without_a_reserve_is_not_filled_by_the_store(small_disk: Path, t
     (tmp_path / "a.txt").write_text("Words.")
     outcome = home.index(tmp_path / "a.txt", status=1)
     assert outcome["state"] == "failed" and "full" in outcome["error"]
-    subprocess.run(["mount", "-o", "remount,size=900m", str(small_disk)], check=True)
+    run("mount", "-o", "remount,size=900m", small_disk)
     assert home.index(tmp_path / "a.txt")["outcomes"] in ({"added": 1}, {"unchanged": 1})
     assert home.problems() == []
     home.stop_store()
@@ -624,7 +621,7 @@ def test_a_disk_without_a_reserve_is_not_filled_by_the_store(small_disk: Path, t
 
 def test_a_read_only_home_is_named_in_one_line(small_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Words.")
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    run("mount", "-o", "remount,ro", small_disk)
     done = Home(small_disk / "home").command("indexer", str(tmp_path / "a.txt"), "--model", MODEL, status=2)
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert "cannot be written" in done.stderr and "LABSE_HOME" in done.stderr
@@ -640,7 +637,7 @@ def test_a_home_on_a_read_only_disk_is_named_in_one_line_by_every_command(
     folder = small_disk / "home"
     folder.mkdir()
     add_user(folder, "Ada", "a long password")
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    run("mount", "-o", "remount,ro", small_disk)
     done = Home(folder).command(*command, status=2)
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert "written" in done.stderr and str(folder) in done.stderr
@@ -654,10 +651,10 @@ def test_a_home_that_becomes_read_only_fails_the_job_and_not_its_files(
     bench.write("a.txt", "Words.")
     job = bench.add()
     library.close()
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    run("mount", "-o", "remount,ro", small_disk)
     with pytest.raises(UserError, match="cannot be written"):
         bench.pipeline().run(job)
-    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    run("mount", "-o", "remount,rw", small_disk)
     library.close()
     assert bench.pipeline().run(job).outcomes == {"added": 1}
     store.drop("notes")

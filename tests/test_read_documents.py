@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import zipfile
 from io import BytesIO
 from pathlib import Path
 
 import making
 import pytest
+from processes import run
 
 from indexer.read import Limits, read
 from labse_search.errors import Unreadable
@@ -85,10 +85,7 @@ def test_pdf_right_to_left_text_as_a_browser_prints_it(tmp_path: Path) -> None:
     lines = "".join(f"<p dir=rtl lang={language}>{text}</p>" for language, text in RIGHT_TO_LEFT.items())
     (tmp_path / "a.html").write_text(f"<meta charset=utf-8><body style='font-size:13px'>{lines}", "utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={tmp_path}/p"]
-    subprocess.run(
-        [chromium, *options, f"--print-to-pdf={tmp_path}/a.pdf", f"{tmp_path}/a.html"],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+    run(chromium, *options, f"--print-to-pdf={tmp_path}/a.pdf", f"{tmp_path}/a.html")
     extraction = read("a.pdf", (tmp_path / "a.pdf").read_bytes())
     assert extraction.text.split("\n") == list(RIGHT_TO_LEFT.values())
 

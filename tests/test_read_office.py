@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import making
 import pytest
+from processes import run
 
 from indexer.read import read
 from labse_search.errors import Unreadable
@@ -163,7 +163,7 @@ def test_word_before_2007_is_read_through_libreoffice(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("The old lighthouse.")
     command = ["soffice", f"-env:UserInstallation={(tmp_path / 'p').as_uri()}", "--headless", "--convert-to", "doc"]
-    subprocess.run([*command, "--outdir", str(tmp_path), str(path)], check=True, capture_output=True, timeout=100)
+    run(*command, "--outdir", tmp_path, path)
     extraction = read("a.doc", (tmp_path / "a.doc").read_bytes())
     assert (extraction.text, extraction.kind) == ("The old lighthouse.", "doc")
 

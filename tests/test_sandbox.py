@@ -7,7 +7,6 @@ import io
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from processes import SECONDS, next_line, run, start
 
 from indexer.read import Limits
 from indexer.sandbox import PLAIN, ReaderPool, WorkPool
@@ -195,14 +195,10 @@ if {state == "busy"}:
 while True:  # a signal just before a long sleep would only be seen after it
     time.sleep(0.1)
 """
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert parent.stdout is not None
-    child = psutil.Process(int(parent.stdout.readline()))
+    parent = start(sys.executable, "-c", script)
+    child = psutil.Process(int(next_line(parent)))
     parent.send_signal(how)
-    parent.wait(30)
-    parent.stdout.close()
+    parent.wait(SECONDS)  # and not for its pipes, which the child may hold
     assert not psutil.wait_procs([child], timeout=300)[1]
 
 
@@ -253,8 +249,7 @@ from indexer.sandbox_child import read_and_split
 work = read_and_split({str(tiny_labse)!r}, (), Limits())
 print(sorted({{"torch", "gradio", "transformers", "qdrant_client", "qdrant_edge"}} & set(sys.modules)))
 """
-    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert ran.stdout.strip() == "[]", ran.stderr
+    assert run(sys.executable, "-c", script).stdout.strip() == "[]"
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import socket
-import subprocess
 import sys
 import textwrap
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from ports import free_port
+from processes import finish, next_line, start
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits of descriptors are POSIX")
@@ -56,15 +56,15 @@ def port(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
     """Of a server whose process may open 160 files and believes the proxies of the parameter, if any."""
     port, proxies = free_port(), getattr(request, "param", "")
     command = [sys.executable, "-c", textwrap.dedent(SERVER), str(port), "160", str(tmp_path), proxies]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None and process.stdout.readline() == b"up\n"
+    process = start(*command, stderr=None)  # nobody would empty the pipe
+    assert next_line(process) == "up\n"
     try:
         assert answers(port)
         yield port
         assert process.poll() is None
     finally:
         process.terminate()
-        process.communicate(timeout=120)
+        finish(process, status=None)
 
 
 def ask(port: int, path: str = "/") -> int:

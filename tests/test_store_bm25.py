@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run
 
 from labse_search.store.bm25 import AVERAGE_WORDS, K1, B, document_rows, query_terms, term
 
@@ -16,8 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_a_term_is_the_same_in_every_process() -> None:
     code = "from labse_search.store.bm25 import term; print(term('кот'), term('机器'))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.split() == [str(term("кот")), str(term("机器"))]
+    assert run(sys.executable, "-c", code).stdout.split() == [str(term("кот")), str(term("机器"))]
     assert term("кот") != term("кит")
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 import pytest
 from filelock import FileLock
+from processes import finish, next_line, run, start
 
 from labse_search.errors import CollectionDamaged, StoreUnavailable
 from labse_search.files import write_private
@@ -99,10 +100,7 @@ def client_process(folder: Path, code: str) -> subprocess.Popen[str]:
     head = "from pathlib import Path\nfrom labse_search.store.edge.client import EdgeStore\n"
     head += f"folder = Path({str(folder)!r})\n"
     head += "store = EdgeStore.open(folder, idle_seconds=60, scan_mb=0)\n"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [sys.executable, "-c", head + code], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
-    )
+    return start(sys.executable, "-c", head + code)
 
 
 def test_two_client_processes_share_one_store(folder: Path) -> None:
@@ -116,8 +114,7 @@ def test_two_client_processes_share_one_store(folder: Path) -> None:
         f"store.delete({NAME!r}, Filter(indexes=(0,)))\n"
         "print(__import__('labse_search.store.edge.wire', fromlist=['x']).read_address(folder)['pid'])\n",
     )
-    output, _ = other.communicate(timeout=300)
-    assert output.split() == ["3", str(pid(folder))]
+    assert finish(other).stdout.split() == ["3", str(pid(folder))]
     assert store.count(NAME) == 2
 
 
@@ -143,7 +140,7 @@ def test_the_number_of_segments_is_told_at_rest_and_while_they_are_written(folde
 def test_simultaneous_starters_give_one_process(folder: Path) -> None:
     code = "print(store._call('hello').header['value']['pid'])"
     others = [client_process(folder, code) for _ in range(4)]
-    answers = {other.communicate(timeout=300)[0].strip() for other in others}
+    answers = {finish(other).stdout.strip() for other in others}
     assert answers == {str(pid(folder))}
 
 
@@ -335,9 +332,8 @@ def test_a_shard_whose_last_process_is_just_ending_is_not_called_damaged(folder:
     """A killed process may leave a child that still has the shard open."""
     copy_tree(fresh_folder, folder)
     shard, found = _shard(folder / wire.COLLECTIONS / NAME), list[int]()
-    command = [sys.executable, "-c", HOLD, str(shard)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdin is not None and holder.stdout is not None and holder.stdout.readline() == "held\n"
+    with start(sys.executable, "-c", HOLD, shard, stdin=subprocess.PIPE) as holder:
+        assert holder.stdin is not None and next_line(holder) == "held\n"
         with looking_whether_it_opens(shard, found) as child:
             looking = child()
             with contextlib.suppress(psutil.NoSuchProcess):  # gone: it did not wait
@@ -581,8 +577,7 @@ def test_the_process_loads_none_of_the_heavy_packages() -> None:
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'gradio', 'fastapi', 'qdrant_client', 'pandas'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.strip() == "[]"
+    assert run(sys.executable, "-c", code).stdout.strip() == "[]"
 
 
 # Damage. What is found when a collection is opened is named and leaves the other collections alone. The engine has no

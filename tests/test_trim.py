@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
@@ -142,13 +142,9 @@ def test_a_language_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
 
 def test_the_command_prints_sizes_before_and_after(tiny_labse: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "labse_search.trim", "--languages", "de,fr", "--model", str(tiny_labse)]
-    root = Path(__file__).parent.parent
-    done = subprocess.run(
-        [*command, "--output", str(tmp_path / "small")], cwd=root, capture_output=True, text=True, check=True
-    )
+    done = run(*command, "--output", tmp_path / "small")
     assert "209 → " in done.stdout and "MB → " in done.stdout
-    again = subprocess.run([*command, "--output", str(tmp_path / "small")], cwd=root, capture_output=True, text=True)
-    assert again.returncode == 2 and again.stderr.startswith("error: ")
+    assert run(*command, "--output", tmp_path / "small", status=2).stderr.startswith("error: ")
 
 
 def test_rows_beyond_the_tokenizer_go_and_other_weights_are_refused(tiny_labse: Path, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 from lexicon import sentence
 from page_case import HOSTILE, page_client
+from processes import run
 
 from indexer.preflight import Preflight, preflight
 from labse_search.errors import UserError
@@ -896,11 +896,7 @@ print(calls)
 def test_starting_the_page_resolves_no_name_and_calls_nobody(tmp_path: Path) -> None:
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "GRADIO_"))}
     arguments = [str(tmp_path), str(ROOT / "examples"), str(ROOT / "labse_search" / "models" / "labse-mini")]
-    done = subprocess.run(
-        [sys.executable, "-c", OFFLINE, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().splitlines()[-1] == "[]"
+    assert run(sys.executable, "-c", OFFLINE, *arguments, env=environ).stdout.strip().splitlines()[-1] == "[]"
 
 
 def test_a_model_that_is_here_is_used_for_new_collections(client: Any, home: Path) -> None:

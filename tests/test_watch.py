@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from bench import MODEL, Bench
 from library_case import Home
+from processes import next_line
 
 from indexer.documents import remove_documents, remove_gone, restore_documents
 from indexer.sandbox import ReaderPool
@@ -179,15 +180,14 @@ def test_the_command_stays_and_says_what_it_does(tmp_path: Path) -> None:
     (tmp_path / "files" / "a.txt").write_text("The first words.")
     home = Home(tmp_path / "home")
     process = home.start("indexer", str(tmp_path / "files"), "--watch", "--model", MODEL)
-    assert process.stdout is not None and process.stderr is not None
     try:
-        assert process.stdout.readline().startswith("done: 1 added")
-        assert process.stdout.readline().startswith("Watching")
+        assert next_line(process).startswith("done: 1 added")
+        assert next_line(process).startswith("Watching")
         (tmp_path / "b.txt").write_text("More words.")
         (tmp_path / "b.txt").rename(tmp_path / "files" / "b.txt")
-        assert process.stdout.readline().split()[1:] == ["added", "files/b.txt"]
+        assert next_line(process).split()[1:] == ["added", "files/b.txt"]
         (tmp_path / "files" / "a.txt").unlink()
-        assert process.stdout.readline().split()[1:4] == ["gone", "files/a.txt:", "will"]
+        assert next_line(process).split()[1:4] == ["gone", "files/a.txt:", "will"]
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 130
     finally:
