@@ -46,7 +46,7 @@ class Committer:
         with self._lock:
             document = self._incoming.get(file.document)
             if document is not None:
-                file.outcome = "renamed"
+                file.outcome = "duplicate"
                 document.files.append(file)
         return document is not None
 
@@ -95,7 +95,7 @@ class Committer:
                 lost = None if gone else self._point(file)
                 unsettled = [lost] if lost else []
                 if file.outcome == "renamed" and not gone:
-                    self._retire_moved(file)
+                    file.outcome = "renamed" if self._retire_moved(file) else "duplicate"
                     ledger.names.set_unsettled(collection, [file.document])
                     unsettled.append(file.document)
             if not gone:
@@ -193,14 +193,17 @@ class Committer:
             _, path, size, mtime_ns = known if known is not None and same else ("", "", 0, 0)
         return point_name(library, collection, file.name, file.document, FileStamp(path, size, mtime_ns))
 
-    def _retire_moved(self, file: Inspection) -> None:
-        """Inside a transaction. The names of the file's document whose own files are gone: the file was moved or
-        renamed, or a folder above it."""
+    def _retire_moved(self, file: Inspection) -> bool:
+        """Inside a transaction. Whether names of the file's document went, because their own files are gone: the file
+        was moved or renamed, or a folder above it."""
         names, collection = self._job.library.ledger.names, self._job.collection
+        moved = False
         for name in names.of(collection, file.document):
             known = names.get(collection, name)
             if name != file.name and known is not None and known[1] and not os.path.lexists(known[1]):
                 names.drop(collection, name)
+                moved = True
+        return moved
 
     def _write_outcome(self, file: Inspection, segments: int) -> None:
         stored = segments if file.outcome in ("added", "replaced") else 0

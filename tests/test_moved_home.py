@@ -108,7 +108,7 @@ def test_files_that_wait_in_a_moved_home_are_indexed(home: Home) -> None:
     sources += [Source(str(before / original.relative_to(home.folder)), "again.txt", original.stat().st_size)]
     job = library.add_index_job("documents", model, sources)
     row = do_job(library, Settings(home=home.folder, precision="fp32"), library.job(job))
-    assert row is not None and (row.state, row.outcomes) == ("done", {"added": 1, "renamed": 1})
+    assert row is not None and (row.state, row.outcomes) == ("done", {"added": 1, "duplicate": 1})
     waiting = library.add_index_job("documents", model, sources[1:])
     store = open_store("", home=home.folder)
     remove_documents(library, store, "documents", [document])

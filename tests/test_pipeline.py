@@ -145,7 +145,7 @@ def test_a_changed_file_of_which_only_words_went_asks_nothing_of_the_encoder(ben
 def test_the_same_content_twice_is_one_document_with_two_names(bench: Bench) -> None:
     bench.write("a.txt", "The same words.")
     bench.write("copy/b.txt", "The same words.")
-    assert bench.index().outcomes == {"added": 1, "renamed": 1}
+    assert bench.index().outcomes == {"added": 1, "duplicate": 1}
     (row,) = bench.library.documents("notes")
     assert row.names == ("files/a.txt", "files/copy/b.txt")
     assert [stored.names for stored in bench.store.segments("notes")] == [row.names]
@@ -154,6 +154,15 @@ def test_the_same_content_twice_is_one_document_with_two_names(bench: Bench) -> 
     remove_name(bench.library, bench.store, "notes", "files/copy/b.txt")
     assert bench.store.count("notes") == 0
     assert bench.library.documents("notes") == []
+
+
+def test_a_copy_that_comes_later_is_called_a_duplicate_and_its_original_keeps_its_name(bench: Bench) -> None:
+    bench.write("a.txt", "The same words.")
+    bench.index()
+    bench.write("b.txt", "The same words.")
+    row = bench.index()
+    assert (row.outcomes, row.segments) == ({"unchanged": 1, "duplicate": 1}, 0)
+    assert bench.names() == ["files/a.txt", "files/b.txt"]
 
 
 def test_a_renamed_file_is_not_encoded_again_and_its_old_name_goes(bench: Bench) -> None:

@@ -12,7 +12,7 @@ JobState = Literal["queued", "running", "paused", "done", "cancelled", "failed"]
 Action = Literal["", "pause", "cancel"]
 
 # What became of one file of a job. `failed` alone is worth retrying; `skipped` carries a reason of errors.REASONS.
-Outcome = Literal["", "added", "replaced", "unchanged", "renamed", "removed", "skipped", "failed"]
+Outcome = Literal["", "added", "replaced", "unchanged", "renamed", "duplicate", "removed", "skipped", "failed"]
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ LIBRARY: dict[str, str | tuple[str, str]] = {
     "outcome_replaced": "{n} replaced",
     "outcome_unchanged": "{n} unchanged",
     "outcome_renamed": "{n} renamed",
+    "outcome_duplicate": "{n} duplicates",
     "outcome_removed": "{n} removed",
     "outcome_skipped": "{n} skipped",
     "outcome_failed": "{n} failed",
