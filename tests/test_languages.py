@@ -15,6 +15,7 @@ from labse_search.languages import (
     in_wrong_script,
     is_right_to_left,
     language_name,
+    language_named,
     unicode_words,
 )
 
@@ -32,6 +33,21 @@ def test_every_language_of_labse_has_a_name_of_its_own() -> None:
 def test_no_code_means_two_languages() -> None:
     codes = [code for language in LANGUAGES for code in (language.code, *language.also.split())]
     assert len(set(codes)) == len(codes)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("German", "de"), ("deutsch", "de"), ("FRANÇAIS", "fr"), ("francais", "fr"), ("Русский", "ru"), ("日本語", "ja")]
+    + [("العربية", "ar"), ("हिन्दी", "hi"), ("castellano", "es"), ("norsk", "no"), ("tlhIngan Hol", None), ("", None)],
+)
+def test_a_language_is_known_by_its_name_in_english_and_in_itself(name: str, code: str | None) -> None:
+    found = language_named(name)
+    assert (found.code if found else None) == code
+
+
+def test_no_name_means_two_languages() -> None:
+    names = [(name, one.code) for one in LANGUAGES for name in (one.name, *filter(None, one.own.split(",")))]
+    assert [(name, code) for name, code in names if (found := language_named(name)) is None or found.code != code] == []
 
 
 def test_every_language_is_written_in_scripts_that_are_known_and_share_no_letter() -> None:

@@ -216,6 +216,7 @@ def test_a_language_that_no_passage_is_known_to_be_in_is_told_with_those_there_a
 def test_filters_are_taken_as_people_type_them(searcher: Searcher) -> None:
     assert set(first_names(searcher, "sea", where=Filter(languages=("german",)))) == {"de/meer.txt", "de/markt.txt"}
     assert set(first_names(searcher, "sea", where=Filter(languages=("deu",)))) == {"de/meer.txt", "de/markt.txt"}
+    assert set(first_names(searcher, "sea", where=Filter(languages=("deutsch",)))) == {"de/meer.txt", "de/markt.txt"}
     assert set(first_names(searcher, "sea", where=Filter(kinds=(".MD",)))) == {"ru/gorod.md"}
     assert set(first_names(searcher, "sea", where=Filter(folders=("/de/",)))) == {"de/meer.txt", "de/markt.txt"}
 

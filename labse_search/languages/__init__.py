@@ -4,6 +4,7 @@
 that models and files use: "zh-CN", "zh_Hant", "cmn" and "zho" are all "zh".
 
     find_language("kaz")         Language(code="kk", name="Kazakh", scripts=("cyrillic", "latin", "arabic"), …) or None
+    language_named("deutsch")    the same by its name in English or in itself, whatever case and accents; or None
     canonical("iw"), ("nob")     "he", "no": the code that identification gives; an unknown code as it is, lower case
     language_name("zh_Hant")     "Chinese"; the code itself where no name is known
     is_right_to_left("ar-EG")    True
@@ -34,6 +35,7 @@ __all__ = [
     "in_wrong_script",
     "is_right_to_left",
     "language_name",
+    "language_named",
     "unicode_words",
 ]
 
@@ -43,6 +45,11 @@ FEWEST_LETTERS = 4  # of a text whose script is judged
 def find_language(code: str) -> Language | None:
     """The language behind a code of two or three letters, with or without a region or a script."""
     return _by_code().get(_bare(code))
+
+
+def language_named(name: str) -> Language | None:
+    """The language of this name, in English or in the language itself, whatever the case, with or without accents."""
+    return _by_names().get(_plain(name))
 
 
 def canonical(code: str) -> str:
@@ -85,6 +92,17 @@ def in_wrong_script(text: str, code: str) -> bool:
 
 def _bare(code: str) -> str:
     return code.replace("_", "-").split("-")[0].lower()
+
+
+def _plain(name: str) -> str:
+    """For comparing names as people type them."""
+    letters = unicodedata.normalize("NFKD", name.strip().casefold())
+    return "".join(letter for letter in letters if letter.isspace() or letter.isalpha())
+
+
+@cache
+def _by_names() -> dict[str, Language]:
+    return {_plain(name): one for one in LANGUAGES for name in (*one.own.split(","), one.name) if name}
 
 
 @cache

@@ -1,8 +1,8 @@
 """Filters as people type them → filters that the store can apply, or a reason why nothing could pass.
 
-Languages by code or English name, file types with or without the dot, folders with or without slashes. What the
-collection does not have is an error that says what it has. Passages whose language is unknown, because they are too
-short to tell, pass a filter by language where their script fits.
+Languages by code or by name, in English or in the language itself, file types with or without the dot, folders with or
+without slashes. What the collection does not have is an error that says what it has. Passages whose language is
+unknown, because they are too short to tell, pass a filter by language where their script fits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labse_search.errors import UserError
-from labse_search.languages import LANGUAGES, canonical, find_language, in_wrong_script, language_name
+from labse_search.languages import canonical, find_language, in_wrong_script, language_name, language_named
 from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, StoredSegment
 from labse_search.search.question import Question, admits
 from labse_search.store import Store
@@ -38,11 +38,11 @@ def settle(where: Filter, store: Store, collection: str) -> Settled:
 
 
 def language_code(typed: str) -> str | None:
-    """The code of a language typed as a code ("de", "deu", "de-AT") or by its English name; None for neither."""
+    """The code of a language typed as a code ("de", "deu", "de-AT") or by its name, in English or in itself; None for
+    neither."""
     typed = typed.strip()
-    named = {language.name.casefold(): language.code for language in LANGUAGES}
-    if typed.casefold() in named:
-        return named[typed.casefold()]
+    if named := language_named(typed):
+        return named.code
     return canonical(typed) if find_language(typed) else None
 
 
