@@ -23,7 +23,7 @@ import pytest
 from filelock import FileLock
 from processes import finish, next_line, run, start
 
-from labse_search.errors import CollectionDamaged, StoreUnavailable
+from labse_search.errors import CollectionDamaged, CollectionMissing, StoreUnavailable
 from labse_search.files import write_private
 from labse_search.records import CollectionSpec, Filter, Found, Segment, StoredSegment
 from labse_search.similarity import Vectors, normalize
@@ -116,6 +116,16 @@ def test_two_client_processes_share_one_store(folder: Path) -> None:
     )
     assert finish(other).stdout.split() == ["3", str(pid(folder))]
     assert store.count(NAME) == 2
+
+
+def test_a_collection_put_aside_once_more_because_the_answer_was_lost_lies_where_it_was_put(folder: Path) -> None:
+    """The store's process was killed between the move and its answer, and the client asks the next one."""
+    store = open_store(folder)
+    store.create(NAME, SPEC)
+    first, second = (store._call("put_aside", collection=NAME, suffix="1").header["value"] for _ in range(2))
+    assert first == second and Path(first).is_dir()
+    with pytest.raises(CollectionMissing):
+        store.put_aside(NAME)
 
 
 def test_the_number_of_segments_is_told_at_rest_and_while_they_are_written(folder: Path) -> None:

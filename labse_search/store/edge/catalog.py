@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import shutil
 import threading
-import time
 from pathlib import Path
 
 from labse_search.errors import UserError
@@ -163,14 +161,17 @@ class Catalog:
             else:
                 remove_folder(self.collections_folder / name)
 
-    def put_aside(self, name: str) -> Path:
-        """Move the collection's folder to `aside`, whatever state it is in."""
+    def put_aside(self, name: str, suffix: str) -> Path:
+        """Move the collection's folder to `aside`, whatever state it is in; where it lies there with this suffix, that
+        was done already, and only the answer was lost."""
         name = self._folder_name(name)
         folder = self.collections_folder / name
-        aside = self.folder / ASIDE / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        aside = self.folder / ASIDE / f"{name}-{suffix}"
         with self._lock:
             opening = self._opening.setdefault(name, threading.Lock())
         with opening:
+            if aside.is_dir():
+                return aside
             with self._lock:
                 opened = self._open.pop(name, None)
             if not folder.is_dir():

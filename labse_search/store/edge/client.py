@@ -6,6 +6,8 @@ Any number of processes and threads may each have one; `connections` starts the 
 from __future__ import annotations
 
 import contextlib
+import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -83,7 +85,8 @@ class EdgeStore:
         """Nothing: the store is its home's own."""
 
     def put_aside(self, collection: str) -> str:
-        return str(self._call("put_aside", collection=check_name(collection)).header["value"])
+        suffix = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"  # the same when the call is made again
+        return str(self._call("put_aside", collection=check_name(collection), suffix=suffix).header["value"])
 
     # Writing
 

@@ -73,7 +73,7 @@ def _drop(process: StoreProcess, request: wire.Message) -> Answer:
 
 
 def _put_aside(process: StoreProcess, request: wire.Message) -> Answer:
-    return str(process.catalog.put_aside(request.header["collection"])), ()
+    return str(process.catalog.put_aside(request.header["collection"], request.header["suffix"])), ()
 
 
 def _upsert(process: StoreProcess, request: wire.Message) -> Answer:
