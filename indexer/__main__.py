@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.library import JobFile, JobRow, Library, Source
 from labse_search.library.log import open_log
 from labse_search.settings import Settings, write_privately
@@ -17,6 +17,7 @@ from labse_search.settings import Settings, write_privately
 EXAMPLE = "example: python -m indexer examples && python -m labse_search.search 'Where can I buy bread at night?'"
 
 
+@quiet_when_unread
 def main() -> int:
     """Exit status: 0 done, 1 the job ended otherwise, 2 something a person can mend, 130 interrupted."""
     write_privately()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labse_search.encoder import Encoder, default_model, load_encoder
-from labse_search.errors import CollectionMissing, UserError, told
+from labse_search.errors import CollectionMissing, UserError, quiet_when_unread, told
 from labse_search.library import Library, Source
 from labse_search.library.log import open_log
 from labse_search.naming import generation_name
@@ -82,6 +82,7 @@ class Searchers:
             return self._encoders[model]
 
 
+@quiet_when_unread
 def main() -> int:
     """Exit status: 0 after Ctrl-C, 2 something a person can mend."""
     write_privately()
@@ -152,15 +153,18 @@ def serve(settings: Settings, how: How) -> int:
         watching = _watching(settings, library, store)
         app = _make_app(settings, library, store, token, watching)
         address = _address(settings, port, token)
-        print(f"Ready in {time.perf_counter() - started:.1f} s: {address}", flush=True)
-        if how.window:
-            open_window(address, settings.home, when_closed=end_app)
-        elif how.browser:
-            threading.Timer(0.3, webbrowser.open, [address]).start()
+
+        def listening() -> None:
+            print(f"Ready in {time.perf_counter() - started:.1f} s: {address}", flush=True)
+            if how.window:
+                open_window(address, settings.home, when_closed=end_app)
+            elif how.browser:  # in a thread: some browsers keep whoever opens them
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True, name="browser").start()
+
         from labse_search.ui.server import serve as listen
 
         try:
-            listen(app, settings.host, port, proxies=settings.proxies)
+            listen(app, settings.host, port, proxies=settings.proxies, listening=listening)
         finally:
             watching.stop()
     return 0

@@ -17,8 +17,18 @@ into a message in place. Anything else is a bug and stays loud.
 from __future__ import annotations
 
 import errno
+import functools
+import io
+import os
+import select
+import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec
+
+P = ParamSpec("P")
+UNREAD = 141  # 128 + SIGPIPE
 
 
 class UserError(Exception):
@@ -123,6 +133,42 @@ def told(error: UserError | OSError) -> str:
     if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         raise error
     return _system_sentence(error)
+
+
+def quiet_when_unread(main: Callable[P, int]) -> Callable[P, int]:
+    """A command that ends without a word where whoever read its output has gone (`| head`), with the status that a
+    shell gives to other programs then."""
+
+    @functools.wraps(main)
+    def run(*arguments: P.args, **named: P.kwargs) -> int:
+        try:
+            try:
+                return main(*arguments, **named)
+            finally:
+                sys.stdout.flush()  # or the rest is written, and fails, when the interpreter ends
+        except BrokenPipeError:
+            if _is_read():
+                raise  # it was a socket, or a pipe of ours: a bug
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest goes at the end
+            return UNREAD
+
+    return run
+
+
+def _is_read() -> bool:
+    """Whether somebody still reads what this process prints."""
+    try:
+        sys.stdout.flush()
+        output = sys.stdout.fileno()
+    except BrokenPipeError:
+        return False
+    except io.UnsupportedOperation:  # it was never a pipe
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    looking = select.poll()
+    looking.register(output, 0)  # errors are always told
+    return looking.poll(0) == []
 
 
 def arose_at(error: BaseException) -> str:

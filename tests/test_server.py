@@ -46,8 +46,10 @@ SERVER = """
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
         await send({"type": "http.response.body", "body": body})
 
-    print("up", flush=True)
-    serve(app, "127.0.0.1", port, proxies=proxies, patience=Patience(head_seconds=1.0))
+    def listening():
+        print("up", flush=True)
+
+    serve(app, "127.0.0.1", port, proxies=proxies, patience=Patience(head_seconds=1.0), listening=listening)
 """
 
 
@@ -59,7 +61,7 @@ def port(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
     process = start(*command, stderr=None)  # nobody would empty the pipe
     assert next_line(process) == "up\n"
     try:
-        assert answers(port)
+        assert ask(port) == 200  # at once: it said so when it listened
         yield port
         assert process.poll() is None
     finally:

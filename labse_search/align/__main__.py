@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from labse_search.align.documents import Alignment, align_documents, align_segments
 from labse_search.align.translations import find_translations
 from labse_search.corpora.written import write_pairs
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.progress import ProgressLine, clock
 from labse_search.records import UNKNOWN_LANGUAGE, Pair, Segment
 from labse_search.settings import Settings, write_privately
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from labse_search.store import Store
 
 
+@quiet_when_unread
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 written, 2 something a person can mend."""
     write_privately()

@@ -25,7 +25,7 @@ from labse_search.corpora.aligned import read_aligned_sets, read_tatoeba
 from labse_search.corpora.bucc import find_bucc, read_bucc
 from labse_search.corpora.lines import PACKINGS
 from labse_search.encoder import Encoder, default_model, load_encoder
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.evaluate import bucc, tatoeba, un
 from labse_search.evaluate.aligned import evaluate_pairs
 from labse_search.evaluate.embedding_cache import EmbeddingCache
@@ -43,6 +43,7 @@ from labse_search.teach import Split, Teaching
 Measure = Callable[[Encoder], Report]
 
 
+@quiet_when_unread
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 measured, 2 something a person can mend."""
     write_privately()

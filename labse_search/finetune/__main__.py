@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from labse_search.errors import quiet_when_unread
 from labse_search.finetune import FinetuneConfig, finetune
 from labse_search.settings import write_privately
 from labse_search.training.command import INTERRUPTED, REFUSED, run_command, show
@@ -19,6 +20,7 @@ EPILOG = """example:
 exit status: 0 accepted; 3 refused, the base stays; 2 something to fix; 130 interrupted, go on with --resume auto"""
 
 
+@quiet_when_unread
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; see the module. `arguments`: None takes this process's own."""
     write_privately()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.files import written_whole
 from labse_search.library import JobRow, Library
 from labse_search.library.arguments import parser
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from indexer.check import Problem
 
 
+@quiet_when_unread
 def main() -> int:
     """Exit status: 0 done, 1 problems are left or nothing was done, 2 something a person can mend."""
     write_privately()

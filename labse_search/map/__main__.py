@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.library import JobRow, Library
 from labse_search.map.file import PassageMap, find_changes, load_map
 from labse_search.map.written import KINDS, map_rows, write_map
@@ -25,6 +25,7 @@ from labse_search.settings import Settings, write_privately
 from labse_search.store import open_store
 
 
+@quiet_when_unread
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 the job ended early, 2 something a person can mend."""
     write_privately()

@@ -30,7 +30,7 @@ from labse_search.corpora.lines import one_line
 from labse_search.corpora.pairs import read_pairs
 from labse_search.corpora.sentences import Corpus, read_corpus
 from labse_search.encoder.texts import encode_texts
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.files import written_aside
 from labse_search.languages import canonical
 from labse_search.mine.collection import read_collection
@@ -61,6 +61,7 @@ class Side:
     vectors: Vectors
 
 
+@quiet_when_unread
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 written, 2 something a person can mend."""
     write_privately()

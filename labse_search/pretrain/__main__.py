@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from labse_search.errors import quiet_when_unread
 from labse_search.pretrain import PretrainConfig, pretrain
 from labse_search.settings import write_privately
 from labse_search.training.command import INTERRUPTED, run_command, show
@@ -18,6 +19,7 @@ EPILOG = """example:
   python -m labse_search.finetune --model models/my-encoder --train en-sw.tsv --output models/my-model"""
 
 
+@quiet_when_unread
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; see the module. `arguments`: None takes this process's own."""
     write_privately()

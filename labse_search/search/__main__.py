@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from labse_search.errors import CollectionMissing, UserError, told
+from labse_search.errors import CollectionMissing, UserError, quiet_when_unread, told
 from labse_search.files import written_aside
 from labse_search.languages import language_name
 from labse_search.naming import generation_name
@@ -28,6 +28,7 @@ from labse_search.settings import Settings, write_privately
 EXAMPLE = "example: python -m labse_search.search 'Where can I buy bread at night?' --limit 3 --language de,ja"
 
 
+@quiet_when_unread
 def main() -> int:
     """Exit status: 0 with or without hits, 2 something a person can mend."""
     write_privately()
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         default="about",
         help="what answers the question, or what says the same in other languages (default: about)",
     )
-    parser.add_argument("--language", metavar="de,ja", help="only passages in these languages, by code or name")
+    parser.add_argument("--language", metavar="de,ja", help="only passages in these languages, by code or by name")
     parser.add_argument("--other-languages", action="store_true", help="only in other languages than the question")
     parser.add_argument("--kind", metavar="pdf,md", help="only these file types")
     parser.add_argument("--folder", metavar="NAME", help="only documents below this folder of the collection")

@@ -34,7 +34,7 @@ from typing import Any, get_args
 
 from labse_search.corpora.pairs import read_scored_pairs
 from labse_search.corpora.written import write_pairs
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.library import JobRow, Library
 from labse_search.settings import Settings, flags_again, write_privately
 from labse_search.teach import Split, Teaching, Verdict, estimate_precision, passage_name
@@ -44,6 +44,7 @@ REFUSED = 3  # as `labse_search.finetune` has it
 KEYS: dict[str, Verdict] = {"r": "right", "w": "wrong", "s": "skip"}
 
 
+@quiet_when_unread
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 2 something a person can mend."""
     write_privately()

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from labse_search.encoder import default_model
 from labse_search.encoder.hub import find_model
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.settings import write_privately
 from labse_search.trim import trim
 
 
+@quiet_when_unread
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 written, 2 something a person can mend."""
     write_privately()

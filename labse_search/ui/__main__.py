@@ -7,11 +7,12 @@ import getpass
 import os
 import sys
 
-from labse_search.errors import UserError, told
+from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.settings import Settings, write_privately
 from labse_search.ui.users import add_user, remove_user, users_file
 
 
+@quiet_when_unread
 def main() -> int:
     """Exit status: 0 done, 2 something a person can mend."""
     write_privately()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,8 +100,31 @@ class QuietHandler(logging.Handler):
             return
 
 
-def serve(app: Any, host: str, port: int, *, proxies: str = "", patience: Patience | None = None) -> None:
-    """Answers until Ctrl-C. `proxies`: addresses, by commas, whose X-Forwarded-For is believed; no others' is."""
+class AnnouncedServer(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says it once a connection would be taken."""
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
+
+
+def serve(
+    app: Any,
+    host: str,
+    port: int,
+    *,
+    proxies: str = "",
+    patience: Patience | None = None,
+    listening: Callable[[], object] = lambda: None,
+) -> None:
+    """Answers until Ctrl-C. `proxies`: addresses, by commas, whose X-Forwarded-For is believed; no others' is.
+    `listening` is called once, as soon as connections are taken."""
     patience = patience or Patience()
     most = max(8, min(patience.connections, raise_descriptors() - RESERVE))
     protocol = type("Protocol", (PatientProtocol,), {"patience": replace(patience, connections=most)})
@@ -120,7 +145,7 @@ def serve(app: Any, host: str, port: int, *, proxies: str = "", patience: Patien
         backlog=256,
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = AnnouncedServer(config, listening)
     if hasattr(app, "state"):  # streams end by themselves when the server is asked to end
         app.state.stopping = lambda: server.should_exit
     with suppress(KeyboardInterrupt):

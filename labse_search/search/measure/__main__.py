@@ -9,13 +9,14 @@ import numpy as np
 
 from labse_search.encoder import load_encoder
 from labse_search.encoder.hub import find_model
-from labse_search.errors import UserError
+from labse_search.errors import UserError, quiet_when_unread
 from labse_search.search.measure import measure
 from labse_search.search.profile import FILE
 
 EXAMPLE = "example: python -m labse_search.search.measure labse_search/models/labse-mini"
 
 
+@quiet_when_unread
 def main() -> int:
     """Exit status: 0 measured and saved, 2 something a person can mend."""
     parser = argparse.ArgumentParser(prog="python -m labse_search.search.measure", description=__doc__, epilog=EXAMPLE)
