@@ -128,7 +128,7 @@ def work(rank: int, folder: str, out: str) -> None:
             init_method=f"file://{out}/meet-{world}",
             rank=rank,
             world_size=world,
-            timeout=timedelta(seconds=60),
+            timeout=timedelta(seconds=500),
         )
         for case in CASES:
             torch.save(run_case(Path(folder), case, rank), f"{out}/{world}-{rank}-{case.name}.pt")

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from ports import free_port
-from processes import run
+from ports import free_port, own_host
+from processes import SECONDS, run
 
 from labse_search import app
 from labse_search.encoder import Encoder
@@ -61,15 +61,16 @@ except UserError as error:
 
 
 def test_the_next_free_port_is_taken_until_ten_are_not() -> None:
-    first = app.free_port("127.0.0.1", 17950)
-    with socket.create_server(("127.0.0.1", first)):
-        assert first < app.free_port("127.0.0.1", first) < first + 10
+    host = own_host()
+    first = app.free_port(host, 17950)
+    with socket.create_server((host, first)):
+        assert first < app.free_port(host, first) < first + 10
     held = []
     for port in range(first, first + 10):
         with contextlib.suppress(OSError):  # somebody else's: taken, too
-            held.append(socket.create_server(("127.0.0.1", port)))
+            held.append(socket.create_server((host, port)))
     with pytest.raises(UserError, match="taken"):
-        app.free_port("127.0.0.1", first)
+        app.free_port(host, first)
     for one in held:
         one.close()
 
@@ -88,7 +89,7 @@ class Loading:
     def __call__(self, model: str) -> Encoder:
         self.asked.append(model)
         self.begun[model].set()
-        assert self.may_end[model].wait(60)
+        assert self.may_end[model].wait(SECONDS)
         return SimpleNamespace(model=model, languages=())  # type: ignore[return-value]
 
 
@@ -105,23 +106,23 @@ def test_no_model_waits_for_the_load_of_another(tmp_path: Path, pool: ThreadPool
     load.may_end["quick"].set()
     loaded = searchers.encoder("loaded")
     slow = pool.submit(searchers.encoder, "slow")
-    assert load.begun["slow"].wait(60)
+    assert load.begun["slow"].wait(SECONDS)
     try:
-        assert pool.submit(searchers.encoder, "loaded").result(60) is loaded
-        assert pool.submit(searchers.encoder, "quick").result(60).model == "quick"
+        assert pool.submit(searchers.encoder, "loaded").result(SECONDS) is loaded
+        assert pool.submit(searchers.encoder, "quick").result(SECONDS).model == "quick"
         assert not slow.done()
     finally:
         load.may_end["slow"].set()
-    assert slow.result(60).model == "slow"
+    assert slow.result(SECONDS).model == "slow"
 
 
 def test_a_model_is_loaded_once_however_many_ask(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
     load = Loading(["slow"])
     searchers = app.Searchers(SimpleNamespace(), tmp_path, load)  # type: ignore[arg-type]
     asking = [pool.submit(searchers.encoder, "slow") for _ in range(4)]
-    assert load.begun["slow"].wait(60)
+    assert load.begun["slow"].wait(SECONDS)
     load.may_end["slow"].set()
-    assert len({id(one.result(60)) for one in asking}) == 1
+    assert len({id(one.result(SECONDS)) for one in asking}) == 1
     assert load.asked == ["slow"]
 
 

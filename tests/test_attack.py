@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from page_case import ROOT, page_client
+from processes import SECONDS
 from starlette.testclient import TestClient
 
 from labse_search.ui import create_app
@@ -215,24 +216,24 @@ def test_a_removed_document_is_not_given_out(client: Any) -> None:
 
 
 def test_pages_are_drawn_two_at_a_time_and_a_crowd_is_sent_away() -> None:
-    limit = ConcurrencyLimit(at_once=2, waiting=1, seconds=30)
+    limit = ConcurrencyLimit(at_once=2, waiting=1, seconds=SECONDS)
     inside, leave = threading.Semaphore(0), threading.Event()
 
     def draw() -> str:
         try:
             with limit.take():
                 inside.release()
-                leave.wait(30)
+                leave.wait(SECONDS)
                 return "drawn"
         except Busy:
             return "busy"
 
     with ThreadPoolExecutor(8) as pool:
         first = [pool.submit(draw) for _ in range(2)]
-        assert inside.acquire(timeout=30) and inside.acquire(timeout=30)
+        assert inside.acquire(timeout=SECONDS) and inside.acquire(timeout=SECONDS)
         rest = [pool.submit(draw) for _ in range(6)]
         while sum(one.done() for one in rest) < 5:
-            wait([one for one in rest if not one.done()], timeout=30, return_when=FIRST_COMPLETED)
+            wait([one for one in rest if not one.done()], timeout=SECONDS, return_when=FIRST_COMPLETED)
         assert not any(one.done() for one in first)
         leave.set()
     assert sorted(one.result() for one in rest) == ["busy"] * 5 + ["drawn"]

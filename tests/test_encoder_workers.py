@@ -115,7 +115,6 @@ def test_ctrl_c_ends_encoding_soon() -> None:
     code = """
 import os, signal, threading, time
 from labse_search.encoder.concurrency import Workers
-from labse_search.encoder.kernels import fastest
 workers = Workers(2)
 def items():
     yield from range(3000)

@@ -111,7 +111,7 @@ def test_indexing_and_searching_want_nothing_of_the_network(watched: Watched) ->
 
 
 START = """
-    import os, sys, threading, time, urllib.request
+    import os, socket, sys, threading, time, urllib.request
     from labse_search import app
     from labse_search.settings import Settings
 
@@ -128,7 +128,9 @@ START = """
         os._exit(0)
 
     settings = Settings.from_env(os.environ)
-    port = app.free_port("127.0.0.1", 17860)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     threading.Thread(target=ask, args=(f"http://localhost:{port}/",), daemon=True).start()
     sys.argv = ["app.py", "--no-browser", "--no-token", "--port", str(port)]
     app.main()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from lexicon import sentence
 from page_case import HOSTILE, page_client
-from processes import run
+from processes import SECONDS, run
 
 from indexer.preflight import Preflight, preflight
 from labse_search.errors import UserError
@@ -558,7 +558,7 @@ def test_gradios_files_are_packed_well_after_they_were_first_given_out(tmp_path:
 
     paths = ["/assets/a-1.js", "/other.js"]
     first = sizes()
-    until = time.monotonic() + 60
+    until = time.monotonic() + SECONDS
     while not (tmp_path / "a-1.js.br").is_file():
         assert time.monotonic() < until
         time.sleep(0.01)
