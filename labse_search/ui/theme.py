@@ -96,5 +96,5 @@ def head() -> str:
     return (
         '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
         '<link rel="manifest" href="manifest.webmanifest"><link rel="apple-touch-icon" href="icon-192.png">'
-        f"<style>{style('frame')}</style><script>{script('page')}{script('feed')}{script('dropping')}{script('steer')}{script('why')}{script('marks')}</script>"
+        f"<style>{style('frame')}</style><script>{script('page')}{script('early')}{script('feed')}{script('dropping')}{script('steer')}{script('why')}{script('marks')}</script>"
     )

@@ -86,6 +86,7 @@ def _in_a_thread(users: SignIn | None) -> Callable[[str, str], Awaitable[bool]] 
 def _blocks(handlers: Handlers) -> gr.Blocks:
     with gr.Blocks(title=text("app"), analytics_enabled=False) as blocks:
         name = gr.Textbox(handlers.context.settings.collection, visible="hidden", elem_id="collection-name")
+        turn = gr.Textbox("", visible="hidden", elem_id="turn")
         header = component("header", "head", "header")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab(text("tab_search"), id="search"):
@@ -110,7 +111,7 @@ def _blocks(handlers: Handlers) -> gr.Blocks:
                 settings_part = component("settings", "settings", "settings")
         two = aligning.reader()
         viewer = component("viewer", "viewer", "viewer", "dialog", **{"aria-labelledby": "labse-viewer-title"})
-        parts = Parts(name, fields, results, viewer, header, drop, watches, jobs, kept, documents, settings_part)
+        parts = Parts(name, turn, fields, results, viewer, header, drop, watches, jobs, kept, documents, settings_part)
         search.wire(handlers, parts, go, accordion)
         adding.wire(handlers, parts)
         findings.wire(handlers, parts, asked, findings_tab)

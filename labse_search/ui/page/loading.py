@@ -11,7 +11,7 @@ from labse_search.errors import UserError
 from labse_search.naming import collection_name
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import QUIET, RESTORE, Parts, searching
+from labse_search.ui.page.parts import FIRST, QUIET, RESTORE, Parts, searching
 from labse_search.ui.query import Query
 from labse_search.ui.sessions import forget_old
 
@@ -35,7 +35,8 @@ def wire(handlers: Handlers, parts: Parts, blocks: gr.Blocks) -> None:
 
     def ui_load(request: gr.Request) -> Any:
         forget_old(blocks.state_holder)
-        return [*from_address(dict(request.query_params)), handlers.settings.shown()]
+        name, _, *rest = from_address(dict(request.query_params))
+        return [name, gr.skip(), *rest, handlers.settings.shown()]  # somebody may be typing the question already
 
     def ui_go(event: gr.EventData) -> Any:
         return from_address(dict(parse_qsl(Event(event._data).text("address"))))
@@ -50,8 +51,10 @@ def wire(handlers: Handlers, parts: Parts, blocks: gr.Blocks) -> None:
             shown[1 + len(parts.fields)] |= {"problem": str(error)}
         return [*shown, handlers.collection.documents(name)]
 
-    first = searching(handlers, parts, RESTORE)
+    restored = searching(handlers, parts, RESTORE)
     shown = [parts.collection, *parts.fields, parts.header, parts.jobs, parts.watches, parts.drop, parts.findings]
-    blocks.load(ui_load, None, [*shown, parts.settings], **QUIET).then(**first)
-    parts.header.go(ui_go, None, shown, **QUIET).then(**first)
-    parts.header.pick(ui_pick, None, [*shown, parts.documents], **QUIET).then(**first)
+    loaded = blocks.load(ui_load, None, [*shown, parts.settings], **QUIET)
+    asked = loaded.then(None, None, parts.fields[0], js="() => labse.early.question()", **QUIET)
+    asked.then(**searching(handlers, parts, FIRST))
+    parts.header.go(ui_go, None, shown, **QUIET).then(**restored)
+    parts.header.pick(ui_pick, None, [*shown, parts.documents], **QUIET).then(**restored)

@@ -25,16 +25,17 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private",
 # One of which none is left out, also one that comes while Gradio still takes the last one for unfinished.
 EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
 # Run in the browser before a search: the address bar, and the sign that something is going on. A new question leaves
-# "passages like this one"; restoring what an address says does not.
+# "passages like this one"; restoring what an address says does not. The first search also minds what was asked before.
 _ADDRESS = """(q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection) => {
-  like = %s;
-  labse.remember({ q, mode: mode === 'both' ? '' : mode, only, lang, kind, folder, doc, added, like, steer, sort,
-    collection: collection === window.labseCollection ? '' : collection });
+  %s
+  const turn = labse.remember({ q, mode: mode === 'both' ? '' : mode, only, lang, kind, folder, doc, added, like, steer,
+    sort, collection: collection === window.labseCollection ? '' : collection });
   if (like || (q && q.trim())) labse.busy();
-  return [q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection];
+  return [q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection, turn];
 }"""
-REMEMBER = _ADDRESS % "''"
-RESTORE = _ADDRESS % "like"
+REMEMBER = _ADDRESS % "like = '';"
+RESTORE = _ADDRESS % ""
+FIRST = _ADDRESS % "[q, like] = labse.early.begin(q, like);"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Parts:
     """The components that more than one tab writes to."""
 
     collection: Any  # hidden: the name of the open collection
+    turn: Any  # hidden: how many searches the page has begun
     fields: list[Any]  # the question and its filters, in the order of Query's fields
     results: Any
     viewer: Any
@@ -92,10 +94,11 @@ def with_name(handlers: Handlers, handle: Callable[[str], Any]) -> Callable[...,
 
 
 def searching(handlers: Handlers, parts: Parts, js: str = REMEMBER) -> dict[str, Any]:
-    """The event that answers what the controls say."""
+    """The event that answers what the controls say; by the turn the page knows an answer that a later one overtook."""
 
     def ui_search(*values: Any) -> Any:
-        name = handlers.shared.collection_named(values[-1])
-        return handlers.search.results(Query.from_controls(*values[:-1]), name)
+        *controls, collection, turn = values
+        name = handlers.shared.collection_named(collection)
+        return handlers.search.results(Query.from_controls(*controls), name) | {"turn": str(turn)[:20]}
 
-    return {"fn": ui_search, "inputs": parts.inputs, "outputs": parts.results, "js": js, **QUIET}
+    return {"fn": ui_search, "inputs": [*parts.inputs, parts.turn], "outputs": parts.results, "js": js, **QUIET}

@@ -76,6 +76,7 @@ window.labse = (() => {
   // What the address bar holds: a search, an open source and a tab, each step of them in the history.
   const KEYS = ['q', 'mode', 'only', 'lang', 'kind', 'folder', 'doc', 'added', 'like', 'steer', 'sort', 'collection'];
   const TABS = { search: 'tab_search', findings: 'tab_findings', add: 'tab_add', collection: 'tab_collection', teach: 'tab_teach', settings: 'tab_settings' };
+  let turn = 0;
   let restoring = true; // the next search is what the address says already: it is no step of its own
   const address = changes => {
     const url = new URL(location.href);
@@ -97,12 +98,15 @@ window.labse = (() => {
     entitle();
     window.dispatchEvent(new Event('labse-address'));
   };
+  // Gives the number of the search that begins.
   const remember = values => {
+    if (labse.early.waiting) return ++turn; // a filter was touched before the page has loaded: the address is yet to be read
     const changes = Object.fromEntries(KEYS.map(key => [key, values[key]]));
     if (!restoring) Object.assign(changes, { view: '', tab: '' });
     go(changes, restoring);
     restoring = false;
     searched = asked();
+    return ++turn;
   };
   const showTab = () => { const key = TABS[parameter('tab')] || 'tab_search'; if (tabKey() !== key) goTo(key); };
   // At the start: Gradio may draw its tabs later than the header.
@@ -261,6 +265,6 @@ window.labse = (() => {
     module.default(element, ...given);
   };
 
-  return { el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, parameter, firstTab, link, copy, exports, jobLine, kept: new Set(), recent, addRecent,
+  return { get turn() { return turn; }, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, parameter, firstTab, link, copy, exports, jobLine, kept: new Set(), recent, addRecent,
     clearRecent, busy, keyList, part, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
 })();

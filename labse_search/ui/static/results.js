@@ -208,6 +208,7 @@ const summary = value => {
 
 const draw = () => {
   const value = props.value || {};
+  if (value.turn && Number(value.turn) < labse.turn) return; // overtaken: what was asked later is answered, or will be
   const held = root.contains(document.activeElement) && document.activeElement.closest('[data-focus]')?.dataset.focus;
   labse.takeSteers(value, steers => { labse.busy(); trigger('steer', { steers }); });
   busyTimers.forEach(clearTimeout);
@@ -337,3 +338,4 @@ labse.resultsOff = () => {
 };
 watch('value', draw);
 draw();
+if (labse.early.asked) onBusy();
