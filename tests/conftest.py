@@ -58,7 +58,7 @@ def processes_end_with_their_test(request: pytest.FixtureRequest) -> Iterator[No
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(number)
             process.kill()
-            process.wait(60)
+            process.wait(300)
 
 
 def processes_that_name(folder: str) -> list[int]:

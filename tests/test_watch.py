@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from bench import MODEL, Bench
 from library_case import Home
-from processes import next_line
+from processes import SECONDS, next_line
 
 from indexer.documents import remove_documents, remove_gone, restore_documents
 from indexer.sandbox import ReaderPool
@@ -25,8 +25,6 @@ from indexer.watching import Watching
 from labse_search.errors import UserError
 from labse_search.library import Library, Source
 from labse_search.store import open_store
-
-SECONDS = 60  # for a machine that is busy
 
 
 @pytest.fixture
