@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import signal
-import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -106,24 +106,34 @@ def test_another_encoder_can_be_the_start(encoder: Path, config: PretrainConfig,
     assert model[0].auto_model.config.num_hidden_layers == 3
 
 
+class CtrlC(logging.Handler):
+    """Presses it when the trainer says that it writes its first checkpoint: a thread that waited for the checkpoint
+    could come too late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pressed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.pressed and "Saving model checkpoint" in record.getMessage():
+            self.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 @pytest.fixture
 def stopped(config: PretrainConfig, tmp_path: Path) -> PretrainConfig:
     """A run of twelve steps that Ctrl-C stopped on the way."""
     short = replace(config, output=str(tmp_path / "short"), stages=(1,), steps=(12,), save_steps=3)
-
-    def stop(line: str) -> None:
-        if line.startswith("before:"):
-            threading.Thread(target=press_once_training, args=(tmp_path / "short.partial",), daemon=True).start()
-
-    assert pretrain(short, say=stop).interrupted
+    trainer, handler = logging.getLogger("transformers.trainer"), CtrlC()
+    before = trainer.level
+    trainer.addHandler(handler)
+    trainer.setLevel(logging.INFO)
+    try:
+        assert pretrain(short).interrupted and handler.pressed
+    finally:
+        trainer.setLevel(before)
+        trainer.removeHandler(handler)
     return short
-
-
-def press_once_training(work: Path) -> None:
-    """Ctrl-C as soon as there is a checkpoint."""
-    while not list(work.glob("checkpoints-1/checkpoint-*/trainer_state.json")):
-        threading.Event().wait(0.01)
-    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_stopped_run_goes_on_with_the_same_settings_and_data_only(
