@@ -151,6 +151,27 @@ def test_words_of_scripts_without_spaces_are_named_whole() -> None:
     assert topics[0].terms[0][1][0] == "図書館"
 
 
+@pytest.mark.parametrize(
+    ("language", "word", "texts"),
+    [
+        ("th", "น้ำท่วม", ["เมื่อวานน้ำท่วมถนนใหญ่", "ชาวบ้านหนีน้ำท่วมไปวัด", "น้ำท่วมทำให้สะพานพัง", "หลังน้ำท่วมตลาดปิด"]),
+        ("lo", "ຕະຫຼາດ", ["ແມ່ໄປຕະຫຼາດທຸກມື້", "ຕະຫຼາດເປີດແຕ່ເຊົ້າ", "ປາຢູ່ຕະຫຼາດແພງ", "ຂ້ອຍຮັກຕະຫຼາດນີ້"]),
+        ("km", "ទន្លេ", ["ទឹកក្នុងទន្លេឡើងខ្ពស់", "គេនេសាទនៅទន្លេធំ", "ផ្ទះនៅមាត់ទន្លេ", "ទូកឆ្លងទន្លេយឺត"]),
+        ("my", "စာကြည့်တိုက်", ["စာကြည့်တိုက်ဖွင့်ပြီ", "သူစာကြည့်တိုက်သို့သွားသည်", "ဒီစာကြည့်တိုက်ကြီးသည်", "မြို့စာကြည့်တိုက်ဟောင်း"]),
+        ("zh", "图书馆", ["昨天我去图书馆看书", "城里的图书馆很大", "他在图书馆工作三年", "图书馆星期一不开门"]),
+    ],
+    ids=["Thai", "Lao", "Khmer", "Burmese", "Chinese"],
+)  # fmt: skip
+def test_a_topic_is_named_by_the_word_that_its_passages_repeat_not_by_pieces_of_it(
+    language: str, word: str, texts: list[str]
+) -> None:
+    groups = np.zeros(len(texts), np.int16)
+    named = name_topics(np.zeros((len(texts), 2), np.float32), groups, texts, [language] * len(texts))
+    words = named[0].terms[0][1]
+    assert words[0] == word
+    assert not [one for one in words if one != word and (one in word or len(one) == 1)]
+
+
 def test_a_few_points_are_one_group_and_islands_are_several() -> None:
     generator = np.random.default_rng(2)
     assert set(find_groups(generator.standard_normal((5, 2)).astype(np.float32))) == {0}
