@@ -291,6 +291,24 @@ def test_bulk_work_waits_until_the_query_is_done(tmp_path: Path) -> None:
     assert order == ["query", "bulk"]
 
 
+def test_bulk_work_gets_its_share_under_queries_without_end(tmp_path: Path) -> None:
+    """It asks between layers: when each of them waited two seconds, embedding 20,000 passages again took a day."""
+    priority = QueryPriority(tmp_path / "priority")
+    done = threading.Event()
+
+    def bulk() -> None:
+        for _layer in range(100):
+            priority.wait_for_queries()
+        done.set()
+
+    thread = threading.Thread(target=bulk)
+    with priority.query():
+        thread.start()
+        assert done.wait(60)
+    thread.join()
+    priority.close()
+
+
 def test_two_queries_do_not_wait_for_each_other(tmp_path: Path) -> None:
     priority = QueryPriority(tmp_path / "priority")
     with priority.query(), priority.query():

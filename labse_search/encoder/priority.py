@@ -18,7 +18,8 @@ try:
 except ImportError:
     fcntl = None  # type: ignore[assignment]
 
-LONGEST_WAIT_SECONDS = 2.0  # under queries without end, bulk work still goes on
+LONGEST_WAIT_SECONDS = 2.0  # under queries without end, bulk work still goes on,
+SHARE_SECONDS = 0.5  # and for so long without asking again: asked at every layer, a batch would take half a minute
 _STEP_SECONDS = 0.001
 
 
@@ -29,6 +30,7 @@ class QueryPriority:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._bulk = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._asks_again = 0.0  # by time.monotonic()
 
     @contextmanager
     def query(self) -> Iterator[None]:
@@ -42,8 +44,9 @@ class QueryPriority:
             os.close(own)
 
     def wait_for_queries(self) -> None:
-        """Return as soon as no query is being encoded, or after two seconds: for `check_cancelled` of bulk work."""
-        if fcntl is None:
+        """Return as soon as no query is being encoded, or after two seconds, and then at once for half a second: for
+        `check_cancelled` of bulk work."""
+        if fcntl is None or time.monotonic() < self._asks_again:
             return
         give_up = time.monotonic() + LONGEST_WAIT_SECONDS
         while time.monotonic() < give_up:
@@ -54,6 +57,7 @@ class QueryPriority:
                 continue
             fcntl.flock(self._bulk, fcntl.LOCK_UN)
             return
+        self._asks_again = time.monotonic() + SHARE_SECONDS
 
     def close(self) -> None:
         """Close the file; `wait_for_queries` must not be called afterwards."""

@@ -94,6 +94,7 @@ const onValue = () => {
   if (!given?.nonce || given.nonce === last) return;
   last = given.nonce;
   if (!asked || !given.asked || given.asked.source !== two().source || given.asked.target !== two().target) return; // closed meanwhile
+  if (value?.beads && given.sides && given.id === value.id) return; // asked twice while it was aligned: it is drawn, and perhaps corrected
   waiting = false;
   if (value?.id && given.id === value.id && given.beads && !given.sides) { value.undo = given.undo; take(given.beads); return; }
   if (value?.beads && !given.sides) {
