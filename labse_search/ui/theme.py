@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 STATIC = Path(__file__).parent / "static"
+_COMMENT = re.compile(r"//|/\*\*.*\*/$")  # a line of a script that is one
 # Name in Gradio's theme → name in frame.css, where the values stand. They are written out, because Gradio's own
 # sign-in page has its theme but not our styles.
 _PALETTE = {
@@ -86,9 +87,9 @@ def style(name: str) -> str:
 
 
 def script(name: str) -> str:
-    """The script of one component, without its comments and indentation."""
+    """The script of one component, without its comments, its types on lines of their own, and indentation."""
     lines = (line.strip() for line in (STATIC / f"{name}.js").read_text(encoding="utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    return "\n".join(line for line in lines if line and not _COMMENT.match(line))
 
 
 def head() -> str:

@@ -1,3 +1,4 @@
+// @ts-check
 // Two documents side by side, sentence by sentence, and the hand that corrects what says what. Which two stands in the
 // address (?align=SOURCE.TARGET). Events to Python: 'align' {source, target}, 'request' {source, target, job, action},
 // 'correct' {id, action, at}, 'to_review' {id}.

@@ -1,3 +1,4 @@
+// @ts-check
 // Many questions at once: a table goes in, the best passages for each come out. Events to Python: 'take_in' {files},
 // 'request' {job, action}, 'look'.
 const { el, t, button, number, date } = labse;
@@ -7,10 +8,10 @@ let last = '';
 const picker = () => {
   const input = el('input', 'visually-hidden', null, { type: 'file', accept: '.csv,.tsv,.txt' });
   input.addEventListener('change', async () => {
-    const file = input.files[0];
+    const file = input.files?.[0];
     if (!file) return;
     const address = new URL('upload', document.baseURI);
-    address.searchParams.set('sizes', file.size);
+    address.searchParams.set('sizes', String(file.size));
     let names = null;
     try { const answer = await fetch(address, { method: 'POST', body: file }); names = answer.ok ? await answer.json() : null; } catch (error) { names = null; }
     trigger('take_in', { files: [{ upload: names?.[0] || '', name: file.name }] });

@@ -1,3 +1,4 @@
+// @ts-check
 // The documents of the collection. Events to Python: 'remove' {document}, 'restore' {document}, 'reindex' {document}
 // (empty: all), 'only' {document}, 'refresh', 'check',
 // 'repair', 'forget'.
@@ -111,7 +112,7 @@ const draw = () => {
     if (window.confirm(t('forget_sure', { documents: t('documents', { n: gone.length }) }))) { event.target.disabled = true; trigger('forget'); }
   });
   nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, gone.length ? forget : null, find), value.more ? el('p', 'subdued', t('more_documents', { n: value.more })) : null, table(value)));
-  const typing = root.contains(document.activeElement) && document.activeElement.classList.contains('find');
+  const typing = root.contains(document.activeElement) && document.activeElement?.classList.contains('find');
   root.replaceChildren(...nodes);
   if (typing) root.querySelector('.find').focus();
 };

@@ -1,3 +1,4 @@
+// @ts-check
 // Draws a collection's map on a canvas and what goes with it: legend, topics, the passages of a topic or of an area that
 // was encircled. Fetched when a map is looked at. Texts become textContent or letters on the canvas, never markup.
 (() => {
@@ -49,6 +50,7 @@
     const canvas = el('canvas', 'map-canvas', null, { tabindex: '0', role: 'application', 'aria-label': t('map_label'), 'data-points': n });
     const tip = el('div', 'map-tip', null, { hidden: '' }), legend = el('div', 'map-legend', null, { role: 'group', 'aria-label': t('map_colour') });
     const list = el('section', 'map-found', null, { hidden: '' }), hitsNote = el('p', 'subdued', t('map_hits'), { hidden: '' });
+    /** @type {MapState} */
     const state = { by: 'language', only: -1, zoom: 1, x: 5000, y: 5000, at: -1, chosen: null, topic: -1, lasso: false, path: [], hits: [] };
     let scheduled = false, palette = COLOURS.light;
 
@@ -87,7 +89,7 @@
     };
     const rings = (pen, ink) => {
       pen.strokeStyle = ink;
-      for (const [rows, radius, width] of [[state.hits, 6, 1.5], [state.at < 0 ? [] : [state.at], 7, 2.5]]) for (const i of rows) {
+      for (const [rows, radius, width] of /** @type {[number[], number, number][]} */ ([[state.hits, 6, 1.5], [state.at < 0 ? [] : [state.at], 7, 2.5]])) for (const i of rows) {
         const [x, y] = toScreen(points.x[i], points.y[i]);
         pen.lineWidth = width;
         pen.beginPath(); pen.arc(x, y, radius, 0, 7); pen.stroke();
@@ -96,7 +98,7 @@
     const paint = () => {
       scheduled = false;
       if (!canvas.isConnected || !canvas.clientWidth) return;
-      const ratio = Math.min(devicePixelRatio || 1, 2), pen = canvas.getContext('2d'), looks = getComputedStyle(canvas);
+      const ratio = Math.min(devicePixelRatio || 1, 2), pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d')), looks = getComputedStyle(canvas);
       palette = document.body.classList.contains('dark') ? COLOURS.dark : COLOURS.light;
       const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
       if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
@@ -236,6 +238,7 @@
     const tools = el('div', 'map-tools', null, {}, by, lasso, button('secondary map-in', '+', () => zoom(1.6), { 'aria-label': t('map_zoom_in') }),
       button('secondary map-out', '−', () => zoom(1 / 1.6), { 'aria-label': t('map_zoom_out') }), button('link map-whole', t('map_whole'), whole));
 
+    /** @type {any} */
     let held = null;
     const where = event => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
     const under = event => nearest(...toMap(...where(event)), NEAR / scale());

@@ -1,3 +1,4 @@
+// @ts-check
 // Files and folders in, with their structure: copied to the app one by one, then looked at before any work begins.
 // Events to Python: 'stage' {files: [{upload, name, size}], failed}, 'check_path' {place}, 'start' {token}, 'discard' {token}, 'watch' {place}.
 const { el, t, button, bytes, duration } = labse;
@@ -32,12 +33,14 @@ const send = async list => {
   zone.dataset.busy = '1';
   bar.hidden = false; bar.max = all;
   const advance = n => { done += n; bar.value = done; line.textContent = t('uploading', { done, total: all }); };
+  /** @type {[File, string][][]} */
   const batches = [];
+  let full = 0; // bytes of the last batch
   for (const one of list) {
     const [file, name] = one, last = batches[batches.length - 1];
     if (file.size > limits.file_bytes) { files.push({ name, size: file.size }); advance(1); continue; }
-    if (last && last.length < BATCH_FILES && last.bytes + file.size <= Math.min(BATCH_BYTES, limits.file_bytes)) { last.push(one); last.bytes += file.size; }
-    else { const next = [one]; next.bytes = file.size; batches.push(next); }
+    if (last && last.length < BATCH_FILES && full + file.size <= Math.min(BATCH_BYTES, limits.file_bytes)) { last.push(one); full += file.size; }
+    else { batches.push([one]); full = file.size; }
   }
   const lane = async () => {
     for (let batch; (batch = batches.shift());) {
@@ -61,7 +64,7 @@ const complain = message => {
 const picker = (label, folder) => {
   const input = el('input', 'visually-hidden', null, { type: 'file', multiple: '', webkitdirectory: folder ? '' : null });
   if (folder) input.classList.add('pick-folder'); else input.classList.add('pick-files');
-  input.addEventListener('change', () => { send([...input.files].map(file => [file, file.webkitRelativePath || file.name])); input.value = ''; });
+  input.addEventListener('change', () => { send([...input.files || []].map(file => [file, file.webkitRelativePath || file.name])); input.value = ''; });
   return el('label', 'secondary', label, {}, input);
 };
 const zone = value => {
@@ -99,7 +102,7 @@ const preflight = value => {
   if (plan.new) notes.append(el('li', null, plan.seconds ? t('estimate', { time: duration(plan.seconds), passages: t('passages', { n: plan.passages }), n: Math.max(1, Math.round(plan.rate)) }) : t('no_estimate')));
   box.append(notes);
   const start = button('primary start', t('start'), () => { start.disabled = true; trigger('start', { token: plan.token }); });
-  const keep = plan.folder ? button('secondary watch', t('watch_start'), () => { keep.disabled = true; trigger('watch', { place: plan.folder }); }) : null;
+  const keep = plan.folder ? button('secondary watch', t('watch_start'), event => { event.target.disabled = true; trigger('watch', { place: plan.folder }); }) : null;
   if (keep) notes.append(el('li', null, t('watch_note')));
   box.append(el('div', 'buttons', null, {}, plan.new ? start : null, keep, button('secondary', t('discard'), () => trigger('discard', { token: plan.token }))));
   return box;
@@ -108,6 +111,7 @@ const preflight = value => {
 const draw = () => {
   const value = props.value;
   if (!value?.limits || sending) return;
+  /** @type {HTMLElement[]} */
   const nodes = [zone(value)];
   if (value.local) nodes.push(pathForm());
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));

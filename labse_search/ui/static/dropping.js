@@ -1,3 +1,4 @@
+// @ts-check
 // Files dropped anywhere on the page: their entries are walked, the tab is opened, and drop.js takes them from
 // labse.dropped, a list of lists of [file, name with folders].
 (() => {
@@ -16,13 +17,14 @@
   const over = on => { if (on) document.documentElement.dataset.dropping = labse.t('drop_anywhere'); else delete document.documentElement.dataset.dropping; };
   window.addEventListener('dragenter', event => { if (hasFiles(event)) { depth++; over(true); } });
   window.addEventListener('dragleave', event => { if (hasFiles(event) && --depth <= 0) { depth = 0; over(false); } });
-  window.addEventListener('dragover', event => { event.preventDefault(); if (hasFiles(event)) event.dataTransfer.dropEffect = 'copy'; });
+  window.addEventListener('dragover', event => { event.preventDefault(); if (event.dataTransfer && hasFiles(event)) event.dataTransfer.dropEffect = 'copy'; });
   window.addEventListener('drop', async event => {
     event.preventDefault(); // else the browser opens the file in the place of the page
     depth = 0; over(false);
     if (!hasFiles(event)) return;
-    const entries = [...event.dataTransfer.items].map(item => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
-    const plain = [...event.dataTransfer.files].map(file => [file, file.name]);
+    const data = /** @type {DataTransfer} */ (event.dataTransfer);
+    const entries = [...data.items].map(item => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
+    const plain = [...data.files].map(file => /** @type {[File, string]} */ ([file, file.name]));
     const list = [];
     for (const entry of entries) list.push(...await walk(entry));
     document.querySelector('dialog[open]')?.close();

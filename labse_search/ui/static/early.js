@@ -1,3 +1,4 @@
+// @ts-check
 // What a person types and asks while the page loads. Gradio takes events as soon as it has drawn the question, but what
 // the fields begin with comes later, from the address: it would wipe the question, and its answer the answers. So an
 // early question is kept, and asked when the fields are there (loading.py).

@@ -1,3 +1,4 @@
+// @ts-check
 // What the app tells without being asked (feed.py): one stream while the page is looked at. The window hears of it:
 // 'labse-feed' {collection, header?, jobs?, watches?} and 'labse-gone' or 'labse-back' when the app goes or comes.
 labse.feed = (() => {

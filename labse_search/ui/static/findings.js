@@ -1,3 +1,4 @@
+// @ts-check
 // Passages that were kept. Events to Python: 'annotate' {document, index, note, tags}, 'drop' {document, index}.
 const { el, t, language, dir, button } = labse;
 const root = element.querySelector('.findings');

@@ -1,3 +1,4 @@
+// @ts-check
 // Name of the app, which collection, how much is in it, whether it is working. Events to Python: 'pick' {collection},
 // 'go' {address} after Back and Forward.
 const { el, t, number } = labse;
@@ -24,7 +25,7 @@ const picker = value => {
 const draw = () => {
   const gone = labse.feed.gone, next = JSON.stringify([value, gone]);
   if (next === drawn || !value.collections) return;
-  if (root.contains(document.activeElement) && document.activeElement.tagName === 'SELECT' && drawn) return;
+  if (root.contains(document.activeElement) && document.activeElement?.tagName === 'SELECT' && drawn) return;
   drawn = next;
   window.labseCollection = value.usual;
   labse.feed.follow(value.collection);

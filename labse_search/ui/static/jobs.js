@@ -1,3 +1,4 @@
+// @ts-check
 // The indexing jobs: rows are updated in place, so that an open list of problems stays open.
 // Event to Python: 'request' {job, action} with action "pause", "cancel" or "" to go on.
 const { el, t, button, duration, number } = labse;

@@ -1,3 +1,4 @@
+// @ts-check
 // Answers that were judged, question by question. Event to Python: 'forget' {question, passage}.
 const { el, t, button } = labse;
 const root = element.querySelector('.judged-part');

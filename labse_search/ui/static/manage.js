@@ -1,3 +1,4 @@
+// @ts-check
 // Whole collections and the whole library. Events to Python: 'rename' {name}, 'merge' {name, into}, 'erase' {name}, 'backup'
 // {models}, 'delete_backup' {name}, 'bring' {name} or {place}, 'request' {job, action}, 'shown' when another collection
 // was opened or a job has changed.
@@ -59,10 +60,10 @@ const draw = () => {
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
   if (value.there) nodes.push(this_one(value));
   if (value.backups) nodes.push(backups(value));
-  const held = root.contains(document.activeElement) ? document.activeElement.closest('[data-job] button')?.textContent || document.activeElement.id : '';
+  const held = root.contains(document.activeElement) ? document.activeElement?.closest('[data-job] button')?.textContent || document.activeElement?.id : '';
   const typed = [...root.querySelectorAll('input[type=text]')].map(one => [one.id, one.value]);
   root.replaceChildren(...nodes);
-  for (const [id, words] of typed) if (words && !value.to && document.getElementById(id)) document.getElementById(id).value = words;
+  for (const [id, words] of typed) if (words && !value.to && document.getElementById(id)) /** @type {HTMLInputElement} */ (document.getElementById(id)).value = words;
   if (held) (document.getElementById(held) || [...root.querySelectorAll('[data-job] button')].find(one => one.textContent === held) || root.querySelector('[data-job]'))?.focus();
 };
 watch('value', draw);

@@ -1,3 +1,4 @@
+// @ts-check
 // The map of the collection: what there is of it, and the job that makes it. What draws it (draw-map.js) is fetched when
 // it is looked at. Events to Python: 'make' {anew}, 'request' {job, action}, 'look'.
 const { el, t, button, number } = labse;
@@ -53,7 +54,7 @@ const draw = async () => {
   try {
     await fetched();
     if (drawn === wanted) await labse.drawMap(body, value.collection, map.stamp);
-  } catch (error) {
+  } catch (/** @type {any} */ error) {
     if (drawn === wanted) { body.replaceChildren(wrong(error.told || t('map_failed'))); drawn = ''; }
   }
 };

@@ -1,3 +1,4 @@
+// @ts-check
 // The closest sentence of each passage, asked for when its card comes into view: no answer waits for it. Added to `labse`
 // for results.js.
 Object.assign(window.labse, (() => {

@@ -1,3 +1,4 @@
+// @ts-check
 // Which model answers, how to get another and embed the collection again by it. Events to Python: 'look_at' {model},
 // 'fetch' {model}, 'use_for_new' {model}, 'embed_again' {model}, 'switch' {number}, 'drop_generation' {number},
 // 'request' {job, action}, 'shown' when jobs have changed or another collection was opened.
@@ -60,7 +61,7 @@ const draw = () => {
   look.disabled = false; look.textContent = t('model_look');
   if (now === last) return;
   last = now;
-  const held = root.contains(document.activeElement) ? document.activeElement.id : '';
+  const held = root.contains(document.activeElement) ? document.activeElement?.id : '';
   suggested.replaceChildren(...(value.suggested || []).map(name => el('option', null, null, { value: name })));
   state.replaceChildren(...(value.used ? [about(value.used)] : []), ...generations(value));
   below.replaceChildren(...(value.message ? [el('p', 'notice error', value.message, { role: 'alert' })] : []), ...(candidate ? [looked(value)] : []), ...(value.fetches || []).map(fetching));

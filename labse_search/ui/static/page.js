@@ -1,6 +1,7 @@
+// @ts-check
 // Shared by every part of the page: building DOM without templates, words, numbers, the keyboard.
 // Loaded once, from the head. Document text only ever becomes textContent.
-window.labse = (() => {
+window.labse = /** @type {any} */ ((() => {
   // The words must be there before any component is drawn, and Gradio puts scripts of the head in one by one, those with
   // an address later: hence a request that is waited for. It is answered from memory.
   const request = new XMLHttpRequest();
@@ -63,14 +64,15 @@ window.labse = (() => {
   const modal = () => document.querySelector('dialog:modal');
   const editing = () => {
     const active = document.activeElement;
-    return !!active && (/^(INPUT|TEXTAREA|SELECT)$/.test(active.tagName) || active.isContentEditable);
+    return !!active && (/^(INPUT|TEXTAREA|SELECT)$/.test(active.tagName) || /** @type {HTMLElement} */ (active).isContentEditable);
   };
   const question = () => document.querySelector('#question textarea, #question input');
   const frame = () => document.querySelector('.gradio-container') || document.body; // where the styles hold
   const say = message => {
+    /** @type {HTMLElement | null} */
     let live = document.getElementById('labse-live');
     if (!live) frame().append((live = el('div', 'visually-hidden', null, { id: 'labse-live', role: 'status' })));
-    live.textContent = message;
+    /** @type {HTMLElement} */ (live).textContent = message;
   };
 
   // What the address bar holds: a search, an open source and a tab, each step of them in the history.
@@ -125,7 +127,7 @@ window.labse = (() => {
     searched = asked();
   });
   document.addEventListener('click', event => {
-    if (!event.target.closest?.('#tabs button')) return;
+    if (!(event.target instanceof Element && event.target.closest('#tabs button'))) return;
     setTimeout(() => {
       const tab = Object.keys(TABS).find(one => TABS[one] === tabKey()) || 'search';
       if (tab !== (parameter('tab') || 'search')) go({ tab: tab === 'search' ? '' : tab });
@@ -164,7 +166,7 @@ window.labse = (() => {
 
   // Recent questions stay in this browser.
   const RECENT = 'labse-recent';
-  const recent = () => { try { return JSON.parse(localStorage.getItem(RECENT)) || []; } catch (error) { return []; } };
+  const recent = () => { try { return JSON.parse(localStorage.getItem(RECENT) || '[]') || []; } catch (error) { return []; } };
   const addRecent = text => {
     text = (text || '').trim();
     if (!text || text.length > 200) return;
@@ -176,7 +178,8 @@ window.labse = (() => {
   const busy = () => window.dispatchEvent(new Event('labse-busy'));
 
   const helpSheet = () => {
-    let sheet = document.getElementById('labse-help');
+    /** @type {HTMLDialogElement} */
+    let sheet = document.querySelector('#labse-help');
     if (sheet) { sheet.open ? sheet.close() : sheet.showModal(); return; }
     sheet = el('dialog', 'sheet', null, { id: 'labse-help', 'aria-labelledby': 'labse-help-title' });
     const close = button('quiet', t('close'), () => sheet.close());
@@ -187,17 +190,17 @@ window.labse = (() => {
   };
   const keyList = () => {
     const list = el('dl', 'keys');
-    for (const [keys, what] of [[['/'], 'key_focus'], [['Enter'], 'key_search'], [['Esc'], 'key_leave'],
+    for (const [keys, what] of /** @type {[string[], string][]} */ ([[['/'], 'key_focus'], [['Enter'], 'key_search'], [['Esc'], 'key_leave'],
       [['j', 'k', '↓', '↑'], 'key_move'], [['Enter'], 'key_open'], [['m'], 'key_like'], [['+', '-'], 'key_steer'], [['w'], 'key_why'], [['c'], 'key_copy'], [['y', 'x'], 'key_judge'], [['r', 'w', 's', 'u'], 'key_review'],
-      [['n', 'p'], 'key_step'], [['f'], 'key_find'], [['?'], 'key_help']])
+      [['n', 'p'], 'key_step'], [['f'], 'key_find'], [['?'], 'key_help']]))
       list.append(el('dt', null, null, {}, ...keys.map(key => el('kbd', null, key))), el('dd', null, t(what)));
     return list;
   };
 
   document.addEventListener('keydown', event => {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (editing()) { if (event.key === 'Escape' && !modal()) document.activeElement.blur(); return; }
-    const sheet = document.getElementById('labse-help');
+    if (editing()) { if (event.key === 'Escape' && !modal()) /** @type {HTMLElement} */ (document.activeElement).blur(); return; }
+    const sheet = /** @type {HTMLDialogElement | null} */ (document.getElementById('labse-help'));
     if (event.key === '?') { event.preventDefault(); helpSheet(); return; }
     if (sheet?.open || modal()) return;
     if (event.key === '/') {
@@ -210,7 +213,7 @@ window.labse = (() => {
   const translate = () => {
     for (const [where, words] of Object.entries(given.controls)) for (const place of document.querySelectorAll(where)) {
       const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
-      for (let node; (node = walker.nextNode());) {
+      for (let node; (node = /** @type {Text | null} */ (walker.nextNode()));) {
         const word = node.data.trim(), other = words[word];
         if (other && other !== word) node.data = node.data.replace(word, () => other);
       }
@@ -242,6 +245,7 @@ window.labse = (() => {
   new MutationObserver(mend).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ['dir'] });
   const setLanguage = code => { document.cookie = `labse-language=${code}; path=/; max-age=31536000; samesite=lax`; location.reload(); };
 
+  /** @type {(key: string) => Promise<void>} */
   const inAddress = key => new Promise(done => {
     const look = () => { if (parameter(key)) { window.removeEventListener('labse-address', look); done(); } };
     window.addEventListener('labse-address', look);
@@ -254,8 +258,8 @@ window.labse = (() => {
     let module = null;
     for (let tries = 0; !module; tries++) {
       const address = new URL(`scripts/${file}`, document.baseURI);
-      if (tries) address.searchParams.set('again', tries); // some browsers remember that an address failed
-      try { module = await import(address); }
+      if (tries) address.searchParams.set('again', String(tries)); // some browsers remember that an address failed
+      try { module = await import(address.href); }
       catch (error) {
         if (!(error instanceof TypeError)) throw error; // fetched, but wrong
         await new Promise(done => setTimeout(done, 1000));
@@ -267,4 +271,4 @@ window.labse = (() => {
 
   return { get turn() { return turn; }, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, parameter, firstTab, link, copy, exports, jobLine, kept: new Set(), recent, addRecent,
     clearRecent, busy, keyList, part, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
-})();
+})());

@@ -1,3 +1,4 @@
+// @ts-check
 // Pairs of translations: found, imported, reviewed. Events to Python: 'mine' {languages}, 'request' {job, action}, 'look',
 // 'shown', 'say' {pair, verdict}, 'take_back', 'take_in' {files, purpose}, 'clear_pairs' {purpose}; all but 'look' with
 // {threshold, limit}, which say from which score pairs are kept and how many are listed.
@@ -20,7 +21,7 @@ const languagePick = () => {
 const importer = (key, purpose) => {
   const input = el('input', 'visually-hidden', null, { type: 'file', multiple: '', accept: '.tsv,.csv,.tmx,.jsonl,.json,.gz,.xz' });
   input.addEventListener('change', async () => {
-    const files = [...input.files], address = new URL('upload', document.baseURI);
+    const files = [...input.files || []], address = new URL('upload', document.baseURI);
     if (!files.length) return;
     address.searchParams.set('sizes', files.map(file => file.size).join(','));
     let names = null;
@@ -103,7 +104,7 @@ const draw = () => {
   if (!value.languages) { root.replaceChildren(value.message ? el('p', 'notice error', value.message, { role: 'alert' }) : ''); return; }
   const from = document.activeElement, typing = from && root.contains(from) && from.classList.contains('score-from');
   if (typing) return;
-  const key = root.contains(from) && [...from.classList].find(name => name.startsWith('say-'));
+  const key = from && root.contains(from) && [...from.classList].find(name => name.startsWith('say-'));
   const nodes = [value.message ? el('p', 'notice error', value.message, { role: 'alert' }) : '', found(), review(), value.total ? list() : ''];
   root.replaceChildren(...nodes.filter(Boolean));
   if (key) root.querySelector(`.${key}`)?.focus();

@@ -1,3 +1,4 @@
+// @ts-check
 // The answers: draws props.value (see cards.py) with textContent only; nothing of it ever becomes markup.
 // Events to Python: 'like' {like}, 'ask' {text}, 'again', 'drop_filter' {name, value}, 'sample', 'extend' {limit}, 'keep' {document, index, mark, question},
 // 'unkeep' {document, index}, 'judge' {document, index, question, answers}: "yes", "no", or "" to take it back,
@@ -115,14 +116,14 @@ const drawCard = card => {
   marks.watch(card, article);
   labse.explains(article, card, () => ({ question: props.value?.like?.text || props.value?.question || '', collection: props.value?.collection || '' }),
     parts => article.querySelector('.passage').replaceChildren(...passage('passage', parts, card.lang).childNodes));
-  article.addEventListener('dblclick', event => { if (!event.target.closest('button,summary,details')) read(card); });
+  article.addEventListener('dblclick', event => { if (!(event.target instanceof Element && event.target.closest('button,summary,details'))) read(card); });
   return article;
 };
 
 // The closest sentence came in: the same words, so nothing moves. What a person has selected stays selected.
 const mark = (card, article) => {
   const chosen = getSelection();
-  if (!article.dataset.linked && !(article.contains(chosen.anchorNode) && !chosen.isCollapsed))
+  if (!article.dataset.linked && !(chosen && article.contains(chosen.anchorNode) && !chosen.isCollapsed))
     article.querySelector('.passage').replaceChildren(...passage('passage', card.parts, card.lang).childNodes);
   labse.whySentence(article, card);
 };
@@ -209,7 +210,7 @@ const summary = value => {
 const draw = () => {
   const value = props.value || {};
   if (value.turn && Number(value.turn) < labse.turn) return; // overtaken: what was asked later is answered, or will be
-  const held = root.contains(document.activeElement) && document.activeElement.closest('[data-focus]')?.dataset.focus;
+  const held = root.contains(document.activeElement) && document.activeElement?.closest('[data-focus]')?.dataset.focus;
   labse.takeSteers(value, steers => { labse.busy(); trigger('steer', { steers }); });
   busyTimers.forEach(clearTimeout);
   busyTimers = [];

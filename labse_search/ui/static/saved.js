@@ -1,3 +1,4 @@
+// @ts-check
 // Saved searches, each with how much is new since it was last opened. Events to Python: 'look', 'open' {id}, 'drop' {id}.
 const { el, t, language, button, date } = labse;
 const root = element.querySelector('.saved');

@@ -1,3 +1,4 @@
+// @ts-check
 // What the app runs with, and the keyboard. Event to Python: 'save' {model, precision, max_file_mb, ocr, language, theme},
 // those that were changed.
 const { el, t, button, bytes } = labse;
@@ -53,7 +54,7 @@ const draw = () => {
   const now = JSON.stringify(value), save = root.querySelector('#labse-save');
   if (now === last) { if (save) save.disabled = false; return; }
   last = now;
-  const held = root.contains(document.activeElement) ? document.activeElement.id : '';
+  const held = root.contains(document.activeElement) ? document.activeElement?.id : '';
   const out = value.signs_in ? el('form', null, null, { method: 'post', action: 'sign-out' }, el('button', 'link', t('sign_out'), { type: 'submit' })) : '';
   root.replaceChildren(looks(value), form(value), space(value), rest(value), out, el('section', null, null, {}, el('h2', null, t('keyboard')), labse.keyList()));
   if (held) document.getElementById(held)?.focus();

@@ -1,9 +1,14 @@
+// @ts-check
 // Under the question: what it is steered by, as chips with a weight, and the bar of filters with counts. Added to `labse`
 // for results.js, which draws them and sends what they ask for.
 Object.assign(window.labse, (() => {
   const { el, t, language, dir, button, number } = window.labse;
   const STEP = 0.1, LEAST = 0.1, MOST = 2, PATIENCE = 400;
-  let list = [], weights = {}, send = () => {}, timer = 0;
+  /** @type {Steer[]} */
+  let list = [];
+  /** @type {(steers: string) => void} */
+  let send = () => {};
+  let weights = {}, timer = 0;
 
   const written = () => list.length ? JSON.stringify(list.map(one => one.passage ? [one.weight, one.passage] : [one.weight, '', one.text])) : '';
   const tell = () => { clearTimeout(timer); timer = 0; send(written()); };
@@ -32,7 +37,7 @@ Object.assign(window.labse, (() => {
     const key = one.passage || one.text, name = one.text || one.title || one.passage;
     const output = el('output', 'weight', shown(one.weight), { dir: 'ltr' });
     const slider = el('input', 'slider', null, { type: 'range', min: LEAST, max: MOST, step: STEP, 'aria-label': t('steer_weight', { name }), 'data-focus': `weight ${key}` });
-    slider.value = Math.abs(one.weight);
+    slider.value = String(Math.abs(one.weight));
     slider.setAttribute('aria-valuetext', shown(one.weight));
     slider.addEventListener('input', () => {
       one.weight = Math.sign(one.weight) * Number(slider.value);

@@ -1,3 +1,4 @@
+// @ts-check
 // Documents that are translations or copies of each other, what was aligned, and any two to be aligned. Opening two side
 // by side is a step of the address (?align=SOURCE.TARGET), which align.js follows. Events to Python: 'shown',
 // 'request' {job, action}, 'forget' {id}.
@@ -61,7 +62,7 @@ const draw = () => {
 };
 const atWork = () => props.value?.jobs?.some(job => ['queued', 'running'].includes(job.state));
 // The list follows what is indexed, and its jobs, while somebody looks at it; a choice that is being made is left alone.
-const choosing = () => root.contains(document.activeElement) && document.activeElement.tagName === 'SELECT';
+const choosing = () => root.contains(document.activeElement) && document.activeElement?.tagName === 'SELECT';
 const onStatus = () => { if (root.offsetParent && !choosing()) trigger('shown'); };
 if (labse.translationsOff) labse.translationsOff();
 window.addEventListener('labse-status', onStatus);

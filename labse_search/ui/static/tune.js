@@ -1,3 +1,4 @@
+// @ts-check
 // Tuning: what it takes, how far it is, before and after, applied and taken back. Events to Python: 'look', 'plan' {threshold
 // and the recipe}, 'start' {name}, 'request' {job, action}, 'delete_run' {name}, 'use_model' {name}, 'switch' {number}.
 const { el, t, button, date, duration, number, bytes, language } = labse;
@@ -73,7 +74,7 @@ const card = run => {
   if (run.verdict) {
     const pictures = el('div', 'plots', null, {}, ...(open.has(`${run.name} plots`) ? run.plots : []).map(name => el('img', null, null, { src: `teach/plot/${run.name}/${name}.png`, alt: name, loading: 'lazy' })));
     const plots = run.plots.length ? fold(`${run.name} plots`, t('teach_plots'), drawn, pictures) : drawn;
-    if (run.plots.length) plots.addEventListener('toggle', () => { if (plots.open && !pictures.children.length) pictures.append(...run.plots.map(name => el('img', null, null, { src: `teach/plot/${run.name}/${name}.png`, alt: name }))); });
+    if (plots instanceof HTMLDetailsElement) plots.addEventListener('toggle', () => { if (plots.open && !pictures.children.length) pictures.append(...run.plots.map(name => el('img', null, null, { src: `teach/plot/${run.name}/${name}.png`, alt: name }))); });
     box.append(...verdict(run), ...[own(run), plots, apply(run)].filter(Boolean));
   }
   if (!run.job || run.job.state === 'failed') box.append(button('link act-remove delete-run', t('teach_delete'), () => trigger('delete_run', { name: run.name })));
@@ -109,7 +110,7 @@ const draw = () => {
     value.message ? el('p', 'notice error', value.message, { role: 'alert' }) : null, el('div', 'buttons', null, {}, go, planning ? el('span', 'counts', t('teach_planning'), { role: 'status' }) : null), recipe(), planned && !planning ? plan(planned) : null);
   const done = value.runs.filter(run => run.state !== 'planned');
   const list = el('section', null, null, { 'aria-labelledby': 'labse-teach-runs' }, el('h2', null, t('teach_runs'), { id: 'labse-teach-runs' }), ...(done.length ? done.map(card) : [el('p', 'empty', t('teach_no_runs'))]));
-  const from = root.contains(document.activeElement) ? document.activeElement.id : '';
+  const from = root.contains(document.activeElement) ? document.activeElement?.id : '';
   root.replaceChildren(tune, list);
   if (from) root.querySelector(`#${from}`)?.focus();
 };

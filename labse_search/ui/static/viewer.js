@@ -1,3 +1,4 @@
+// @ts-check
 // The reader: the whole source at the place of a hit, part by part as it is scrolled, or the page of a PDF with boxes.
 // Beside the results from 1,200 px on, else over them. What is open stands in the address (?view=DOCUMENT.INDEX.A-B).
 // Events to Python: 'turn' {document, index, mark, page} shows a passage or another page, 'ask' {text} searches.
@@ -62,7 +63,7 @@ const finder = (body, text) => {
   const clear = () => { CSS.highlights?.delete('labse-find'); CSS.highlights?.delete('labse-found'); ranges = []; at = -1; count.textContent = ''; };
   const collect = () => {
     const walker = document.createTreeWalker(body.querySelector('.source-text'), NodeFilter.SHOW_TEXT), low = wanted.toLocaleLowerCase();
-    for (let node; ranges.length < 5000 && (node = walker.nextNode());) {
+    for (let node; ranges.length < 5000 && (node = /** @type {Text | null} */ (walker.nextNode()));) {
       const letters = node.data.toLocaleLowerCase();
       for (let i = letters.indexOf(low); i >= 0 && letters.length === node.data.length; i = letters.indexOf(low, i + low.length)) {
         const range = new Range();
@@ -162,7 +163,7 @@ const alsoIn = value => el('p', 'also', null, {}, ...value.also.flatMap(one => [
   button('link open-pair', t('trans_open'), () => labse.go({ view: '', align: `${value.document}.${one.document}` }), { 'aria-label': `${t('trans_open')}: ${one.title}` })]));
 const onSelection = () => {
   const about = dialog.querySelector('.find-about'), selection = getSelection();
-  if (about) about.hidden = !(dialog.open && String(selection).trim().length > 2 && dialog.querySelector('.viewer-body')?.contains(selection.anchorNode));
+  if (about) about.hidden = !(dialog.open && String(selection).trim().length > 2 && dialog.querySelector('.viewer-body')?.contains(selection?.anchorNode));
 };
 
 const open = () => {

@@ -1,3 +1,4 @@
+// @ts-check
 // The folders that the collection is kept in step with, what was seen in them, and what is about to leave.
 // Events to Python: 'stop' {folder}, 'keep' {folder, names}, 'remove_now' {folder, names}; no names: all of them.
 const { el, t, button, duration } = labse;

@@ -1,3 +1,4 @@
+// @ts-check
 // Why a passage was found: the reasons on the card, and the words that met, which are asked for when a person comes to a
 // card. Added to `labse` for results.js.
 Object.assign(window.labse, (() => {
@@ -44,7 +45,7 @@ Object.assign(window.labse, (() => {
     if (!question || question.length > LONGEST || article.dataset.linked) return;
     let found;
     try { found = await links(card, question, collection); } catch (error) { return; }
-    if (!article.isConnected || article.dataset.linked || article.contains(getSelection().anchorNode) && !getSelection().isCollapsed) return;
+    if (!article.isConnected || article.dataset.linked || article.contains(getSelection()?.anchorNode) && !getSelection()?.isCollapsed) return;
     article.dataset.linked = 'yes';
     fill(found.parts);
     if (!found.links.length) return;
