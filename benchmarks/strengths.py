@@ -125,9 +125,9 @@ def asked_twice(
             first, closeness, beside = first_one(whole[found], pool[found], profile.translation)
             chance = profile.probability(np.array([closeness]), beside, sample, len(there))[0]
             rows["whole"].append((chance, with_answer and found[first] == number, with_answer))
-            read = late.closeness(number, finer)
-            chance = profile.late_probability(read.max(keepdims=True), sample, len(there))[0]
-            rows["late"].append((chance, with_answer and finer[read.argmax()] == number, with_answer))
+            first, closeness, beside = first_one(late.closeness(number, finer), pool[finer], profile.translation)
+            chance = profile.late_probability(np.array([closeness]), beside, sample, len(there))[0]
+            rows["late"].append((chance, with_answer and finer[first] == number, with_answer))
     return {name: np.array(cases, np.float64) for name, cases in rows.items()}
 
 

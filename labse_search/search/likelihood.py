@@ -64,8 +64,10 @@ def chances(
 
 
 def late_chances(closeness: Mapping[str, float], around: Surroundings, profile: ModelProfile) -> dict[str, float]:
-    """How likely each passage answers, by point, from how close it is by late interaction."""
-    likely = profile.late_probability(np.array(list(closeness.values())), around.usual, around.count)
+    """How likely each passage answers, by point, from how close it is by late interaction: the passages of
+    `around.found`, in its order."""
+    others = others_of(around.found, around.found, profile.translation)
+    likely = profile.late_probability(around.found.closeness, others, around.usual, around.count)
     return dict(zip(closeness, likely.tolist(), strict=True))
 
 

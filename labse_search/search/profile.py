@@ -20,7 +20,7 @@ from labse_search.files import write_json
 from labse_search.similarity import Vectors, normalize
 
 FILE = "search_profile.json"
-FORMAT = 5
+FORMAT = 4
 VERY_CLOSE, RELATED = 0.85, 0.15  # probabilities; "close" begins where the odds say
 COMPANY = 5  # closest other passages that a passage is compared with
 PRIOR = 50  # cosines of unrelated texts that the profile's own count as beside those of a collection's sample
@@ -47,24 +47,22 @@ class Odds:
     """The log-odds that a passage answers are linear in how close it is, how close the closest other one is, how close
     the closest five others are on average, each less what is usual, and in spread · ln(passages): the best of many
     unrelated passages lies the higher the more there are, in proportion to ln n where cosines fall off exponentially
-    (the Gumbel case of extreme value theory). By late interaction nothing is asked of the others: their weights take
-    from that of ln(passages), and what is fitted on some hundreds of texts then fails among thousands (measured)."""
+    (the Gumbel case of extreme value theory)."""
 
     intercept: float
     closeness: float
+    rival: float  # weight of the closest other passage that does not say the same
+    company: float  # weight of the mean of the closest five of those
     size: float
     close: float  # probability from which a passage is called close
-    rival: float = 0.0  # weight of the closest other passage that does not say the same
-    company: float = 0.0  # weight of the mean of the closest five of those
 
     def probability(
-        self, closeness: NDArray[np.floating], usual: float, size: float, others: Others | None = None
+        self, closeness: NDArray[np.floating], others: Others, usual: float, size: float
     ) -> NDArray[np.float64]:
         """(n,) for passages as close as this; `size`: spread · ln(passages)."""
         odds = self.intercept + self.closeness * (np.asarray(closeness, np.float64) - usual) + self.size * size
-        if others is not None:
-            for weight, cosines in ((self.rival, others.rival), (self.company, others.company)):
-                odds += weight * np.where(np.isnan(cosines), 0.0, cosines - usual)
+        for weight, cosines in ((self.rival, others.rival), (self.company, others.company)):
+            odds += weight * np.where(np.isnan(cosines), 0.0, cosines - usual)
         return sigmoid(odds)
 
     def strength(self, probability: float) -> str:
@@ -100,14 +98,14 @@ class ModelProfile:
         """(n,) for the passages as close as this to a neutral question: the chance that they answer it, in a collection
         of `count` passages; `sample` (m,) are the question's cosines to a random part of it."""
         usual, spread = background(sample, self.usual, self.spread)
-        return self.whole.probability(closeness, usual, spread * np.log(max(count, 1)), others)
+        return self.whole.probability(closeness, others, usual, spread * np.log(max(count, 1)))
 
     def late_probability(
-        self, closeness: NDArray[np.floating], sample: NDArray[np.floating], count: int
+        self, closeness: NDArray[np.floating], others: Others, sample: NDArray[np.floating], count: int
     ) -> NDArray[np.float64]:
-        """The same for passages as close as this by late interaction."""
+        """The same for passages as close as this, and with others as close as those, by late interaction."""
         _, spread = background(sample, self.usual, self.spread)
-        return self.late.probability(closeness, self.late_usual, spread * np.log(max(count, 1)))
+        return self.late.probability(closeness, others, self.late_usual, spread * np.log(max(count, 1)))
 
     def translation_probability(self, cosines: NDArray[np.floating]) -> NDArray[np.float64]:
         """(n,) for passages in other languages with these cosines to a neutral sentence: that they translate it."""
@@ -136,7 +134,7 @@ UNMEASURED = ModelProfile(
     spread=0.09,
     late_usual=0.16,
     whole=Odds(intercept=-3.0, closeness=30.0, rival=-8.0, company=-8.0, size=-5.0, close=0.5),
-    late=Odds(intercept=-9.5, closeness=35.0, size=-9.0, close=0.5),
+    late=Odds(intercept=-10.0, closeness=38.0, rival=-4.0, company=-6.0, size=-3.0, close=0.5),
     translation=0.85,
     translation_odds=(-15.0, 20.0),
 )

@@ -309,7 +309,9 @@ class Searcher:
         around = self._surroundings(asked, seen, count, closest=bool(meaning))
         likely = chances(asked, closeness, around, profile)
         if late:
-            likely |= late_chances(late, around, profile)
+            rows_of = {point: row for row, point in enumerate(there)}
+            read = Pool(np.array(list(late.values())), neutral[[rows_of[point] for point in late]])
+            likely |= late_chances(late, replace(around, found=read), profile)
         pool = related(there, likely)
         likely |= {point: max(likely[point], CERTAIN) for point in certain(asked, shown)}
         same = translations(shown, there, neutral, profile.translation)

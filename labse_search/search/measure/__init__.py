@@ -135,11 +135,11 @@ def language_directions(vectors: Vectors, languages: Sequence[str], texts: Seque
 def fitting_cases(
     found: Pairs, late: NDArray[np.floating], usual: tuple[float, float], same: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two tables (cases, 7), by whole passages and by late interaction: closeness, rival and company (0 by late
-    interaction) of the first passage less what is usual, spread · ln(passages), whether it answers, whether any does,
-    how many passages there are. Every question is asked twice in collections of several sizes: with its answer among
-    the passages, and without. `found`: the questions, and the passages (n, dimension) of which the first answer them,
-    row by row; `late` (questions, n) less what is usual."""
+    """Two tables (cases, 7), by whole passages and by late interaction: closeness, rival and company of the first
+    passage less what is usual, spread · ln(passages), whether it answers, whether any does, how many passages there
+    are. Every question is asked twice in collections of several sizes: with its answer among the passages, and without.
+    `found`: the questions, and the passages (n, dimension) of which the first answer them, row by row; `late`
+    (questions, n) less what is usual."""
     rng = np.random.default_rng(0)
     questions, vectors = found
     whole = questions @ vectors.T
@@ -152,12 +152,14 @@ def fitting_cases(
                 at, deviation = background(rng.permutation(whole[i, there])[:SAMPLE], *usual)
                 size_there = deviation * np.log(len(there))
                 there = there[np.argsort(-whole[i, there], kind="stable")[:FOUND]]
-                row, first, beside = first_one(whole[i, there] - at, vectors[there], same)
-                apart = np.nan_to_num((*beside.rival, *beside.company)).tolist()
-                tables[0].append((first, *apart, size_there, answered and there[row] == i, answered, size))
-                finer = late[i, there[:FINER]]
-                right = answered and there[finer.argmax()] == i
-                tables[1].append((float(finer.max()), 0.0, 0.0, size_there, right, answered, size))
+                finer = there[:FINER]
+                for table, those, closeness in zip(
+                    tables, (there, finer), (whole[i, there] - at, late[i, finer]), strict=True
+                ):
+                    row, first, beside = first_one(closeness, vectors[those], same)
+                    apart = np.nan_to_num((*beside.rival, *beside.company)).tolist()
+                    right = answered and those[row] == i
+                    table.append((first, *apart, size_there, right, answered, size))
     return np.array(tables[0], np.float64), np.array(tables[1], np.float64)
 
 
@@ -192,8 +194,7 @@ def _odds(cases: NDArray[np.float64]) -> Odds:
     unanswerable = [probabilities[(cases[:, 5] == 0) & (cases[:, 6] == size)] for size in SIZES]
     reached = np.mean([np.quantile(values, 1 - UNANSWERABLE_CLOSE) for values in unanswerable])
     intercept, closeness, rival, company, size = map(float, weights)
-    close = float(np.clip(reached, LEAST_CLOSE, MOST_CLOSE))
-    return Odds(intercept, closeness, size, close, rival, company)
+    return Odds(intercept, closeness, rival, company, size, float(np.clip(reached, LEAST_CLOSE, MOST_CLOSE)))
 
 
 def _translation(vectors: Vectors, articles: Sequence[Sequence[str]]) -> float:
