@@ -8,6 +8,7 @@ on with the first document that it had not written down.
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,8 @@ from labse_search.library.records import FileOutcome, Outcome
 from labse_search.naming import generation_name
 from labse_search.records import CollectionSpec, Filter, StoredSegment
 
-BATCH = 256  # segments between two looks whether somebody wants a pause
+FIRST_BATCH, BATCH = 32, 256  # segments that are written down together: few at first, and twice as many each time
+QUICK_SECONDS = 1.0  # that a batch took which lets the next one be larger: a kill costs no more than about two of them
 SAMPLE = 16  # segments whose vectors are computed again before the generation counts as whole
 SAME_COSINE = 0.999  # of one text encoded twice: batches of other shapes differ by 1e-5 in fp32, 1e-3 in bf16
 
@@ -90,6 +92,7 @@ class Reembedding:
         self._has = {*library.ledger.generations.segments(job.collection, self._generation.number)}
         self._without_text: set[str] = set()
         self._queue: deque[tuple[_Waiting, StoredSegment]] = deque()
+        self._batch = FIRST_BATCH
 
     def run(self) -> JobRow:
         """The job's row at its end: done, paused, cancelled, or failed with one sentence."""
@@ -105,7 +108,7 @@ class Reembedding:
             for file in self._library.job_files(self._job.id, outcomes=("",)):
                 self._job.check_requested()
                 self._take(file)
-                while len(self._queue) >= BATCH:
+                while len(self._queue) >= self._batch:
                     self._encode()
             while self._queue:
                 self._encode()
@@ -174,7 +177,8 @@ class Reembedding:
     def _encode(self) -> None:
         """One batch: encoded, durable, and every document that it completes written down."""
         self._job.check_requested()
-        batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        started = time.monotonic()
+        batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
         texts = [stored.segment.text for _, stored in batch]
         vectors = self._encoder.encode(texts, "document", check_cancelled=self._wait_for_queries)
         segments = [stored for _, stored in batch]
@@ -185,6 +189,7 @@ class Reembedding:
             if not waiting.left:
                 self._finish(waiting)
         self._progress.tell(self._stored, batch[-1][0].row.title)
+        self._batch = next_batch(self._batch, time.monotonic() - started)
 
     def _finish(self, waiting: _Waiting) -> None:
         """Write down that the generation has the document, unless it was removed or renamed meanwhile."""
@@ -224,6 +229,14 @@ class Reembedding:
             cosines = [float(np.dot(stored[one.point], row)) for one, row in zip(sample, again, strict=True)]
             if min(cosines) < SAME_COSINE:
                 raise UserError(f"Vectors in the new generation are not this model's (cosine {min(cosines):.4f}).")
+
+
+def next_batch(size: int, seconds: float) -> int:
+    """How many segments come next, where so many took so long: on a busy machine, whose worker may be killed every few
+    seconds, 256 can be more than it ever gets to the end of."""
+    if seconds > 2 * QUICK_SECONDS:
+        return max(FIRST_BATCH, size // 2)
+    return min(BATCH, 2 * size) if seconds < QUICK_SECONDS else size
 
 
 def _sources(library: Library, collection: str, documents: Sequence[str]) -> list[Source]:

@@ -20,7 +20,7 @@ from indexer.check import check
 from indexer.documents import remove_documents
 from indexer.generations import delete_collection, drop, finish_switch, switch
 from indexer.job import Job
-from indexer.reembed import Reembedding, add_reembed_job
+from indexer.reembed import BATCH, FIRST_BATCH, Reembedding, add_reembed_job, next_batch
 from indexer.repair import repair
 from indexer.sandbox import ReaderPool
 from indexer.worker import REEMBEDDING_WORKER, WORKER, reembedding_lock, waiting, worker_of
@@ -144,6 +144,36 @@ def test_what_is_added_removed_and_renamed_while_it_is_built_is_so_in_both(bench
     assert bench.is_sound()
 
 
+def test_a_process_that_is_killed_soon_gets_on_with_each_start(bench: Bench) -> None:
+    """20 kills, each before the first 256 passages were written down, ended the job: it "did not get on"."""
+    for number in range(4, 2 * FIRST_BATCH):
+        bench.write(f"{number}.txt", f"The ferry number {number} leaves at noon.")
+    bench.index()
+    done = []
+
+    def killed() -> None:
+        done.append(bench.library.job(job).segments)
+        if len(done) % 2 == 0:  # at the second batch of every start
+            raise SystemExit
+
+    model = Turned(killed)
+    job = add_reembed_job(bench.library, "notes", model=model.model, fingerprint=model.fingerprint)
+    assert job is not None
+    with pytest.raises(SystemExit):
+        go_on(bench, job, model)
+    assert bench.library.job(job).segments == FIRST_BATCH
+    assert len(bench.library.ledger.generations.missing("notes", 2)) == FIRST_BATCH
+    model._asked = lambda: None
+    assert go_on(bench, job, model).outcomes == {"added": 2 * FIRST_BATCH}
+    assert bench.is_sound()
+
+
+def test_batches_grow_while_they_are_quick_and_shrink_while_they_are_slow() -> None:
+    assert next_batch(FIRST_BATCH, 0.1) == 2 * FIRST_BATCH and next_batch(BATCH, 0.1) == BATCH
+    assert next_batch(BATCH, 1.5) == BATCH
+    assert next_batch(BATCH, 30) == BATCH // 2 and next_batch(FIRST_BATCH, 30) == FIRST_BATCH
+
+
 @pytest.mark.parametrize(("action", "state"), [("pause", "paused"), ("cancel", "cancelled")])
 def test_a_pause_and_a_cancel_are_heard_and_the_next_job_goes_on(bench: Bench, action: Any, state: str) -> None:
     def ask() -> None:
@@ -152,7 +182,7 @@ def test_a_pause_and_a_cancel_are_heard_and_the_next_job_goes_on(bench: Bench, a
 
     for number in range(12):
         bench.write(f"more/{number}.csv", "".join(f"Lantern {number} {row}.\n" for row in range(25)))
-    assert bench.index().segments > 256
+    assert bench.index().segments > BATCH
     row = build(bench, Turned(ask))  # type: ignore[arg-type]
     assert row.state == state and states(bench)[-1] == (2, "building")
     with pytest.raises(UserError, match="not whole.*reembed"):
@@ -161,8 +191,8 @@ def test_a_pause_and_a_cancel_are_heard_and_the_next_job_goes_on(bench: Bench, a
         bench.library.ask(row.id, "")
         assert go_on(bench, row.id, Turned()).state == "done"
     else:
-        # What was written down is not encoded again: one batch, of 256, had ten tables at least.
-        assert 0 < build(bench).outcomes["added"] <= 4 + 12 - 10
+        # What was written down is not encoded again: the first batch, of 32, had one table of 25 at least.
+        assert 0 < build(bench).outcomes["added"] <= 4 + 12 - 1
     assert states(bench)[-1] == (2, "ready")
     assert switch(bench.library, bench.store, "notes", 2) is None and bench.is_sound()
 
