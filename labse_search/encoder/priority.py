@@ -18,8 +18,9 @@ try:
 except ImportError:
     fcntl = None  # type: ignore[assignment]
 
-LONGEST_WAIT_SECONDS = 2.0  # under queries without end, bulk work still goes on,
-SHARE_SECONDS = 0.5  # and for so long without asking again: asked at every layer, a batch would take half a minute
+# Under queries without end, bulk work that has waited so long, all waits together, goes on for so long without asking:
+# it asks at every layer, and a layer a query was a hundredth of its speed.
+LONGEST_WAIT_SECONDS, SHARE_SECONDS = 2.0, 0.5
 _STEP_SECONDS = 0.001
 
 
@@ -31,6 +32,7 @@ class QueryPriority:
         self._path = path
         self._bulk = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._asks_again = 0.0  # by time.monotonic()
+        self._waited = 0.0  # seconds, since it last went on without asking
 
     @contextmanager
     def query(self) -> Iterator[None]:
@@ -44,20 +46,22 @@ class QueryPriority:
             os.close(own)
 
     def wait_for_queries(self) -> None:
-        """Return as soon as no query is being encoded, or after two seconds, and then at once for half a second: for
-        `check_cancelled` of bulk work."""
-        if fcntl is None or time.monotonic() < self._asks_again:
+        """Return as soon as no query is being encoded, or once all waits came to two seconds, and then at once for half
+        a second: for `check_cancelled` of bulk work."""
+        started = time.monotonic()
+        if fcntl is None or started < self._asks_again:
             return
-        give_up = time.monotonic() + LONGEST_WAIT_SECONDS
-        while time.monotonic() < give_up:
+        give_up = started + LONGEST_WAIT_SECONDS - self._waited
+        while (now := time.monotonic()) < give_up:
             try:
                 fcntl.flock(self._bulk, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 time.sleep(_STEP_SECONDS)
                 continue
             fcntl.flock(self._bulk, fcntl.LOCK_UN)
+            self._waited += now - started
             return
-        self._asks_again = time.monotonic() + SHARE_SECONDS
+        self._waited, self._asks_again = 0.0, now + SHARE_SECONDS
 
     def close(self) -> None:
         """Close the file; `wait_for_queries` must not be called afterwards."""
