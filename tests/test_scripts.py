@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
+from processes import ROOT, run
 
 from labse_search.ui.theme import STATIC, script
 
-ROOT = Path(__file__).resolve().parent.parent
 TSC = shutil.which("tsc", path=str(ROOT / "node_modules" / ".bin"))
 
 
 @pytest.mark.skipif(TSC is None, reason="no TypeScript: npm install --no-save typescript@5.9.3")
 def test_the_scripts_keep_to_their_types() -> None:
     assert TSC is not None
-    checked = subprocess.run([TSC, "-p", "jsconfig.json"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    run(TSC, "-p", "jsconfig.json")
 
 
 def test_a_script_is_served_without_its_comments_and_types() -> None:
