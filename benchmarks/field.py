@@ -1,13 +1,13 @@
 """What teaching a field is worth: documents of a field that the model never saw, mined, tuned, applied, asked.
 
   python -m benchmarks.field                                     # bitcoin.org, Korean, Hebrew and Hindi, labse-mini
-  python -m benchmarks.field --languages ko,he,hi,el,fa --epochs 3 --poisoned
+  python -m benchmarks.field --field tico19 --languages all --epochs 3 --poisoned
 
-The English half of ../shared/data/train/bitcoin_org.tsv.xz (held out of labse-mini's training) becomes a collection,
-with translations of a third of its sentences beside it. Pairs are mined from the collection itself; a second third of
-the translations, in no document, is what people translated for the gate; the last third are the questions, whose answer
-is their English sentence. Every step is the one that the Teach tab takes. --poisoned shuffles what was mined: the gate
-must refuse.
+The English half of a field's pairs in ../shared/data/train becomes a collection: bitcoin_org or tico19 (medicine), both
+held out of labse-mini's training. Translations of a third of its sentences lie beside it. Pairs are mined from the
+collection itself; a second third of the translations, in no document, is what people translated for the gate; the last
+third are the questions, whose answer is their English sentence. Every step is the one that the Teach tab takes.
+--poisoned shuffles what was mined: the gate must refuse.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import os
 import random
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,15 +43,20 @@ from labse_search.teach.mining import add_mine_job
 from labse_search.teach.runs import Recipe, find_run, plan_run
 from labse_search.teach.tuning import add_tune_job, estimate, plan_sentence
 
-FIELD = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "train" / "bitcoin_org.tsv.xz"
+TRAIN = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "train"
 COLLECTION = "field"
 DEPTH = 3
+QUESTIONERS = 4  # at once
 LENGTHS = range(40, 300)  # characters: sentences, and no labels of buttons
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--languages", type=lambda text: text.split(","), default=["ko", "he", "hi"], metavar="ko,he")
+    parser.add_argument("--field", choices=("bitcoin_org", "tico19"), default="bitcoin_org")
+    parser.add_argument(
+        "--languages", type=lambda text: text.split(","), default=["ko", "he", "hi"], metavar="ko,he|all"
+    )
+    parser.add_argument("--questions", type=int, default=2000, metavar="N", help="drawn from all that are held out")
     parser.add_argument("--epochs", type=float, default=2.0)
     parser.add_argument("--batch", type=int, default=0, help="pairs of a step; default: by their number")
     parser.add_argument("--learning-rate", type=float, default=0.0, help="default: by the size of the model")
@@ -63,7 +69,8 @@ def main() -> None:
 
 def run(folder: Path, options: argparse.Namespace) -> None:
     """The whole way, with a line after each step."""
-    english, parts = read(options.languages)
+    english, parts = read(TRAIN / f"{options.field}.tsv.xz", options.languages)
+    questions = random.Random(4).sample(parts[2], min(options.questions, len(parts[2])))
     write_documents(folder / "documents", english, parts[0])
     settings = Settings(home=folder / "home", model=str(LABSE_MINI))
     library, teaching = Library(settings.home), Teaching(settings.home)
@@ -71,7 +78,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
     say(do(library, settings, library.add_index_job(COLLECTION, settings.model, sources)))
     store = open_store("", home=settings.home)
     try:
-        before = ask(library, store, parts[2])
+        before = ask(library, store, questions)
         say(do(library, settings, add_mine_job(library, store, COLLECTION)))
         if options.poisoned:
             poison(teaching)
@@ -94,22 +101,22 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         assert job is not None
         say(do(library, settings, job))
         switch(library, store, COLLECTION, 2)
-        after = ask(library, store, parts[2])
-        report(parts[2], before, after)
+        after = ask(library, store, questions)
+        report(questions, before, after)
     finally:
         store.close()
 
 
-def read(languages: list[str]) -> tuple[list[str], tuple[list[Pair], list[Pair], list[Pair]]]:
+def read(field: Path, languages: list[str]) -> tuple[list[str], tuple[list[Pair], list[Pair], list[Pair]]]:
     """(English sentences, pairs of the three thirds: beside the documents, for the gate, questions). A sentence is in
     one third, in all its languages."""
     parts: tuple[list[Pair], list[Pair], list[Pair]] = ([], [], [])
     english: dict[str, int] = {}
     draw = random.Random(1)
-    with lzma.open(FIELD, "rt", encoding="utf-8") as lines:
+    with lzma.open(field, "rt", encoding="utf-8") as lines:
         for line in lines:
             source, target, one, other = line.rstrip("\n").split("\t")[:4]
-            if source == "en" and target in languages and len(one) in LENGTHS:
+            if source == "en" and (languages == ["all"] or target in languages) and len(one) in LENGTHS:
                 third = english.setdefault(one, draw.randrange(3))
                 parts[third].append(Pair(other, one, 1.0, target, "en"))
     return list(english), parts
@@ -142,10 +149,14 @@ def ask(library: Library, store: Store, questions: list[Pair]) -> list[float]:
     model = library.ledger.collections.all()[COLLECTION][0]
     name = generation_name(COLLECTION, store.info(COLLECTION).generation)
     searcher = make_searcher(store, load_encoder(model), name, library.home)
-    found = []
-    for one in questions:
+
+    def finds(one: Pair) -> float:
         hits = searcher.search(one.source, mode="meaning", limit=DEPTH).hits
-        found.append(float(any(one.target in hit.stored.segment.text for hit in hits)))
+        return float(any(one.target in hit.stored.segment.text for hit in hits))
+
+    with ThreadPoolExecutor(QUESTIONERS) as pool:
+        found = list(pool.map(finds, questions))
+    print(f"{time.strftime('%H:%M:%S')} asked {len(found):,}", flush=True)
     return found
 
 
