@@ -11,14 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from lexicon import make_lexicon_model
 from processes import run
 from tiny import WORDS, make_tiny_labse
 
 from labse_search.encoder import Encoder, default_model, load_encoder, load_tokenizer
+from labse_search.encoder.bert import GroupedAttention, PaddedAttention
 from labse_search.encoder.hub import LABSE_MINI, find_model
 from labse_search.encoder.loading import LazyEncoder, open_encoder
-from labse_search.encoder.packing import batches
+from labse_search.encoder.packing import batches, pack
 from labse_search.encoder.priority import QueryPriority
 from labse_search.errors import UserError
 
@@ -159,7 +161,7 @@ def test_xlm_roberta_takes_the_fast_path_and_equals_sentence_transformers(tiny_x
 def test_another_stack_goes_through_sentence_transformers(tmp_path: Path) -> None:
     folder = make_tiny_labse(tmp_path / "model", pooling="mean_sqrt_len_tokens")
     texts = random_texts(90, 40)
-    encoder = load_encoder(str(folder))
+    encoder = load_encoder(str(folder), precision="fp32")
     assert encoder.describe().startswith("sentence-transformers")
 
     np.testing.assert_allclose(encoder.encode(texts), sentence_transformers_vectors(folder, texts), atol=1e-5)
@@ -168,7 +170,7 @@ def test_another_stack_goes_through_sentence_transformers(tmp_path: Path) -> Non
 def test_a_static_model_goes_through_sentence_transformers(tmp_path: Path) -> None:
     folder = make_lexicon_model(tmp_path / "static")
     texts = ["en1 de2 ru3", "fr4", "unknown en5"]
-    encoder = load_encoder(str(folder))
+    encoder = load_encoder(str(folder), precision="fp32")
     assert encoder.describe().startswith("sentence-transformers")
 
     np.testing.assert_allclose(encoder.encode(texts), sentence_transformers_vectors(folder, texts), atol=1e-5)
@@ -222,6 +224,21 @@ def test_vectors_come_in_the_order_of_the_texts_with_length_one(tiny_labse: Path
     assert together.shape == (40, encoder.dimension) and together.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_attention_padded_for_a_gpu_is_that_of_texts_of_equal_length() -> None:
+    lengths = np.array([1, 4, 4, 9, 30])
+    batch = pack(np.zeros(lengths.sum(), np.int64), np.cumsum(lengths) - lengths, lengths)
+    rows, texts, heads, width = 64, len(lengths), 3, 8  # 16 rows beyond the last text
+    projected = torch.randn(rows, 3, heads, width, generator=torch.Generator().manual_seed(1))
+    grouped, padded = GroupedAttention(batch), PaddedAttention(batch, "cpu")
+
+    np.testing.assert_allclose(padded(projected), grouped(projected), atol=1e-6)
+    queries, keys = projected[:texts, 0].unsqueeze(2), projected[:, 1:]
+    np.testing.assert_allclose(padded.of_firsts(queries, keys), grouped.of_firsts(queries, keys), atol=1e-6)
+    query, key, value = projected[18:48].permute(1, 2, 0, 3)  # of the last text, (heads, length, width) each
+    expected = torch.softmax(query @ key.transpose(1, 2) / width**0.5, dim=-1) @ value
+    np.testing.assert_allclose(padded(projected)[18:48], expected.transpose(0, 1).flatten(1), atol=1e-6)
 
 
 def test_no_texts_give_no_vectors_and_an_empty_text_gives_one(tiny_labse: Path) -> None:

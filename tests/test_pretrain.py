@@ -25,6 +25,7 @@ from labse_search.pretrain.masking import KindBatchSampler, MaskedDataset, Maski
 from labse_search.pretrain.stacking import EncoderShape, grow, new_encoder
 from labse_search.pretrain.vocabulary import train_vocabulary
 
+WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, which has half precision")
 ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
 GERMAN = "katze hund haus wasser meer fluss stadt brücke markt brot salz wind regen sonne nacht tag".split()
 
@@ -276,7 +277,7 @@ def test_held_out_text_is_not_trained_on(corpus_file: Path) -> None:
         ({"text": ("xx=/no/such/file.txt",)}, "no such file"),
         ({"hidden": 30}, "does not divide among --heads"),
         ({"init": "no/such/encoder"}, "no encoder there"),
-        ({"precision": "fp16"}, "needs a GPU"),
+        pytest.param({"precision": "fp16"}, "needs a GPU", marks=WITHOUT_GPU),
         ({"masked": 1.5}, "--masked 1.5"),
         ({"output": "/proc/sys/x"}, "cannot be written"),
     ],

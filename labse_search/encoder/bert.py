@@ -3,6 +3,8 @@
 Against the usual padded forward pass: no work for padding; query, key and value in one multiplication; in the last
 layer only keys and values for every token and all the rest for the [CLS] token alone, when nothing else is read;
 weights in the matrix unit's own order (kernels.py). The table of word vectors stays in the file, its rows are gathered.
+Attention takes texts of equal length together on a CPU; on a GPU, where every call costs the same however small, all
+texts of a batch at once, padded for this alone.
 
 Devlin et al. 2018, post-norm; also RoBERTa's and XLM-R's stacks, which differ in where positions start.
 """
@@ -24,6 +26,7 @@ from labse_search.errors import ModelUnavailable
 
 WORD_TABLE = "embeddings.word_embeddings.weight"
 _PREFIXES = ("", "bert.", "roberta.", "model.")  # that a head puts before the names
+MASK_ALIGNMENT = 8  # places: torch copies a mask whose rows are no multiple of that for its fused attention
 MAPPED_MB = 64  # a table that may come to lie in memory whole; its rows are gathered ten times as fast
 _DTYPES = {
     "F64": torch.float64,
@@ -79,10 +82,16 @@ class Bert:
         self, layers: Sequence[_Layer], batch: Packed, check_cancelled: CheckCancelled | None = None
     ) -> torch.Tensor:
         states = self._look_up(batch)  # (tokens, hidden)
+        attention = GroupedAttention(batch) if self.device == "cpu" else PaddedAttention(batch, self.device)
         for layer in layers:
             if check_cancelled is not None:
                 check_cancelled()
-            states = self._last(layer, states, batch) if layer.split else self._layer(layer, states, batch.groups)
+            if layer.split:
+                states = self._last(layer, states, batch, attention)
+            else:
+                projected = layer.query_key_value(states)  # (tokens, 3 hidden)
+                context = attention(projected.view(len(projected), 3, self.heads, -1))
+                states = self._after(layer, context, states)
         return states
 
     def _look_up(self, batch: Packed) -> torch.Tensor:
@@ -92,34 +101,16 @@ class Bert:
         rows = F.layer_norm(rows, (self.hidden,), *self._norm, self._eps).to(self.dtype)
         return F.pad(rows, (0, 0, 0, rounded(len(rows)) - len(rows)))
 
-    def _layer(self, layer: _Layer, states: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
-        heads = self.heads
-        projected = layer.query_key_value(states)  # (tokens, 3 hidden)
-        context = torch.empty_like(states)
-        context[groups[-1].end :] = 0
-        for group in groups:
-            part = projected[group.start : group.end].view(group.n, group.length, 3, heads, -1)
-            query, key, value = part.permute(2, 0, 3, 1, 4)  # each (n, heads, length, head)
-            attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
-            context[group.start : group.end].view(group.n, group.length, heads, -1).copy_(attended)
-        return self._after(layer, context, states)
-
-    def _last(self, layer: _Layer, states: torch.Tensor, batch: Packed) -> torch.Tensor:
-        heads = self.heads
+    def _last(
+        self, layer: _Layer, states: torch.Tensor, batch: Packed, attention: GroupedAttention | PaddedAttention
+    ) -> torch.Tensor:
         projected = layer.query_key_value(states)  # (tokens, 2 hidden): keys and values
         texts = torch.from_numpy(batch.firsts())
         beyond = rounded(len(texts)) - len(texts)
-        first = states[F.pad(texts, (0, beyond))]  # (texts, hidden), and the first one again up to a round number
-        queries = layer.query(first)
-        contexts = []
-        text = 0
-        for group in batch.groups:
-            part = projected[group.start : group.end].view(group.n, group.length, 2, heads, -1)
-            key, value = part.permute(2, 0, 3, 1, 4)
-            query = queries[text : text + group.n].view(group.n, heads, 1, -1)
-            contexts.append(F.scaled_dot_product_attention(query, key, value).reshape(group.n, self.hidden))
-            text += group.n
-        return self._after(layer, F.pad(torch.cat(contexts), (0, 0, 0, beyond)), first)
+        first = states[F.pad(texts, (0, beyond)).to(self.device)]  # (texts, hidden), then the first again, to round up
+        queries = layer.query(first)[: len(texts)].view(len(texts), self.heads, 1, -1)
+        context = attention.of_firsts(queries, projected.view(len(projected), 2, self.heads, -1))
+        return self._after(layer, F.pad(context, (0, 0, 0, beyond)), first)
 
     def _after(self, layer: _Layer, context: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         shape = (self.hidden,)
@@ -129,6 +120,66 @@ class Bert:
     def _pool(self, states: torch.Tensor, group: Group) -> torch.Tensor:
         part = states[group.start : group.end].view(group.n, group.length, self.hidden).float()
         return part.mean(dim=1) if self.pooling == "mean" else part.amax(dim=1)
+
+
+class GroupedAttention:
+    """softmax(Q Kᵀ / √d) V of each text's tokens among themselves, texts of equal length together."""
+
+    def __init__(self, batch: Packed) -> None:
+        self._groups = batch.groups
+
+    def __call__(self, projected: torch.Tensor) -> torch.Tensor:
+        """(rows, hidden) for (rows, 3, heads, head): query, key and value; zeros beyond the last text."""
+        context = torch.empty_like(projected[:, 0])  # (rows, heads, head)
+        context[self._groups[-1].end :] = 0
+        for group in self._groups:
+            query, key, value = _by_head(projected[group.start : group.end], group.n)
+            attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+            context[group.start : group.end].view(attended.shape).copy_(attended)
+        return context.flatten(1)
+
+    def of_firsts(self, queries: torch.Tensor, projected: torch.Tensor) -> torch.Tensor:
+        """(texts, hidden) for (texts, heads, 1, head) and (rows, 2, heads, head): key and value."""
+        contexts = []
+        text = 0
+        for group in self._groups:
+            key, value = _by_head(projected[group.start : group.end], group.n)
+            attended = F.scaled_dot_product_attention(queries[text : text + group.n], key, value)
+            contexts.append(attended.flatten(1))
+            text += group.n
+        return torch.cat(contexts)
+
+
+class PaddedAttention:
+    """The same in one call for all texts, each of which gets as many places as the longest has tokens."""
+
+    def __init__(self, batch: Packed, device: str) -> None:
+        starts, lengths = (torch.from_numpy(part).to(device) for part in (batch.firsts(), batch.lengths()))
+        longest = -(-int(batch.lengths().max()) // MASK_ALIGNMENT) * MASK_ALIGNMENT
+        places = torch.arange(longest, device=device)
+        within = places < lengths[:, None]  # (texts, longest)
+        self._texts = len(starts)
+        self._mask = within[:, None, None, :]
+        self._rows = (starts[:, None] + torch.minimum(places, lengths[:, None] - 1)).flatten()  # a token for each place
+        self._places = within.flatten().nonzero()[:, 0]  # of each token
+
+    def __call__(self, projected: torch.Tensor) -> torch.Tensor:
+        """As `GroupedAttention`."""
+        query, key, value = _by_head(projected[self._rows], self._texts)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=self._mask).transpose(1, 2)
+        context = attended.flatten(0, 1)[self._places].flatten(1)
+        return F.pad(context, (0, 0, 0, len(projected) - len(context)))
+
+    def of_firsts(self, queries: torch.Tensor, projected: torch.Tensor) -> torch.Tensor:
+        """As `GroupedAttention.of_firsts`."""
+        key, value = _by_head(projected[self._rows], self._texts)
+        return F.scaled_dot_product_attention(queries, key, value, attn_mask=self._mask).flatten(1)
+
+
+def _by_head(projected: torch.Tensor, texts: int) -> tuple[torch.Tensor, ...]:
+    """Each (texts, heads, length, head), of (texts × length, parts, heads, head)."""
+    by_text = projected.view(texts, -1, *projected.shape[1:])
+    return tuple(by_text.permute(2, 0, 3, 1, 4))
 
 
 def rounded(rows: int) -> int:

@@ -99,7 +99,16 @@ def set_threads(threads: int | None) -> int:
 
 def choose_device() -> str:
     """cuda where torch sees a GPU, else cpu."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if not torch.cuda.is_available():
+        return "cpu"
+    spare_cudnn_attention()
+    return "cuda"
+
+
+def spare_cudnn_attention() -> None:
+    """Let attention on a GPU be torch's own. On Hopper and later torch prefers cuDNN's, which plans for every new shape
+    of a batch, and ours are all of different shapes."""
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def choose_precision(precision: str, device: str) -> str:

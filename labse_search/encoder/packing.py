@@ -47,6 +47,10 @@ class Packed:
         """(texts,) where each text begins."""
         return np.concatenate([np.arange(group.start, group.end, group.length) for group in self.groups])
 
+    def lengths(self) -> Ids:
+        """(texts,) tokens of each text."""
+        return np.repeat([group.length for group in self.groups], [group.n for group in self.groups])
+
 
 @dataclass(frozen=True)
 class Packing:

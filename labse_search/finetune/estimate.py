@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from labse_search.finetune.acceptance import check_gain_possible, measure
 from labse_search.finetune.config import FinetuneConfig
 from labse_search.finetune.data import Data
@@ -16,7 +18,7 @@ from labse_search.machine import usable_cores
 from labse_search.training.callbacks import duration
 from labse_search.training.memory import free_memory
 from labse_search.training.models import is_static
-from labse_search.training.processes import on_cpu
+from labse_search.training.processes import on_cpu, resolve_precision
 
 SAMPLE = 64  # texts that are timed, after as many that only warm up; each pair has two
 CACHED = 4 / 3  # GradCache makes each forward pass twice; a backward pass takes as long as two of them
@@ -55,7 +57,7 @@ def estimate(config: FinetuneConfig, plan: Plan, data: Data, model: Any) -> Esti
     own = None if is_static(model) else model.max_seq_length
     if own:
         model.max_seq_length = window(config, model)
-    step = _seconds_to_learn(model, texts) * (CACHED if plan.cached else 1)
+    step = _seconds_to_learn(model, texts, resolve_precision(config.precision)) * (CACHED if plan.cached else 1)
     if own:
         model.max_seq_length = own
     started = time.perf_counter()
@@ -79,15 +81,20 @@ def estimate(config: FinetuneConfig, plan: Plan, data: Data, model: Any) -> Esti
     )
 
 
-def _seconds_to_learn(model: Any, texts: list[str]) -> float:
+def _seconds_to_learn(model: Any, texts: list[str], precision: str) -> float:
     """Of one text, forward and backward."""
     model.train()
     half = len(texts) // 2
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     for part in (texts[:half], texts[half:]):
         started = time.perf_counter()
         features = {name: value.to(model.device) if hasattr(value, "to") else value
                     for name, value in model.preprocess(part).items()}  # fmt: skip
-        model(features)["sentence_embedding"].sum().backward()
+        with torch.autocast(model.device.type, dtype, enabled=precision != "fp32"):
+            vectors = model(features)["sentence_embedding"]
+        vectors.sum().backward()
+        if model.device.type == "cuda":
+            torch.cuda.synchronize()  # a GPU's work goes on after the call
         seconds = (time.perf_counter() - started) / max(len(part), 1)
     model.zero_grad(set_to_none=True)
     return seconds

@@ -7,6 +7,7 @@ import os
 import torch
 from accelerate import PartialState
 
+from labse_search.encoder.kernels import spare_cudnn_attention
 from labse_search.errors import UserError
 
 
@@ -14,6 +15,7 @@ def join_processes() -> PartialState:
     """This process in its group. Called before anything else asks: a PartialState made without it would stay alone."""
     if on_cpu():
         return PartialState(cpu=True, backend="gloo") if "RANK" in os.environ else PartialState(cpu=True)
+    spare_cudnn_attention()
     return PartialState()
 
 
