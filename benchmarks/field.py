@@ -156,7 +156,7 @@ def ask(library: Library, store: Store, questions: list[Pair]) -> list[float]:
 
     with ThreadPoolExecutor(QUESTIONERS) as pool:
         found = list(pool.map(finds, questions))
-    print(f"{time.strftime('%H:%M:%S')} asked {len(found):,}", flush=True)
+    print(f"{time.strftime('%H:%M:%S')} asked {len(found):,}: {100 * np.mean(found):.2f} % found", flush=True)
     return found
 
 
