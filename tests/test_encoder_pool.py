@@ -12,7 +12,7 @@ import psutil
 import pytest
 from library_case import MODEL, encoder
 
-from labse_search.encoder.pool import MOST_DEATHS, TEXTS_AT_ONCE, EncoderPool
+from labse_search.encoder.pool import MOST_DEATHS, TEXTS_AT_ONCE, EncoderPool, visible_device
 from labse_search.errors import ModelUnavailable
 
 TEXTS = [f"sentence number {number} about the sea" for number in range(2 * TEXTS_AT_ONCE + 3)]
@@ -83,3 +83,10 @@ def test_processes_that_die_each_time_are_a_sentence() -> None:
 def test_a_model_that_is_not_there_is_said_so() -> None:
     with pytest.raises(ModelUnavailable):
         EncoderPool("/nowhere/at/all", processes=1)
+
+
+def test_processes_share_the_gpus_that_there_are() -> None:
+    assert [visible_device(number, None, 2) for number in range(3)] == ["0", "1", "0"]
+    assert [visible_device(number, None, 1) for number in range(2)] == ["0", "0"]
+    assert [visible_device(number, "3, 5", 2) for number in range(3)] == ["3", "5", "3"]
+    assert visible_device(0, None, 0) is None  # and so the CPU

@@ -163,11 +163,23 @@ class _Member:
         )
 
 
+def visible_device(number: int, allowed: str | None, count: int) -> str | None:
+    """CUDA_VISIBLE_DEVICES of one process: the GPUs in turn, so that more processes than GPUs share them; None where
+    there are none. `allowed`: what the variable said, `count`: how many GPUs torch sees by it."""
+    if not count:
+        return None
+    names = [name.strip() for name in allowed.split(",")] if allowed else [str(at) for at in range(count)]
+    return names[number % count]
+
+
 def _serve(connection: Connection, model: str, precision: str, threads: int, number: int) -> None:
     """The child: open the model, say what it is, encode until the parent is gone."""
-    devices = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    # Before torch is imported: one device each, of those that we may use.
-    os.environ["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)] if devices else str(number)
+    import torch  # in this process alone
+
+    # Before anything is computed: one device each, of those that we may use.
+    visible = visible_device(number, os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count())
+    if visible is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible
     try:
         encoder = load_encoder(model, precision=precision, threads=threads)
     except ModelUnavailable as error:
