@@ -32,11 +32,14 @@ NARROW = 30  # columns: nobody wraps text so narrow, so every line end is meant
 WIDE = 120  # columns: nor so wide
 FIRST_WORD = 12  # code points at most that must fit on a line; Thai has no spaces to tell
 HEADING = 80  # code points at most in a heading
+HEADINGS = 2  # in a row, at most, that nothing marks: more short paragraphs are a list, whose items say something
 
 _VISIBLE = re.compile(r"\S")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
 _ITEM = re.compile(r"[^\S\n]*(?:[-*•‣–—]\s|#{1,6}\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
 _MARKED_HEADING = re.compile(r"#{1,6}\s")
+_ROW = re.compile(r"\S\s\|\s")  # as readers join the cells of a table, whose headings they mark
+_FIELD = re.compile(r"\w[^\S\n]?[:：=]\s*\S")
 _TERMINAL = tuple(".!?:;,…。！？；：、，।॥။።؟،؛")
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WRAPS_ANYWHERE = re.compile(rf"[{_HAN}\u3040-\u30ff]")
@@ -250,16 +253,34 @@ def _between_characters(text: str, at: int, ideal: int, end: int) -> int:
 
 
 def _with_headings(text: str, found: Iterator[Sentence]) -> Iterator[Sentence]:
-    """The sentences with their headings known: marked ones, and short paragraphs of one line without an end mark."""
-    previous: Sentence | None = None
-    first = True
-    for sentence in found:
-        if previous is not None:
-            yield previous._replace(heading=_is_heading(text, previous, first, sentence.border))
-            first = False
-        previous = sentence
-    if previous is not None:
-        yield previous  # nothing follows
+    """The sentences with their headings known: marked ones, and one or two short paragraphs of one line without an end
+    mark that stand before others."""
+    short: list[Sentence] = []  # in a row; what they are is known when something else follows
+    every = list(found)
+    for number, sentence in enumerate(every):
+        before = number == 0 or sentence.border >= PARAGRAPH
+        after = number + 1 == len(every) or every[number + 1].border == PARAGRAPH
+        if _MARKED_HEADING.match(text, sentence.start):
+            yield from _told_apart(text, short)
+            yield sentence._replace(heading=True)
+            short = []
+        elif before and after and _is_short(text, sentence):
+            short.append(sentence)
+        else:
+            yield from _told_apart(text, short)
+            yield sentence
+            short = []
+    if short:  # nothing follows the last one, so it heads nothing
+        *earlier, last = _told_apart(text, short)
+        yield from earlier
+        yield last._replace(heading=False)
+
+
+def _told_apart(text: str, short: Sequence[Sentence]) -> Iterator[Sentence]:
+    """Short paragraphs in a row: headings, if they are few and no list of fields such as "Telephone: 123"."""
+    fields = sum(_FIELD.search(text, sentence.start, sentence.end) is not None for sentence in short)
+    heading = len(short) <= HEADINGS and fields < HEADINGS
+    return (sentence._replace(heading=heading) for sentence in short)
 
 
 def ends_a_sentence(text: str, sentence: Sentence) -> bool:
@@ -267,14 +288,8 @@ def ends_a_sentence(text: str, sentence: Sentence) -> bool:
     return text.startswith(_TERMINAL, sentence.end - 1)
 
 
-def _is_heading(text: str, sentence: Sentence, first: bool, border_after: int) -> bool:
-    if _MARKED_HEADING.match(text, sentence.start):
-        return True
-    if (
-        border_after != PARAGRAPH
-        or not (first or sentence.border >= PARAGRAPH)
-        or sentence.end - sentence.start > HEADING
-    ):
-        return False
+def _is_short(text: str, sentence: Sentence) -> bool:
+    """Whether it is one line, no longer than a heading, that neither ends a sentence nor is a row of a table."""
     line = text[sentence.start : sentence.end]
-    return "\n" not in line and not ends_a_sentence(text, sentence) and any(map(str.isalpha, line))
+    plain = "\n" not in line and not ends_a_sentence(text, sentence) and any(map(str.isalpha, line))
+    return len(line) <= HEADING and plain and not _ROW.search(line)

@@ -198,6 +198,36 @@ def test_a_heading_stays_with_what_follows(heading: str) -> None:
     assert "It rises in the hills." in texts(split)[1]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Front door: 4711", "Wifi: tulip", "Landlord: Koch", "Bins on Tuesday"],
+        ["Wifi password: tulip", "Door code: 4711"],
+        ["Orchid | once a week", "Cactus | once a month"],
+        ["Milk", "Bread", "Salt"],
+        ["Milk", "Bread", "Salt", "The shop closes at six in the evening."],
+    ],
+)
+def test_short_paragraphs_in_a_row_are_a_list_and_no_headings(lines: list[str]) -> None:
+    (segment,) = segmenter().split(document("\n\n".join(lines))).segments
+    assert sentences_of(segment) == lines and segment.headings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "headings"),
+    [
+        ("The river\n\nIt rises in the hills.", (0,)),
+        ("The river\n\nIts source\n\nIt rises in the hills.", (0, 1)),
+        ("The river\n\nsource in the hills", (0,)),
+        ("Part 2: the river\n\nIt rises in the hills.", (0,)),
+        ("# Milk\n\n# Bread\n\n# Salt\n\n# Wine\n\nAll of it is sold here.", (0, 1, 2, 3)),
+    ],
+)
+def test_one_or_two_short_paragraphs_before_a_text_are_its_headings(text: str, headings: tuple[int, ...]) -> None:
+    (segment,) = segmenter(sentences=9).split(document(text)).segments
+    assert segment.headings == headings
+
+
 def test_wrapped_lines_are_one_sentence_and_meant_line_ends_are_borders() -> None:
     wrapped = (
         "The bridge over the river was built by the people of\n"
