@@ -124,7 +124,15 @@ def test_without_a_list_all_two_letter_languages_are_told_apart() -> None:
 def test_yiddish_is_not_hebrew() -> None:
     known = LanguageIdentifier(("he", "yi"))
     assert known.label(["דאָס אַלטע הויז בײַם טײַך האָט אַ גאָרטן"]) == ["yi"]
+    assert known.label(["וואו איז דער שליסל פון דעם הויז"]) == ["yi"]  # as it is written without points
     assert known.label(["לבית הישן על גדת הנהר יש גינה"]) == ["he"]
+
+
+@pytest.mark.parametrize(
+    "hebrew", ["הספרייה סגורה ביום שני.", "מתי נבנה הבניין?", "ייתכן", "חוויה", "אָמַר לִי אָבִי", "תאודור פון קרמן"]
+)
+def test_a_doubled_letter_is_no_proof_of_yiddish(hebrew: str) -> None:
+    assert LanguageIdentifier(("he", "yi")).label([hebrew]) == ["he"]
 
 
 def test_sorani_is_not_persian() -> None:
