@@ -119,6 +119,7 @@ class Reembedding:
             ]
             if not missing:
                 break
+            self._has.difference_update(missing)  # removed and put back since
             self._library.ledger.jobs.extend(self._job.id, _sources(self._library, self._collection, missing))
         self._verify()
         self._store.optimize(self._target, stop=self._job.is_requested)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from bench import Bench
-from library_case import Home, encoder
+from library_case import MODEL, Home, encoder
 from qdrant_client import QdrantClient
 
 from indexer.archive import backup, restore
 from indexer.check import check
-from indexer.documents import remove_documents
+from indexer.documents import remove_documents, restore_documents
 from indexer.generations import delete_collection, drop, finish_switch, switch
 from indexer.job import Job
 from indexer.reembed import BATCH, FIRST_BATCH, Reembedding, add_reembed_job, next_batch
@@ -141,6 +141,28 @@ def test_what_is_added_removed_and_renamed_while_it_is_built_is_so_in_both(bench
         assert stored == {row.document: row.names for row in bench.library.documents("notes")}
         assert rows["files/0.txt"] not in stored and len(stored) == 4
     switch(bench.library, bench.store, "notes", 2)
+    assert bench.is_sound()
+
+
+def test_a_document_that_is_removed_and_put_back_while_it_is_built_comes_back(bench: Bench) -> None:
+    """The job went round for ever: the document was missing, and was thought to be there."""
+    for number in range(4, 2 * FIRST_BATCH):
+        bench.write(f"{number}.txt", f"The ferry number {number} leaves at noon.")
+    bench.index()
+    batches = []
+
+    def meddle() -> None:
+        batches.append(1)
+        assert len(batches) < 9, "it goes round and round"
+        if len(batches) == 2:
+            document = next(iter(bench.library.ledger.generations.segments("notes", 2)))
+            remove_documents(bench.library, bench.store, "notes", [document])
+            job = restore_documents(bench.library, "notes", str(MODEL), [document])
+            assert bench.run(job).state == "done"
+
+    assert build(bench, Turned(meddle)).state == "done"  # type: ignore[arg-type]
+    stored = {one.document for one in bench.store.segments(generation_name("notes", 2))}
+    assert stored == {row.document for row in bench.library.documents("notes")}
     assert bench.is_sound()
 
 
