@@ -4,7 +4,6 @@ may interrupt at any point (see indexer.documents).
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from indexer.documents import VERSION, point_name
 from indexer.encoding import Stopped
 from indexer.inspect import TRIES
 from indexer.job import IncomingDocument, IncomingSegment, Inspection, Job, remove_surplus
+from indexer.sources import is_gone
 from labse_search.encoder import Encoder
 from labse_search.library import JobFile
 from labse_search.library.records import FileOutcome, FileStamp
@@ -200,7 +200,7 @@ class Committer:
         moved = False
         for name in names.of(collection, file.document):
             known = names.get(collection, name)
-            if name != file.name and known is not None and known[1] and not os.path.lexists(known[1]):
+            if name != file.name and known is not None and known[1] and is_gone(known[1]):
                 names.drop(collection, name)
                 moved = True
         return moved

@@ -56,6 +56,18 @@ def clean(name: str) -> str:
     return "".join(letters)
 
 
+def is_gone(path: str) -> bool:
+    """Whether there is no such file. One that cannot be looked at is not gone: its folder may not be read, or its drive
+    does not answer, which os.path.lexists tells from nothing."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def missing(paths: Iterable[Path], library: Library, collection: str) -> list[str]:
     """Names of documents that were once read from these files or from under these folders and whose files are gone."""
     stored = {name for row in library.documents(collection) for name in row.names}
@@ -65,7 +77,7 @@ def missing(paths: Iterable[Path], library: Library, collection: str) -> list[st
         below = known.under(collection, str(path))
         itself = known.at_path(collection, str(path))
         for name, file in [*below, *([(itself[0], str(path))] if itself else [])]:
-            if name in stored and not os.path.lexists(file):
+            if name in stored and is_gone(file):
                 gone.append(name)
     return sorted(set(gone))
 

@@ -199,6 +199,19 @@ def test_a_removed_file_is_missing_until_its_name_is_removed(bench: Bench) -> No
     assert bench.is_sound()
 
 
+def test_a_file_that_cannot_be_looked_at_is_not_gone(bench: Bench) -> None:
+    """A folder that may not be read, or a drive that does not answer; here a folder that has become a link to itself,
+    which no user may follow."""
+    bench.write("folder/a.txt", "Words in a folder.")
+    bench.index()
+    folder = bench.files / "folder"
+    folder.rename(bench.files.parent / "elsewhere")
+    folder.symlink_to(folder)
+    assert missing([bench.files], bench.library, "notes") == []
+    folder.unlink()
+    assert missing([bench.files], bench.library, "notes") == ["files/folder/a.txt"]
+
+
 def test_two_folders_of_one_name_do_not_overwrite_each_other(bench: Bench) -> None:
     first, second = bench.write("x/notes/a.txt", "First."), bench.write("y/notes/a.txt", "Second.")
     bench.index(first.parent, second.parent)
