@@ -268,6 +268,14 @@ def test_batches_are_in_order_of_length_and_within_the_budget() -> None:
     assert found == [[1, 2, 3, 3], [5], [9], [20]]
 
 
+def test_a_long_text_among_many_short_ones_does_not_make_them_as_long() -> None:
+    lengths = np.array([6] * 4000 + [250, 300, 256])
+    found = list(batches(lengths, 32_768, 65_536))
+    assert sorted(np.concatenate(found).tolist()) == list(range(len(lengths)))
+    assert all(len(rows) * lengths[rows].max() <= 65_536 for rows in found) and len(found) == 2
+    assert [rows.tolist() for rows in batches(np.array([9, 9]), 4, 4)] == [[0], [1]]  # longer than all that may be
+
+
 def test_a_model_that_lies_on_disk_does_not_become_the_default(
     tiny_labse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

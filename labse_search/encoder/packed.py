@@ -6,6 +6,7 @@ Texts are sorted by their exact number of tokens over the whole call and packed 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from labse_search.similarity import Vectors
 # float32: multiplications of 512 rows are as fast as of 2,048, and a layer of 1,024 takes as long as bfloat16's 2,048.
 TOKENS_AT_ONCE = {"bf16": 2048, "fp32": 1024}
 TOKENS_ON_GPU = 32768
+PADDING_ON_GPU = 2  # times that: one long text among thousands of short ones would fill the memory
 FEW_TOKENS = 1024  # in one call: questions, or some of the passages that one finds
 _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "Tanh": torch.tanh,
@@ -51,6 +53,7 @@ class PackedEncoder(DescribedEncoder):
         self.device = choose_device()
         self.precision = choose_precision(precision, self.device)
         self.tokens_at_once = TOKENS_AT_ONCE[self.precision] if self.device == "cpu" else TOKENS_ON_GPU
+        self._places = math.inf if self.device == "cpu" else PADDING_ON_GPU * TOKENS_ON_GPU
         self._tokenizer = open_tokenizer(folder)
         self._workers = Workers(self.threads) if self.device == "cpu" else None
         # The second fills the workers when the first one's last batches leave some free, and the gap between two calls.
@@ -92,7 +95,8 @@ class PackedEncoder(DescribedEncoder):
                     rows = dense(rows)
                 return np.asarray(rows[:, : self.dimension].cpu().numpy(), dtype=np.float32)
 
-        return Packing(compute, self.dimension, self.tokens_at_once, self._workers).encode(ids, lengths)
+        packing = Packing(compute, self.dimension, self.tokens_at_once, self._workers, self._places)
+        return packing.encode(ids, lengths)
 
     def token_states(self, texts: Sequence[str], tasks: Sequence[Task]) -> list[TokenStates] | None:
         """What the last layer is given. A text longer than the window is a ValueError."""
@@ -107,7 +111,8 @@ class PackedEncoder(DescribedEncoder):
             with torch.inference_mode():
                 return np.asarray(self._bert.token_states(batch).cpu().numpy())
 
-        return Packing(compute, self._bert.hidden, self.tokens_at_once, self._workers).states(ids, lengths)
+        packing = Packing(compute, self._bert.hidden, self.tokens_at_once, self._workers, self._places)
+        return packing.states(ids, lengths)
 
 
 class _Dense:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -65,6 +66,7 @@ class Packing:
     dimension: int
     tokens: int
     workers: Workers | None = None
+    places: float = math.inf  # that a batch may fill once its texts are padded to the longest
 
     def encode(self, ids: Ids, lengths: Ids) -> Vectors:
         """(texts, dimension) float32, length 1, in the order of `lengths`. `ids` are all texts' tokens in a row."""
@@ -92,7 +94,7 @@ class Packing:
 
     def _side_by_side(self, fill: Callable[[Ids], None], lengths: Ids) -> None:
         def one_by_one() -> None:
-            for rows in batches(lengths, self.tokens):
+            for rows in batches(lengths, self.tokens, self.places):
                 fill(rows)
 
         total, workers = int(lengths.sum()), self.workers
@@ -105,13 +107,15 @@ class Packing:
             one_by_one()
 
 
-def batches(lengths: Ids, tokens: int) -> Iterator[Ids]:
-    """Row numbers in order of length, as many at a time as stay within `tokens` (at least one)."""
+def batches(lengths: Ids, tokens: int, places: float = math.inf) -> Iterator[Ids]:
+    """Row numbers in order of length, as many at a time as stay within `tokens`, and within `places` once all are
+    padded to the longest (at least one)."""
     order = np.argsort(lengths, kind="stable")
     start = 0
     while start < len(order):
-        ends = np.cumsum(lengths[order[start : start + tokens]])
-        n = max(1, int(np.searchsorted(ends, tokens, side="right")))
+        those = lengths[order[start : start + tokens]]
+        within = (np.cumsum(those) <= tokens) & (those * np.arange(1, len(those) + 1) <= places)  # both only rise
+        n = max(1, int(within.sum()))
         yield order[start : start + n]
         start += n
 
