@@ -6,8 +6,9 @@
 The 156 questions of tests/data/question_passages.jsonl, which no profile was fitted on, each asked twice: with its
 answer among the passages, and without it, the other 155 answers, which are often about the same, and the fillers
 staying. "whole" are the answers that the page shows at once, "late" those of the command line, of tables of questions
-and of the API, compared token by token. AUC: right first hits against unanswerable questions. Prints a table and draws
-the reliability of the late probabilities into benchmarks/results/strengths.png.
+and of the API, compared token by token, by the profile of the model alone, and "scored" the same beside what shipped
+questions find in the collection, as they are told. AUC: right first hits against unanswerable questions. Prints a table
+and draws the reliability of the scored probabilities into benchmarks/results/strengths.png.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from labse_search.corpora.pairs import read_pairs
 from labse_search.encoder import Encoder, TokenStates, load_encoder
 from labse_search.encoder.texts import encode_texts, fit_window
 from labse_search.search.late import question_tokens, read_tokens, token_cosines
-from labse_search.search.measure import DATA, FOUND, first_one, profile_of
+from labse_search.search.measure import DATA, FOUND, calibration_questions, first_one, profile_of
 from labse_search.search.profile import ModelProfile
 from labse_search.search.refining import FINER
+from labse_search.search.unanswered import usual
 from labse_search.settings import Settings
 from labse_search.similarity import Vectors
 
@@ -53,7 +55,9 @@ def main() -> None:
     passages = [pair["passage"] for pair in pairs] + filler_texts(options.filler, max(options.sizes))
     asked = profile.neutral(encode_texts(encoder, questions, "query"))
     pool = profile.neutral(encode_texts(encoder, passages, "document"))
-    late = Late(encoder, profile, questions, passages)
+    others = calibration_questions()[::2]
+    late = Late(encoder, profile, [*questions, *others], passages)
+    unanswerable = profile.neutral(encode_texts(encoder, others, "query"))
     every = []
     print("| passages | compared | first right | close or better, unanswerable | close or better, first right "
           "| ECE | AUC |\n|---|---|---|---|---|---|---|")  # fmt: skip
@@ -61,12 +65,14 @@ def main() -> None:
         if size > len(passages):
             print(f"| {size:,} | there are only {len(passages):,} passages |||||| ")
             continue
-        for name, cases in asked_twice(profile, asked, pool, late, size).items():
-            close = profile.late.close if name == "late" else profile.whole.close
+        for name, cases in asked_twice(profile, (asked, unanswerable), pool, late, size).items():
+            close = {"whole": profile.whole, "late": profile.late, "scored": profile.scored}[name].close
             print(f"| {size:,} | {name} | {row(cases, close)} |", flush=True)
-            every += [cases] if name == "late" else []
+            every += [cases] if name == "scored" else []
     joined = np.concatenate(every)
-    print(f"\nall sizes together, late: expected calibration error {calibration_error(joined[:, 0], joined[:, 1]):.3f}")
+    print(
+        f"\nall sizes together, scored: expected calibration error {calibration_error(joined[:, 0], joined[:, 1]):.3f}"
+    )
     draw(joined[:, 0], joined[:, 1], options.model)
 
 
@@ -108,27 +114,49 @@ class Late:
 
 
 def asked_twice(
-    profile: ModelProfile, questions: Vectors, pool: Vectors, late: Late, size: int
+    profile: ModelProfile, questions: tuple[Vectors, Vectors], pool: Vectors, late: Late, size: int
 ) -> dict[str, NDArray[np.float64]]:
-    """By whole passages and by late interaction (2 × questions, 3): probability of the first passage, whether it is the
-    right one, whether there is one. The first passages of the pool are the answers."""
+    """By whole passages, by late interaction, and scored (2 × questions, 3): probability of the first passage, whether
+    it is the right one, whether there is one. `questions`: those whose answers the pool begins with, and those that
+    nothing answers, which `late` numbers after them."""
     rng = np.random.default_rng(size)
     rows: dict[str, list[tuple[float, bool, bool]]] = {"whole": [], "late": []}
-    for number, question in enumerate(questions):
+    for number, question in enumerate(questions[0]):
         chosen = rng.choice(np.delete(np.arange(len(pool)), number), size - 1, replace=False)
-        whole = pool @ question
         for with_answer in (True, False):
             there = np.append(chosen, number) if with_answer else chosen
-            sample = rng.choice(whole[there], min(SAMPLE, len(there)), replace=False)
-            found = there[np.argsort(-whole[there], kind="stable")[:FOUND]]
-            finer = found[:FINER]
-            first, closeness, beside = first_one(whole[found], pool[found], profile.translation)
-            chance = profile.probability(np.array([closeness]), beside, sample, len(there))[0]
-            rows["whole"].append((chance, with_answer and found[first] == number, with_answer))
-            first, closeness, beside = first_one(late.closeness(number, finer), pool[finer], profile.translation)
-            chance = profile.late_probability(np.array([closeness]), beside, sample, len(there))[0]
-            rows["late"].append((chance, with_answer and finer[first] == number, with_answer))
-    return {name: np.array(cases, np.float64) for name, cases in rows.items()}
+            for name, (chance, first) in first_of(profile, question, number, pool, late, there).items():
+                rows[name].append((chance, with_answer and first == number, with_answer))
+    found = {name: np.array(cases, np.float64) for name, cases in rows.items()}
+    unanswered = []
+    for number, question in enumerate(questions[1], len(questions[0])):
+        there = rng.choice(len(pool), size, replace=False)
+        unanswered.append(first_of(profile, question, number, pool, late, there)["late"][0])
+    likely = np.clip(unanswered, 1e-9, 1 - 1e-9)
+    scored = found["late"].copy()
+    scored[:, 0] = profile.scored.probability(scored[:, 0], *usual(np.log(likely / (1 - likely))))
+    return {**found, "scored": scored}
+
+
+def first_of(
+    profile: ModelProfile,
+    question: NDArray[np.float32],
+    number: int,
+    pool: Vectors,
+    late: Late,
+    there: NDArray[np.int64],
+) -> dict[str, tuple[float, int]]:
+    """The probability of the first one of these passages and which it is, by whole passages and by late interaction."""
+    whole = pool[there] @ question
+    sample = np.random.default_rng(number).choice(whole, min(SAMPLE, len(there)), replace=False)
+    found = there[np.argsort(-whole, kind="stable")[:FOUND]]
+    rows: dict[str, tuple[float, int]] = {}
+    first, closeness, beside = first_one(pool[found] @ question, pool[found], profile.translation)
+    rows["whole"] = profile.probability(np.array([closeness]), beside, sample, len(there))[0], found[first]
+    finer = found[:FINER]
+    first, closeness, beside = first_one(late.closeness(number, finer), pool[finer], profile.translation)
+    rows["late"] = profile.late_probability(np.array([closeness]), beside, sample, len(there))[0], finer[first]
+    return rows
 
 
 def calibration_error(chance: NDArray[np.float64], right: NDArray[np.float64]) -> float:

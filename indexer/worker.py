@@ -8,7 +8,6 @@ lock, and the system frees the lock of a process that dies: the next worker goes
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import logging
 import os
@@ -323,10 +322,8 @@ def _answer(library: Library, settings: Settings, job: JobRow, report: Callable[
     from labse_search.encoder import load_encoder
     from labse_search.encoder.priority import QueryPriority
     from labse_search.naming import generation_name
-    from labse_search.search import Searcher
     from labse_search.search.batch_job import Answering
-    from labse_search.search.measure import profile_of
-    from labse_search.search.opening import question_identifier
+    from labse_search.search.opening import make_searcher
     from labse_search.store import open_store
 
     with (
@@ -335,11 +332,8 @@ def _answer(library: Library, settings: Settings, job: JobRow, report: Callable[
     ):
         info = store.info(job.collection)
         encoder = load_encoder(info.spec.model, precision=settings.precision)
-        profile = functools.cache(lambda: profile_of(encoder, library.home))
-        searcher = Searcher(
-            store, encoder, generation_name(job.collection, info.generation),
-            identify=question_identifier(encoder.languages), profile=profile,
-        )  # fmt: skip
+        name = generation_name(job.collection, info.generation)
+        searcher = make_searcher(store, encoder, name, library.home, in_bulk=True)
         own = Job(job.id, job.collection, library, store)
         return Answering(own, searcher, report=report, wait_for_queries=priority.wait_for_queries).run()
 

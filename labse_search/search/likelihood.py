@@ -12,6 +12,7 @@ from labse_search.records import Found, StoredSegment
 from labse_search.search.asked import Asked
 from labse_search.search.profile import RELATED, ModelProfile, Pool, others_of
 from labse_search.search.same import spelling
+from labse_search.search.unanswered import Unanswered
 from labse_search.similarity import Vectors
 from labse_search.store import Store
 
@@ -63,11 +64,15 @@ def chances(
     return dict(zip(closeness, likely.tolist(), strict=True))
 
 
-def late_chances(closeness: Mapping[str, float], around: Surroundings, profile: ModelProfile) -> dict[str, float]:
+def late_chances(
+    closeness: Mapping[str, float], around: Surroundings, profile: ModelProfile, unanswered: Unanswered | None
+) -> dict[str, float]:
     """How likely each passage answers, by point, from how close it is by late interaction: the passages of
-    `around.found`, in its order."""
+    `around.found`, in its order. `unanswered`: what the collection finds for questions without an answer."""
     others = others_of(around.found, around.found, profile.translation)
     likely = profile.late_probability(around.found.closeness, others, around.usual, around.count)
+    if unanswered is not None:
+        likely = profile.scored.probability(likely, unanswered.mean, unanswered.deviation)
     return dict(zip(closeness, likely.tolist(), strict=True))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +19,29 @@ if TYPE_CHECKING:
 
 
 def make_searcher(
-    store: Store, encoder: Encoder, collection: str, home: Path, profile: Callable[[], ModelProfile] | None = None
+    store: Store,
+    encoder: Encoder,
+    collection: str,
+    home: Path,
+    profile: Callable[[], ModelProfile] | None = None,
+    *,
+    in_bulk: bool = False,
 ) -> Searcher:
-    """A searcher whose questions go before whoever encodes in bulk in the same home. A model without a profile is
-    measured at the first question, unless `profile` says otherwise."""
+    """A searcher whose questions go before whoever encodes in bulk in the same home, unless they are asked `in_bulk`. A
+    model without a profile is measured at the first question, unless `profile` says otherwise; so is the collection, at
+    the first one whose passages are compared token by token."""
     from labse_search.encoder.priority import QueryPriority
     from labse_search.search.measure import profile_of
+    from labse_search.search.unanswered import unanswered_of
 
-    priority = QueryPriority(home / "locks" / "questions.lock")
+    first = nullcontext if in_bulk else QueryPriority(home / "locks" / "questions.lock").query
     identify = question_identifier(encoder.languages)
     profile = profile or functools.cache(lambda: profile_of(encoder, home))
-    return Searcher(store, encoder, collection, identify=identify, query_priority=priority.query, profile=profile)
+    plain = functools.cache(lambda: Searcher(store, encoder, collection, profile=profile))
+    return Searcher(
+        store, encoder, collection, identify=identify, query_priority=first, profile=profile,
+        unanswered=lambda count: unanswered_of(plain, home, collection, count),
+    )  # fmt: skip
 
 
 def question_identifier(languages: tuple[str, ...]) -> Callable[[str], str]:

@@ -20,9 +20,10 @@ from labse_search.files import write_json
 from labse_search.similarity import Vectors, normalize
 
 FILE = "search_profile.json"
-FORMAT = 4
+FORMAT = 5
 VERY_CLOSE, RELATED = 0.85, 0.15  # probabilities; "close" begins where the odds say
 COMPANY = 5  # closest other passages that a passage is compared with
+LEAST_DEVIATION = 0.5  # of log-odds
 PRIOR = 50  # cosines of unrelated texts that the profile's own count as beside those of a collection's sample
 
 
@@ -67,8 +68,34 @@ class Odds:
 
     def strength(self, probability: float) -> str:
         """ "very close", "close", "related" or "far"."""
-        names = ((max(VERY_CLOSE, self.close), "very close"), (self.close, "close"), (RELATED, "related"))
-        return next((name for least, name in names if probability >= least), "far")
+        return strength(probability, self.close)
+
+
+@dataclass(frozen=True)
+class ScoredOdds:
+    """The log-odds that a passage answers are linear in a standard score: by how many deviations its log-odds, by late
+    interaction, lie above those of passages that come first for questions without an answer in the same collection."""
+
+    intercept: float
+    score: float
+    least: float  # mean taken at least: among a few passages the best one is far away, and says little
+    close: float  # probability from which a passage is called close
+
+    def probability(self, likely: NDArray[np.floating], mean: float, deviation: float) -> NDArray[np.float64]:
+        """(n,) for passages with these probabilities by the model's profile alone."""
+        values = np.clip(np.asarray(likely, np.float64), 1e-9, 1 - 1e-9)
+        scores = (np.log(values / (1 - values)) - max(mean, self.least)) / max(deviation, LEAST_DEVIATION)
+        return sigmoid(self.intercept + self.score * scores)
+
+    def strength(self, probability: float) -> str:
+        """As `Odds.strength`."""
+        return strength(probability, self.close)
+
+
+def strength(probability: float, close: float) -> str:
+    """ "very close", "close", "related" or "far"; `close`: the least probability that is called so."""
+    names = ((max(VERY_CLOSE, close), "very close"), (close, "close"), (RELATED, "related"))
+    return next((name for least, name in names if probability >= least), "far")
 
 
 @dataclass(frozen=True)
@@ -83,6 +110,7 @@ class ModelProfile:
     late_usual: float  # median closeness, token by token, of a question and the unrelated passages found for it
     whole: Odds  # by the cosines of whole passages
     late: Odds  # by late interaction
+    scored: ScoredOdds  # by late interaction, beside what the collection finds for questions without an answer
     translation: float  # cosine from which two passages in different languages are called translations
     translation_odds: tuple[float, float]  # that the closest one in another language is one: intercept, times cosine
 
@@ -121,6 +149,7 @@ class ModelProfile:
             "token_mean": _packed(self.token_mean),
             "whole": vars(self.whole),
             "late": vars(self.late),
+            "scored": vars(self.scored),
         }
         write_json(path, record)
 
@@ -135,6 +164,7 @@ UNMEASURED = ModelProfile(
     late_usual=0.16,
     whole=Odds(intercept=-3.0, closeness=30.0, rival=-8.0, company=-8.0, size=-5.0, close=0.5),
     late=Odds(intercept=-10.0, closeness=38.0, rival=-4.0, company=-6.0, size=-3.0, close=0.5),
+    scored=ScoredOdds(intercept=-2.4, score=1.9, least=-3.0, close=0.5),
     translation=0.85,
     translation_odds=(-15.0, 20.0),
 )
@@ -151,6 +181,7 @@ def load_profile(path: Path, fingerprint: str) -> ModelProfile | None:
     del record["format"]
     record |= {name: _unpacked(record[name]) for name in ("directions", "token_mean")}
     record |= {name: Odds(**record[name]) for name in ("whole", "late")}
+    record["scored"] = ScoredOdds(**record["scored"])
     record["translation_odds"] = tuple(record["translation_odds"])
     return ModelProfile(**record)
 

@@ -33,12 +33,13 @@ from labse_search.search.likelihood import (
 )
 from labse_search.search.links import word_links
 from labse_search.search.passages import answers_first, grouped, is_readable, translations
-from labse_search.search.profile import UNMEASURED, ModelProfile, Pool
+from labse_search.search.profile import UNMEASURED, ModelProfile, Odds, Pool, ScoredOdds
 from labse_search.search.question import Question, read_question
 from labse_search.search.refining import FINER, refined
 from labse_search.search.same import collapse
 from labse_search.search.steer import Steer
 from labse_search.search.translation import CANDIDATES, by_margin
+from labse_search.search.unanswered import Unanswered
 from labse_search.similarity import Vectors
 from labse_search.store import NO_FILTER, Store, StoreAnswer, words_outdated
 
@@ -94,15 +95,17 @@ class Searcher:
         identify: Callable[[str], str] = lambda text: UNKNOWN_LANGUAGE,
         query_priority: Callable[[], AbstractContextManager[None]] = nullcontext,
         profile: Callable[[], ModelProfile] = lambda: UNMEASURED,
+        unanswered: Callable[[int], Unanswered | None] = lambda count: None,
     ) -> None:
         """`identify` names the language of a question; `query_priority` makes those who encode in bulk wait meanwhile;
-        `profile` tells what is known of the encoder's model by now."""
+        `profile` tells what is known of the encoder's model by now, `unanswered` what is known of the collection."""
         self.store = store
         self.encoder = encoder
         self.collection = collection
         self._identify = identify
         self._query_priority = query_priority
         self._profile = profile
+        self._unanswered = unanswered
         self._finder = Finder(store, encoder, collection)
         self._late = LateInteraction(encoder)
         self._sample: Sample | None = None
@@ -308,10 +311,13 @@ class Searcher:
         seen = Pool(np.array(list(closeness.values())), neutral)
         around = self._surroundings(asked, seen, count, closest=bool(meaning))
         likely = chances(asked, closeness, around, profile)
+        of_late: Odds | ScoredOdds = profile.late
         if late:
             rows_of = {point: row for row, point in enumerate(there)}
             read = Pool(np.array(list(late.values())), neutral[[rows_of[point] for point in late]])
-            likely |= late_chances(late, replace(around, found=read), profile)
+            unanswered = self._unanswered(count)
+            likely |= late_chances(late, replace(around, found=read), profile, unanswered)
+            of_late = profile.late if unanswered is None else profile.scored
         pool = related(there, likely)
         likely |= {point: max(likely[point], CERTAIN) for point in certain(asked, shown)}
         same = translations(shown, there, neutral, profile.translation)
@@ -325,7 +331,7 @@ class Searcher:
                 score=one.score,
                 stored=one.stored,
                 probability=likely[point],
-                strength=(profile.late if point in late else profile.whole).strength(likely[point]),
+                strength=(of_late if point in late else profile.whole).strength(likely[point]),
                 translations=same[point],
                 neighbours=near.get(point, ()),
                 best_sentence=marks[point].span if point in marks else None,

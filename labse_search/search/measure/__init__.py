@@ -22,17 +22,20 @@ from labse_search.encoder.texts import encode_texts, fit_window
 from labse_search.search.late import question_tokens, read_tokens, token_cosines
 from labse_search.search.profile import (
     FILE,
+    LEAST_DEVIATION,
     UNMEASURED,
     ModelProfile,
     Odds,
     Others,
     Pool,
+    ScoredOdds,
     background,
     load_profile,
     others_of,
     sigmoid,
 )
 from labse_search.search.refining import FINER
+from labse_search.search.unanswered import usual as usual_odds
 from labse_search.similarity import Vectors
 
 log = logging.getLogger(__name__)
@@ -42,6 +45,7 @@ DATA = Path(__file__).parent
 DIRECTIONS = (0, 10, 20, 30, 45)  # how many are tried
 SAME_RANK = 0.01  # of the mean reciprocal rank: less is the chance of rounding, and fewer directions are as good
 SIZES = (4, 12, 40, 118, 700)  # of the collections that the odds are fitted on
+FEW = 40  # passages: with fewer of them, what comes first for a question without an answer is far away by chance
 FOUND = 20  # passages of an answer that rivals are looked for among
 SAMPLE = 1000  # passages, at most, that say what is usual
 UNANSWERABLE_CLOSE = 0.1  # share of unanswerable questions, at most, whose best passage may be called close
@@ -87,6 +91,7 @@ def measure(encoder: Encoder) -> ModelProfile:
     found = (neutral[0], np.concatenate([neutral[1], _without(declaration, directions)]))
     late_usual = float(np.median(late[:, len(pairs) :]))
     cases = fitting_cases(found, late - late_usual, (usual, spread), translation)
+    late_odds = _odds(cases[1])
     return ModelProfile(
         fingerprint=encoder.fingerprint,
         directions=directions,
@@ -95,7 +100,8 @@ def measure(encoder: Encoder) -> ModelProfile:
         spread=spread,
         late_usual=late_usual,
         whole=_odds(cases[0]),
-        late=_odds(cases[1]),
+        late=late_odds,
+        scored=_scored(late_odds, cases[1]),
         translation=translation,
         translation_odds=_translation_odds(_without(declaration, directions), articles),
     )
@@ -197,6 +203,23 @@ def _odds(cases: NDArray[np.float64]) -> Odds:
     return Odds(intercept, closeness, rival, company, size, float(np.clip(reached, LEAST_CLOSE, MOST_CLOSE)))
 
 
+def _scored(odds: Odds, cases: NDArray[np.float64]) -> ScoredOdds:
+    """Fitted on the table by late interaction: the questions without an answer are those that are unanswered."""
+    values = odds.intercept + cases[:, :4] @ np.array([odds.closeness, odds.rival, odds.company, odds.size])
+    unanswered = {size: values[(cases[:, 5] == 0) & (cases[:, 6] == size)] for size in SIZES}
+    means, deviations = np.array([usual_odds(unanswered[size]) for size in cases[:, 6].astype(int)]).T
+    least = usual_odds(unanswered[FEW])[0]
+    scores = (values - np.maximum(means, least)) / np.maximum(deviations, LEAST_DEVIATION)
+    intercept, score = logistic(scores[:, None], cases[:, 4])
+    probabilities = sigmoid(intercept + score * scores)
+    reached = [
+        np.quantile(probabilities[(cases[:, 5] == 0) & (cases[:, 6] == size)], 1 - UNANSWERABLE_CLOSE)
+        for size in SIZES if size >= FEW
+    ]  # fmt: skip
+    close = float(np.clip(np.mean(reached), LEAST_CLOSE, MOST_CLOSE))
+    return ScoredOdds(float(intercept), float(score), least, close)
+
+
 def _translation(vectors: Vectors, articles: Sequence[Sequence[str]]) -> float:
     """The cosine that hardly two texts in different languages reach that are no translations of each other."""
     language, article = (np.array([one[key] for one in articles]) for key in (0, 1))
@@ -230,6 +253,11 @@ def _reciprocal_rank(questions: Vectors, passages: Vectors) -> float:
     cosines = questions @ passages.T
     ranks = 1 + (cosines > np.diag(cosines)[:, None]).sum(axis=1)
     return float((1 / ranks).mean())
+
+
+def calibration_questions() -> list[str]:
+    """Those of calibration.tsv, in many languages about many matters."""
+    return [line.split("\t")[2] for line in _lines("calibration.tsv")]
 
 
 def _lines(name: str) -> list[str]:

@@ -29,11 +29,10 @@ def main() -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    hidden = ("directions", "fingerprint", "token_mean", "whole", "late")
+    fitted = ("whole", "late", "scored")
+    hidden = ("directions", "fingerprint", "token_mean", *fitted)
     shown = {key: value for key, value in vars(profile).items() if key not in hidden}
-    shown |= {
-        f"{odds} {key}": value for odds in ("whole", "late") for key, value in vars(getattr(profile, odds)).items()
-    }
+    shown |= {f"{odds} {key}": value for odds in fitted for key, value in vars(getattr(profile, odds)).items()}
     numbers = ", ".join(f"{key} {np.round(value, 3)}" for key, value in shown.items())
     print(f"{path}: {len(profile.directions)} directions of the language are left out; {numbers}")
     return 0
