@@ -67,7 +67,11 @@ def test_steers_are_written_as_text() -> None:
     assert (read_steer(f"{SEA}.3"), read_steer(f"{SEA}.3", sign=-1)) == (Steer(0.5, SEA, 3), Steer(-0.2, SEA, 3))
     assert read_steer(f"{SEA}.3:0.5", sign=-1) == Steer(-0.5, SEA, 3)
     assert read_question_steer("Wo?::1.5") == Steer(1.5, text="Wo?")
-    assert read_question_steer("at 9:30?") == Steer(1.0, text="at 9:30?")
+    assert read_question_steer("Wo? :: 1,5 ") == Steer(1.5, text="Wo? ")
+    for text in ("at 9:30?", "How does std::sort work", "std::nan", "std::1st", "Wo?::", "::2", "a::1e1"):
+        assert read_question_steer(text) == Steer(1.0, text=text)
+    with pytest.raises(UserError, match="expected 0.1 to 2.0"):
+        read_question_steer("Wo?::5")
     for wrong in ("", "x", f"{SEA}.", f"{SEA}.-1", f"{SEA}.1:x", ".1"):
         with pytest.raises(UserError):
             read_steer(wrong)

@@ -13,6 +13,7 @@ the same weights, 0.45, 0.39, 0.26, 0.05.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from labse_search.similarity import Vectors, normalize
 
 LEAST, MOST = 0.1, 2.0  # of a weight; the question itself has 1
 TOWARDS, AWAY, QUESTION = 0.5, 0.2, 1.0  # where nobody says otherwise
+_NUMBER = re.compile(r"\s*[-+]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)\s*")
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,12 @@ def read_steer(written: str, *, sign: int = 1) -> Steer:
 
 
 def read_question_steer(written: str) -> Steer:
-    """A question, with ::WEIGHT behind it or not → a Steer by it. UserError for a weight that is none."""
+    """A question, with ::WEIGHT behind it or not → a Steer by it. What follows the last :: and is no number belongs to
+    the question: std::sort."""
     text, _, weight = written.rpartition("::")
-    if not text:
+    if not text or not _NUMBER.fullmatch(weight):
         return Steer(QUESTION, text=written)
-    return Steer(_weight(weight, QUESTION), text=text)
+    return Steer(float(weight.replace(",", ".")), text=text)
 
 
 def steered(question: Vectors, others: Vectors, weights: Sequence[float]) -> Vectors:
