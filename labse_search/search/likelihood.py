@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from labse_search.records import Found, StoredSegment
 from labse_search.search.asked import Asked
 from labse_search.search.profile import RELATED, ModelProfile, Pool, others_of
-from labse_search.search.same import spelling
+from labse_search.search.spelling import spelling
 from labse_search.search.unanswered import Unanswered
 from labse_search.similarity import Vectors
 from labse_search.store import Store

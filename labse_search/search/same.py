@@ -3,38 +3,14 @@ owes A" are nearly equal, and so are those of all texts in a script that the mod
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
-from unicodedata import normalize
-
-import regex
 
 from labse_search.records import Found
+from labse_search.search.spelling import even, spelling
 
-# What may differ between two copies: spaces, line breaks, punctuation, invisible characters. Not beside digits, where a
-# sign or a point makes another number, and not %, #, &, @, /, * and the like, which are read aloud.
-_LOOSE = regex.compile(r"(?:(?![%‰#&@§*/\\])[\p{P}\p{Z}\p{C}])+")
-_INVISIBLE = regex.compile(r"[\p{Cf}\u034f\ufe00-\ufe0f]+")
 LETTERS = 64  # of the beginning, by which texts that cannot be copies are told apart
-
-
-@functools.lru_cache(maxsize=2048)  # passages that many questions find
-def spelling(text: str) -> str:
-    """The text with case, width, spacing and punctuation folded, nothing else: equal for copies only."""
-    text = _even(text)
-
-    def kept(match: regex.Match[str]) -> str:
-        start, end = match.span()
-        before = text[start - 1].isdigit() if start else False
-        after = text[end].isdigit() if end < len(text) else False
-        signs = "".join(match.group().split())
-        if before and after:
-            return signs or " "
-        return "-" if after and signs[-1:] in ("-", "\u2212") else ""
-
-    return _LOOSE.sub(kept, text) or text
 
 
 def collapse(found: Sequence[Found]) -> list[tuple[Found, list[Found]]]:
@@ -51,12 +27,6 @@ def collapse(found: Sequence[Found]) -> list[tuple[Found, list[Found]]]:
     return list(kept.values())
 
 
-def _even(text: str) -> str:
-    """The text with case and width folded and nothing invisible in it."""
-    even: str = _INVISIBLE.sub("", normalize("NFKC", text)).lower().strip()
-    return even
-
-
 def _letters(text: str) -> str:
     """The first letters and digits of its spelling."""
-    return "".join(islice(filter(str.isalnum, _even(text)), LETTERS))
+    return "".join(islice(filter(str.isalnum, even(text)), LETTERS))

@@ -24,11 +24,11 @@ Word = tuple[tuple[str, ...], tuple[str, ...]]
 
 # Han, kana, bopomofo, Hangul, Thai, Lao, Burmese, Khmer, without their digits: no spaces between words, or endings
 # glued to the noun.
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0e4f\u0e5a-\u0ecf\u0eda-\u0eff\u1000-\u103f\u104a-\u108f\u109a-\u109f\u1100-\u11ff\u1780-\u17df\u17ea-\u17ff\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uaa60-\uaa7f\uac00-\ud7ff\uf900-\ufaff"
 )
-_UNSPACED_BEYOND = "\U00020000-\U0003fffd"
+UNSPACED_BEYOND = "\U00020000-\U0003fffd"
 _LAST_OF_PLANE_0 = "\uffff"
 
 # Not seen and not meant as part of a word: soft hyphen, zero-width space and joiner, word joiner, directions, variants.
@@ -159,7 +159,7 @@ def _is_one(word: str, parts: tuple[str, ...]) -> bool:
 
 @functools.cache
 def _runs(beyond: bool) -> re.Pattern[str]:
-    unspaced = _UNSPACED + (_UNSPACED_BEYOND if beyond else "")
+    unspaced = UNSPACED + (UNSPACED_BEYOND if beyond else "")
     letter = rf"(?:(?![{unspaced}_])[\w{_marks(beyond)}])"
     quote = '(?<=[\u05d0-\u05ea])"(?=[\u05d0-\u05ea])'  # typed for the Hebrew gershayim
     between = rf"[{_ALWAYS_JOIN}{_JOIN_CODES}]|(?<=\d)[,\u066b\u066c](?=\d)|(?<=\d) (?=\d\d\d(?!\d))|{quote}"
