@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from labse_search.records import Found, StoredSegment
 from labse_search.search.asked import Asked
 from labse_search.search.profile import RELATED, ModelProfile, Pool, others_of
-from labse_search.search.spelling import spelling
+from labse_search.search.spelling import letters, tokens
 from labse_search.search.unanswered import Unanswered
 from labse_search.similarity import Vectors
 from labse_search.store import Store
@@ -78,10 +78,20 @@ def late_chances(
 
 def certain(asked: Asked, shown: Sequence[Found]) -> set[str]:
     """The points of passages that hold the question's very words: those answer, whatever the cosine."""
-    wanted = spelling(asked.text)
-    if len(wanted) < QUOTE or asked.intent == "translation":
+    wanted = tokens(asked.text)
+    while wanted and wanted[-1] in "?؟":
+        wanted = wanted[:-1]
+    if len("".join(wanted)) < QUOTE or asked.intent == "translation":
         return set()
-    return {one.stored.point for one in shown if wanted in spelling(one.stored.segment.text)}
+    run, plain = _run(wanted), letters("".join(wanted))
+    texts = {one.stored.point: one.stored.segment.text for one in shown}
+    # The letters alone tell nearly all that do not hold them, and take a twentieth of the time.
+    return {point for point, text in texts.items() if plain in letters(text) and run in _run(tokens(text))}
+
+
+def _run(words: Sequence[str]) -> str:
+    """As one text in which a word is only found as a whole."""
+    return "\n".join(("", *words, ""))
 
 
 def related(found: Mapping[str, Found], likely: Mapping[str, float]) -> tuple[StoredSegment, ...]:

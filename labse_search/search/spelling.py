@@ -73,6 +73,11 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(match.group() for match in _TOKEN.finditer(_DASH_AT_DIGIT.sub("-", text)))
 
 
+def letters(text: str) -> str:
+    """Its letters and digits alone: what every text holds that holds its tokens."""
+    return "".join(filter(str.isalnum, even(text)))
+
+
 def even(text: str) -> str:
     """The text with case and width folded and nothing invisible in it."""
     if text.isascii():
