@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from labse_search.store.bm25 import document_rows, query_terms
-from labse_search.store.folding import exact_words, words
+from labse_search.store.folding import exact_words, letters_of, split, words
 
 
 @pytest.mark.parametrize(
@@ -168,3 +170,15 @@ def test_two_sentences_without_a_space_are_no_word() -> None:
 
 def test_exact_spelling_can_be_told_apart() -> None:
     assert exact_words("Résumé RÉSUMÉ") == {"résumé"} != exact_words("resume")
+
+
+@pytest.mark.parametrize("text", ["東京都に", "猫", "ปู่ย่า", "ဈေး", "ភាសាខ្មែរ", "서울특별시", "か\u3099く", "𠀋𠀌𠀍"])
+def test_the_letters_of_a_word_without_spaces_are_found_again_in_its_pairs(text: str) -> None:
+    ((parts, _),) = split(text)
+    letters = letters_of(parts)
+    assert "".join(letters) == unicodedata.normalize("NFC", text)
+    assert parts == (tuple(map("".join, zip(letters, letters[1:], strict=False))) or tuple(letters))
+
+
+def test_a_word_of_a_script_with_spaces_has_no_letters_of_its_own() -> None:
+    assert [letters_of(parts) for parts, _ in split("e-mail Привет हिन्दी 123")] == [[], [], [], []]

@@ -2,17 +2,18 @@
 not.
 
 The three count in searches by words and by both, and only in short questions: a pasted paragraph has quotes and dashes
-of its own. A phrase is a run of folded words, so quotes find other capitals, accents and hyphens too.
+of its own. A phrase is a run of folded words (`phrases.py`), so quotes find other capitals, accents and hyphens too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from labse_search.errors import UserError
-from labse_search.store.folding import exact_words, single_letters, split, words
+from labse_search.search.phrases import leads, phrase_steps, text_steps
+from labse_search.store.folding import exact_words, words
 
 MOST_CHARACTERS = 20_000  # some ten pages: beyond it somebody pasted a document
 SHORT = 200  # characters up to which quotes and minus signs are taken as commands
@@ -82,18 +83,12 @@ def read_question(typed: str, *, commands: bool = True) -> Question:
 
 def admits(question: Question) -> Callable[[str], bool]:
     """Whether a passage's text holds every phrase and nothing that it must not."""
-    wanted = [_runs(phrase) for phrase in question.phrases]
-    unwanted = [_runs(phrase) for phrase in question.without]
+    wanted = [phrase_steps(phrase) for phrase in question.phrases]
+    unwanted = [phrase_steps(phrase) for phrase in question.without]
 
     def check(text: str) -> bool:
-        there = list(split(text))
-        run = [part for parts, _ in there for part in parts]
-        forms = {form for _, others in there for form in others}.union(single_letters(text))
-
-        def holds(alternatives: Sequence[tuple[str, ...]]) -> bool:
-            return any(_holds(run, forms, one) for one in alternatives)
-
-        return all(map(holds, wanted)) and not any(map(holds, unwanted))
+        there = text_steps(text)
+        return all(leads(there, one) for one in wanted) and not any(leads(there, one) for one in unwanted)
 
     return check
 
@@ -106,17 +101,3 @@ def exactness(question: str) -> Callable[[str], float]:
         return len(asked & exact_words(text)) / len(asked) if asked else 0.0
 
     return share
-
-
-def _runs(phrase: str) -> list[tuple[str, ...]]:
-    """The runs of words that a phrase stands for: its own, and the other ways to write it if it is one word."""
-    found = list(split(phrase))
-    others = [(form,) for form in found[0][1]] if len(found) == 1 else []
-    return [tuple(part for parts, _ in found for part in parts), *others]
-
-
-def _holds(run: Sequence[str], forms: set[str], wanted: tuple[str, ...]) -> bool:
-    if len(wanted) == 1 and wanted[0] in forms:
-        return True
-    n = len(wanted)
-    return any(tuple(run[at : at + n]) == wanted for at in range(len(run) - n + 1))

@@ -107,6 +107,16 @@ def single_letters(text: str) -> list[str]:
     return [] if text.isascii() else _single().findall(_light(text))
 
 
+def letters_of(parts: tuple[str, ...]) -> list[str]:
+    """The letters of a word of a script without spaces, which `split` gave in pairs; none of any other word."""
+    if not parts or not _unspaced().match(parts[0]):
+        return []
+    if len(parts) > 1 and all(len(part) == 2 for part in parts):  # no marks
+        return [*(part[0] for part in parts), parts[-1][1]]
+    pairs = [_clusters(True).findall(part) for part in parts]
+    return [*pairs[0], *(pair[-1] for pair in pairs[1:])]
+
+
 def exact_words(text: str) -> set[str]:
     """The words in their own spelling, only case and width folded: to put what is written exactly so first."""
     return set(re.findall(r"\w+", unicodedata.normalize("NFC", _light(text))))
@@ -164,6 +174,11 @@ def _runs(beyond: bool) -> re.Pattern[str]:
     quote = '(?<=[\u05d0-\u05ea])"(?=[\u05d0-\u05ea])'  # typed for the Hebrew gershayim
     between = rf"[{_ALWAYS_JOIN}{_JOIN_CODES}]|(?<=\d)[,\u066b\u066c](?=\d)|(?<=\d) (?=\d\d\d(?!\d))|{quote}"
     return re.compile(rf"(?P<unspaced>[{unspaced}]+)|(?P<word>{letter}+(?:(?:{between}){letter}+)*)")
+
+
+@functools.cache
+def _unspaced() -> re.Pattern[str]:
+    return re.compile(rf"[{UNSPACED}{UNSPACED_BEYOND}]")
 
 
 @functools.cache
