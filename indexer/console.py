@@ -12,6 +12,7 @@ from pathlib import Path
 from indexer.preflight import Preflight, extension
 from labse_search.errors import REASONS
 from labse_search.library import DocumentRow, JobFile, JobRow, Library, Source
+from labse_search.naming import kind_name
 from labse_search.records import FACTS
 
 
@@ -96,7 +97,7 @@ def print_plan(plan: Preflight, gone: Sequence[str]) -> None:
         print(f"skip     {file['name']}: {file['advice']}")
     for name in gone:
         print(f"remove   {name}")
-    kinds = Counter(extension(source.name) or "no extension" for source in plan.new)
+    kinds = Counter(kind_name(extension(source.name)) or "no extension" for source in plan.new)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     megabytes = sum(source.size for source in plan.new) / 1e6
     about = f", about {_duration(plan.seconds)}" if plan.seconds is not None else ""

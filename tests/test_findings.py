@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from fastapi import FastAPI
@@ -27,6 +27,7 @@ from labse_search.ui.export import exported
 from labse_search.ui.handlers import Handlers
 from labse_search.ui.marks_routes import add_marks_routes
 from labse_search.ui.query import Query
+from labse_search.ui.values import documents_value
 
 DOCUMENT = "ab" * 16
 
@@ -181,3 +182,21 @@ def test_a_saved_search_tells_what_is_new_since_it_was_opened(client: Any, tmp_p
     file = next((context.settings.home / "searches").iterdir())
     file.write_text('{"searches": [{"id": "x"}]}')
     assert "damaged" in handlers.saved.shown("moved")["message"] and file.read_text().endswith('"x"}]}')
+
+
+def test_a_saved_search_for_a_file_type_is_known_however_the_type_was_written(client: Any, tmp_path: Path) -> None:
+    context, handlers = client.context, Handlers(client.context)
+    words = sentence("en", [1, 2, 3, 4, 5])
+    for name in ("a.htm", "b.html"):
+        (tmp_path / name).write_text(f"<p>{words} {name}.</p>")
+    files = walk([tmp_path / "a.htm", tmp_path / "b.html"], context.library, "documents")
+    job = context.library.add_index_job("documents", context.model, files)
+    do_job(context.library, context.settings, context.library.job(job))
+    SavedSearches(context.settings.home).keep("documents", urlencode({"q": words, "kind": '["htm"]'}), words, [])
+    query = Query.from_address({"q": words, "kind": '["htm"]'})
+    value = handlers.search.results(query, "documents")
+    assert value["saved"] and {card["title"] for card in value["cards"]} == {"a.htm", "b.html"}
+    assert ("HTML (2)", "html") in handlers.search.choices("documents")[1]
+    assert ("html", 2) in documents_value(context, "documents")["kinds"]
+    assert [one["chips"][0]["label"] for one in handlers.saved.shown("documents")["searches"]] == ["HTML"]
+    assert handlers.saved.toggle("documents", query)["searches"] == []

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from indexer.read.kinds import BY_EXTENSION
 from labse_search.errors import UserError
-from labse_search.naming import collection_name, generation_name, split_generation
+from labse_search.naming import (
+    collection_name,
+    count_kinds,
+    generation_name,
+    kind_name,
+    kind_spellings,
+    split_generation,
+)
 from labse_search.settings import Settings
 
 
@@ -47,3 +55,23 @@ def test_a_folder_in_the_variable_of_servers_is_an_error_and_on_the_command_line
     with pytest.raises(UserError, match="LABSE_HOME"):
         Settings.from_env({"LABSE_STORE": str(tmp_path)})
     assert Settings().with_arguments(store=str(tmp_path), collection=None, model=None).home == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("htm", "html"), (".HTM ", "html"), ("yml", "yaml"), ("jpeg", "jpg"), ("tif", "tiff"), ("markdown", "md"),
+     ("pdf", "pdf"), ("docm", "docm"), ("", "")],
+)  # fmt: skip
+def test_a_file_type_that_is_written_in_several_ways_has_one_name(written: str, name: str) -> None:
+    assert kind_name(written) == name and written.strip(" .").lower() in kind_spellings(name)
+
+
+def test_ways_to_write_a_file_type_are_read_alike_and_belong_to_one_name() -> None:
+    for written, reader in BY_EXTENSION.items():
+        for other in kind_spellings(written):
+            assert BY_EXTENSION.get(other, reader) == reader and kind_spellings(other) == kind_spellings(written)
+
+
+def test_file_types_of_one_name_are_counted_together() -> None:
+    counted = count_kinds({"pdf": 4, "html": 3, "htm": 2, "xhtml": 1})
+    assert list(counted.items()) == [("html", 5), ("pdf", 4), ("xhtml", 1)]

@@ -192,6 +192,24 @@ def test_filters_hold(searcher: Searcher) -> None:
     assert first_names(searcher, "sea", mode="meaning", where=Filter(added_after=4)) == ["copies/sea.txt"]
 
 
+def test_a_file_type_is_found_however_it_is_written(store: Store) -> None:
+    encoder = LexiconEncoder()
+    store.create("pages", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    names = ["a.htm", "b.html", "c.yml", "d.txt"]
+    stored = [
+        StoredSegment(f"{at:032x}", (name,), (), name[2:], 1.0, Segment(0, 0, 4, f"sea {at}", "en", {}))
+        for at, name in enumerate(names)
+    ]
+    rows = encoder.encode([one.segment.text for one in stored])
+    store.upsert("pages", stored, rows, fingerprint=encoder.fingerprint)
+    searcher = Searcher(store, encoder, "pages", identify=lambda text: "en")
+    for kinds in (("html",), ("htm",), (".HTM", "html")):
+        assert set(first_names(searcher, "sea", where=Filter(kinds=kinds))) == {"a.htm", "b.html"}
+    assert first_names(searcher, "sea", where=Filter(kinds=("yaml",))) == ["c.yml"]
+    with pytest.raises(UserError, match=r"file type “pdf”.*: html, 2; (txt, 1; yaml|yaml, 1; txt), 1\."):
+        searcher.search("sea", where=Filter(kinds=("pdf",)))
+
+
 @pytest.mark.parametrize(
     ("where", "says"),
     [

@@ -248,6 +248,11 @@ def test_the_bar_of_filters_counts_what_was_found_and_offers_only_choices() -> N
         ("de", 3, False), ("ja", 1, False), ("fr", 0, True),
     ]  # fmt: skip
     assert [(one["value"], one["count"]) for one in bar["kinds"]] == [("pdf", 3), ("txt", 1)]
+    pages = [replace(stored("x", n), kind=kind) for n, kind in enumerate(("htm", "html", "pdf"))]
+    (group,) = facets(dict.fromkeys(GROUPS, tuple(pages)), Query.from_address({"kind": '["htm", "html"]'}), 0.0)
+    assert [tuple(one.values()) for one in group["values"]] == [
+        ("html", "HTML", "", 2, True), ("pdf", "PDF", "", 1, False),
+    ]  # fmt: skip
     assert "folders" not in bar  # all but one passage lie in a/b: nothing to choose from
     assert [(one["value"], one["count"], one["on"]) for one in bar["added"]] == [("day", 3, False), ("week", 3, True)]
     assert facets(dict.fromkeys(GROUPS, ()), Query(), 0.0) == facets({}, query, 0.0) == []

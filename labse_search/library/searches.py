@@ -48,10 +48,6 @@ class SavedSearches:
         with self._lock:
             return sorted(self._read(collection), key=lambda one: -one.saved)
 
-    def of(self, collection: str, address: str) -> SavedSearch | None:
-        """The one that asks what `address` asks, if it is saved."""
-        return next((one for one in self.all(collection) if one.address == address), None)
-
     def keep(self, collection: str, address: str, question: str, found: Sequence[str]) -> None:
         """Save a search with what it finds now. UserError when there are too many."""
         now = time.time()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from labse_search.naming import kind_name
 from labse_search.records import StoredSegment
 from labse_search.similarity import Vectors
 from labse_search.store import Store
@@ -34,7 +35,7 @@ class Passages:
         self.documents.append(stored.document)
         self.indexes.append(stored.segment.index)
         self.languages.append(stored.segment.language)
-        self.kinds.append(stored.kind)
+        self.kinds.append(kind_name(stored.kind))
         self.folders.append(max(stored.folders, key=len, default=""))
         self.texts.append(stored.segment.text)
 

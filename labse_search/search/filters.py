@@ -1,8 +1,9 @@
 """Filters as people type them → filters that the store can apply, or a reason why nothing could pass.
 
-Languages by code or by name, in English or in the language itself, file types with or without the dot, folders with or
-without slashes. What the collection does not have is an error that says what it has. Passages whose language is
-unknown, because they are too short to tell, pass a filter by language where their script fits.
+Languages by code or by name, in English or in the language itself, file types with or without the dot and in any of
+the ways they are written (htm, html), folders with or without slashes. What the collection does not have is an error
+that says what it has. Passages whose language is unknown, because they are too short to tell, pass a filter by language
+where their script fits.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from labse_search.errors import UserError
 from labse_search.languages import canonical, find_language, in_wrong_script, language_name, language_named
+from labse_search.naming import count_kinds, kind_name, kind_spellings
 from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, StoredSegment
 from labse_search.search.question import Question, admits
 from labse_search.store import Store
@@ -31,9 +33,14 @@ class Settled:
 
 def settle(where: Filter, store: Store, collection: str) -> Settled:
     """UserError for a language, file type or folder that no passage of the collection has."""
-    kinds = _known("file type", [kind.strip().lstrip(".").lower() for kind in where.kinds], "kind", store, collection)
-    folders = _known("folder", [_folder(name) for name in where.folders], "folder", store, collection)
-    where = replace(where, kinds=kinds, folders=folders)
+    if where.kinds:
+        kinds = [kind_name(kind) for kind in where.kinds]
+        _check("file type", kinds, count_kinds(store.facet(collection, "kind")))
+        where = replace(where, kinds=tuple(dict.fromkeys(one for kind in kinds for one in kind_spellings(kind))))
+    if where.folders:
+        folders = tuple(map(_folder, where.folders))
+        _check("folder", folders, store.facet(collection, "folder"))
+        where = replace(where, folders=folders)
     return _languages(where, store, collection) if where.languages else Settled(where)
 
 
@@ -81,14 +88,10 @@ def _languages(where: Filter, store: Store, collection: str) -> Settled:
     return Settled(replace(where, languages=(*codes, UNKNOWN_LANGUAGE)), fits, notes)
 
 
-def _known(what: str, wanted: Sequence[str], key: str, store: Store, collection: str) -> tuple[str, ...]:
-    if not wanted:
-        return ()
-    there = store.facet(collection, key)  # type: ignore[arg-type]
+def _check(what: str, wanted: Sequence[str], there: Mapping[str, int]) -> None:
     missing = [value for value in wanted if value not in there]
     if missing and there:
         raise UserError(f"No document has the {what} “{missing[0]}”. " + _has(there))
-    return tuple(wanted)
 
 
 def _folder(name: str) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from labse_search.naming import kind_name
 from labse_search.records import StoredSegment
 from labse_search.search.facets import Pools
 from labse_search.ui.query import PERIOD_NAMES, PERIODS, Query
@@ -19,7 +20,7 @@ def facets(pools: Pools, query: Query, now: float) -> list[dict[str, Any]]:
     if not pools:
         return []
     languages = Counter(one.segment.language for one in pools["languages"])
-    kinds = Counter(one.kind for one in pools["kinds"])
+    kinds = Counter(kind_name(one.kind) for one in pools["kinds"])
     folders = Counter(folder for one in pools["folders"] for folder in one.folders)
     shown = [
         _group("languages", [(code, code, code) for code in _offered(languages, query.languages)], languages, query),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from indexer.preflight import Preflight, extension
+from labse_search.naming import kind_name
 from labse_search.ui.uploads import discard
 
 NAMES = 5  # shown of each group
@@ -22,10 +23,10 @@ def plan_value(plan: Preflight, token: str) -> dict[str, Any]:
     """For drop.js."""
     files, sizes = Counter[str](), Counter[str]()
     for source in (*plan.new, *plan.already, *plan.unsupported):
-        kind = extension(source.name)
+        kind = kind_name(extension(source.name))
         files[kind] += 1
         sizes[kind] += source.size
-    unread = {extension(source.name) for source in plan.unsupported}
+    unread = {kind_name(extension(source.name)) for source in plan.unsupported}
     kinds = [
         {"kind": kind.upper(), "files": count, "bytes": sizes[kind], "supported": kind not in unread}
         for kind, count in files.most_common()

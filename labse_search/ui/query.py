@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlencode
 
+from labse_search.naming import kind_name
 from labse_search.records import Filter, Intent, Mode
 from labse_search.search.steer import Steer
 from labse_search.ui.steers import read_steers, write_steers
@@ -50,7 +51,7 @@ class Query:
             mode=cast(Asked, mode) if mode in get_args(Asked) else "both",
             only_other=only_other is True,
             languages=strings(languages),
-            kinds=strings(kinds),
+            kinds=tuple(dict.fromkeys(map(kind_name, strings(kinds)))),
             folders=strings(folders),
             documents=strings(documents),
             added=added if isinstance(added, str) and added in PERIODS else "",

@@ -11,6 +11,7 @@ from indexer.losses import BLANK, losses
 from labse_search.errors import REASONS, CollectionMissing, UserError
 from labse_search.library import DocumentRow, JobFile, JobRow
 from labse_search.library.jobs import UNFINISHED
+from labse_search.naming import kind_name
 from labse_search.ui.cards import title
 from labse_search.ui.context import AppContext
 from labse_search.ui.strings import NOTES, text
@@ -152,7 +153,7 @@ def _charts(rows: list[DocumentRow]) -> dict[str, Any]:
     languages, kinds, text_in = Counter[str](), Counter[str](), Counter[str]()
     for row in rows:
         languages.update(row.languages)
-        kinds[row.kind] += 1
+        kinds[kind_name(row.kind)] += 1
         text_in.update({"": row.embedded, **{reason: n for reason, n in row.skipped.items() if reason not in BLANK}})
     return {
         "languages": languages.most_common(),

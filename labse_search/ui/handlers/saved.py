@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from labse_search.errors import CollectionMissing
-from labse_search.library.searches import SavedSearch
+from labse_search.library.searches import SavedSearch, SavedSearches
 from labse_search.ui.events import Event
 from labse_search.ui.handlers.base import Shared, Value, guarded, sentence
 from labse_search.ui.query import Query
@@ -36,7 +36,7 @@ class SavedHandlers:
         """Save the search, or take it off the list where it is saved."""
 
         def act() -> Value:
-            there = self.searches.of(collection, query.address())
+            there = saved_as(self.searches, collection, query)
             if there is not None:
                 self.searches.drop(collection, there.id)
             elif query.question:
@@ -100,6 +100,11 @@ class SavedHandlers:
         return guarded(
             lambda: self.shown(collection, **act()), lambda *failed: self.shown(collection, sentence(*failed))
         )
+
+
+def saved_as(searches: SavedSearches, collection: str, query: Query) -> SavedSearch | None:
+    """The saved search that asks what `query` asks, however its address was written then."""
+    return next((one for one in searches.all(collection) if _query(one).address() == query.address()), None)
 
 
 def _query(one: SavedSearch) -> Query:

@@ -14,6 +14,7 @@ from typing import Any
 from indexer.sources import walk
 from labse_search.errors import CollectionMissing, UserError
 from labse_search.languages import language_name
+from labse_search.naming import count_kinds
 from labse_search.places import describe_place
 from labse_search.records import point_id
 from labse_search.search import Answer, Searcher
@@ -26,6 +27,7 @@ from labse_search.ui.facets import facets
 from labse_search.ui.handlers.aligning import also_in
 from labse_search.ui.handlers.base import MAX_CHOICES, Shared, Value, guarded
 from labse_search.ui.handlers.findings import link
+from labse_search.ui.handlers.saved import saved_as
 from labse_search.ui.model_value import model_value
 from labse_search.ui.query import MAX_QUESTION, Query
 from labse_search.ui.steers import chips
@@ -135,7 +137,7 @@ class SearchHandlers:
             value["cards"].sort(key=lambda card: (card["title"].casefold(), card["document"], card["index"]))
         points = [point_id(one.document, one.index) for one in query.steers if not one.text]
         stored = self.context.store.by_point(collection, points) if points else {}
-        saved = self.shared.saved.of(collection, query.address())
+        saved = saved_as(self.shared.saved, collection, query)
         return value | {
             "saved": saved is not None,
             "new": list(saved.new) if saved else [],
@@ -190,7 +192,7 @@ class SearchHandlers:
             return f"{label} ({count:,})"
 
         languages = [(counted(language_name(code), count), code) for code, count in facet("language").items()]
-        kinds = [(counted(kind.upper(), count), kind) for kind, count in facet("kind").items()]
+        kinds = [(counted(kind.upper(), count), kind) for kind, count in count_kinds(facet("kind")).items()]
         folders = sorted((counted(f"{folder}/", count), folder) for folder, count in facet("folder").items())
         rows = []
         if self.shared.status.counts(collection).documents <= MAX_CHOICES:  # more are found in the Collection tab
