@@ -15,8 +15,8 @@ import regex
 from labse_search.store.folding import UNSPACED, UNSPACED_BEYOND
 
 _INVISIBLE = regex.compile(r"[\p{Cf}\u034f\ufe00-\ufe0f]+")
-# One sign for all that are typed for each other: apostrophes, quotation marks, hyphens and the minus.
-_ALIKE = str.maketrans(dict.fromkeys("‘’‚‛‹›׳", "'") | dict.fromkeys("“”„‟«»״", '"') | dict.fromkeys("‐‑−", "-"))
+# One sign for all that are typed for each other: apostrophes, quotation marks, hyphens.
+_ALIKE = str.maketrans(dict.fromkeys("‘’‚‛‹›׳", "'") | dict.fromkeys("“”„‟«»״", '"') | dict.fromkeys("‐‑", "-"))
 
 _OF_A_WORD = r"[\p{L}\p{M}\p{N}]"
 _UNSPACED = rf"(?={_OF_A_WORD})[{UNSPACED}{UNSPACED_BEYOND}]\p{{M}}*"  # each letter with its marks is a token
@@ -32,7 +32,7 @@ _BEFORE = rf"(?=[-!.,]){_NOT_AFTER}(?:(?<!-)-{{1,2}}|(?<!!)!++|(?<!\.)\.|,(?=\p{
 _BEHIND = rf"_+|(?<=\p{{Nd}})-(?!{_OF_A_WORD})"  # 500-
 _SIGN = (
     rf"[^\p{{P}}\p{{Z}}\p{{C}}\p{{L}}\p{{M}}\p{{N}}]|[{_ALWAYS}]"  # $ + = < and all symbols
-    r"|-(?=\s*\p{Nd})|-(?=[>\p{Sc}(\[])|(?<=<)-|[-:](?==)|!(?=\s*=)"
+    r"|-(?=\s*\p{Nd})|-(?=[>\p{Sc}(\[])|(?<=<)-|--(?=[;)\]])|[-:](?==)|!(?=\s*=)"
     rf"|!(?=[(\[])(?<!(?:{_OF_A_WORD}|[)\]}}])!)"
 )
 _TOKEN = regex.compile(
@@ -43,14 +43,14 @@ _TOKEN = regex.compile(
 )
 _SPACED = regex.compile(_LETTER, regex.V1)
 _LONGEST_QUOTE = 200  # characters: a sign that is never closed is not looked for to the end
-_POWER = regex.compile(r"(?<=\p{Nd})(?=\p{No})")  # 10² is not 102
+_POWER = regex.compile(r"(?<=\p{Nd})(?=[\p{No}⁺⁻₊₋])")  # 10² is not 102
 _QUOTED = [
     regex.compile(rf"(?<!{_OF_A_WORD}){sign}(.{{0,{_LONGEST_QUOTE}}}?){sign}(?!{_OF_A_WORD})", regex.V1 | regex.DOTALL)
     for sign in "\"'"
 ]
 _PRIME = regex.compile(r"(?<=\p{Nd})(\"|'')(?!\p{L})|(?<=\p{Nd})'(?!\p{L})")
-_BETWEEN_DIGITS = regex.compile(r"(?<=\p{Nd})\s*(?:[-–‒—―]|(:))\s*(?=\p{Nd})")
-_DASH_AT_DIGIT = regex.compile(r"[–‒](?=\p{Nd})|(?<=\p{Nd})[–‒]")
+_BETWEEN_DIGITS = regex.compile(r"(?<=\p{Nd})\s*(?:[-−–‒—―]|(:))\s*(?=\p{Nd})")
+_DASH_AT_DIGIT = regex.compile(r"[−–‒](?=\p{Nd})|(?<=\p{Nd})[−–‒]")
 
 
 @functools.lru_cache(maxsize=2048)  # passages that many questions find
