@@ -37,6 +37,18 @@ from labse_search.records import Note
         ("johab", "커피 그라인더는 헛간 뒤에 있습니다. 할아버지가 서울에서 가져오셨습니다."),
         ("ptcp154", "Кофе ұнтақтағыш сарайдың артында тұр. Оны атам Алматыдан әкелген."),
         ("utf-7", "Die Tür in Köln – größer als gedacht."),
+        ("cp932", "言い換えると、世の中にはいろいろな人間が必要だ。"),  # signs between letters, without spaces
+        ("cp932", "驚いたふりをしないで。彼は２０代に違いない。"),
+        ("cp932", "時々、佐々木さんが来る。"),
+        ("cp932", "●概要：会議は３時に始まります。"),
+        ("euc-jp", "時々、佐々木さんが来る。"),
+        ("euc-jp", "会議の議事録（２０２４年５月）"),
+        ("gbk", "我叫Jack。"),
+        ("big5", "●概要"),
+        ("cp949", "제①장 물 이야기"),
+        ("cp949", "나는 “예”라고 했다…"),
+        ("cp1251", "Я люблю свой город."),  # a small я in the Macintosh's Cyrillic, all else is the same
+        ("mac-cyrillic", "Мы любим свой город, а он нас."),
     ],
 )
 def test_the_encoding_is_known_by_the_words_that_it_gives(encoding: str, text: str) -> None:

@@ -44,7 +44,17 @@ def guess(content: bytes) -> str:
     if name is None or other["confidence"] < _SURE or _codec(name).lower() == _codec(likely).lower():
         return likely
     sample = _sample(content)
+    if _is_the_same_but_for_capitals(sample, _codec(name), _codec(likely)):
+        return likely
     return name if _oddness(sample, _codec(name)) <= _oddness(sample, _codec(likely)) + 0.01 else likely
+
+
+def _is_the_same_but_for_capitals(sample: bytes, first: str, second: str) -> bool:
+    """The Macintosh's я is the Я of Windows, and most of the small letters are the same: "Я не знал" fits both."""
+    try:
+        return sample.decode(first, "replace").lower() == sample.decode(second, "replace").lower()
+    except LookupError:
+        return False
 
 
 def _by_words(content: bytes) -> str:
@@ -156,15 +166,15 @@ def _odd_in(word: str, chinese: bool) -> float:
 def _odd_between(before: str, character: str, after: str, small_word: bool) -> float:
     """From 0 to 1: how little a character belongs between these two."""
     kind = unicodedata.category(character)
-    inside = before.isalpha() and after.isalpha()
     if kind in ("Cc", "Cn", "Co", "Cf") or character == "\ufffd":
         return 1
+    if kind[0] != "L" and _is_wide_mark(character):
+        return _odd_wide_mark(before, character, after)
+    if not "\u2200" <= character <= "\u22ff":  # ∈ and ∷ come of Japanese that is read as Chinese
+        before, after = ("" if _is_wide(one) else one for one in (before, after))  # needs no space beside it
+    inside = before.isalpha() and after.isalpha()
     if kind[0] in "SN" and (before.isalpha() or after.isalpha()):
         return 0.5 if "\u2500" <= character <= "\u259f" and not inside else 1
-    if "\u3000" <= character <= "\u303f" and (
-        before.isascii() and before.isalpha() or after.isascii() and after.isalpha()
-    ):
-        return 1
     if kind[0] == "P":
         return (inside and character not in "’ʼ·–—・") or (before.isalpha() and character in "‡‚„")
     if kind == "Lu":
@@ -176,6 +186,29 @@ def _odd_between(before: str, character: str, after: str, small_word: bool) -> f
     return 0.3 if character not in _COMMON and "LATIN" in _script(character) else 0
 
 
+def _is_wide(letter: str) -> bool:
+    """Whether it is kana or a Chinese character, written without spaces around it, or Hangul."""
+    return (
+        "\u3005" <= letter <= "\u3007"
+        or "\u3041" <= letter <= "\u30ff"
+        or "\u3400" <= letter <= "\u9fff"
+        or "\uac00" <= letter <= "\ud7a3"
+    )
+
+
+def _is_wide_mark(character: str) -> bool:
+    """Whether it is a sign or digit of East Asia, as wide as its letters."""
+    return "\u3000" <= character <= "\u303f" or "\uff01" <= character <= "\uff60" or "\uffe0" <= character <= "\uffe6"
+
+
+def _odd_wide_mark(before: str, character: str, after: str) -> float:
+    """1 beside a Latin letter with nothing of East Asia beside it: "für" of code page 850 is "f》" in cp932. Full stops
+    and the like may follow one ("Jack。"): no letters of a European word are taken for them."""
+    latin = after.isascii() and after.isalpha()
+    latin = latin or (before.isascii() and before.isalpha() and character not in "、。，．！？")
+    return latin and not _is_wide(before) and not _is_wide(after)
+
+
 def _is_usual(character: str) -> bool:
     """Whether GB 2312 has it among the 3,755 usual characters."""
     try:
@@ -184,7 +217,7 @@ def _is_usual(character: str) -> bool:
         return False
 
 
-_TOGETHER = {"HIRAGANA", "KATAKANA", "CJK", "HALFWIDTH", "FULLWIDTH", "KATAKANA-HIRAGANA", "HANGUL"}
+_TOGETHER = {"HIRAGANA", "KATAKANA", "CJK", "HALFWIDTH", "FULLWIDTH", "KATAKANA-HIRAGANA", "HANGUL", "IDEOGRAPHIC"}
 # Letters that many languages of Europe use; Œ, ƒ and their like turn up where an encoding is wrong.
 _COMMON = frozenset(
     "äöüßÄÖÜéèêëàâîïôûùçœæÉÈÊÀÂÎÔÛÇáíóúñÁÍÓÚÑãõÃÕåøÅØæÆìòÌÒąćęłńśźżĄĆĘŁŃŚŹŻčďěňřšťůýžČĎĚŇŘŠŤŮÝŽőűŐŰăâîșțşţĂȘȚŞŢ"
