@@ -219,6 +219,27 @@ def test_languages_and_colours_named_in_latex_are_no_words() -> None:
     assert read("a.tex", (line + r"\glqq ja\grqq.").encode()).text.strip() == "l'été «chaud» naïve „ja“."
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (
+            r"\cventry{2010--2012}{Engineer}{\emph{Siemens}}{Berlin}{}{Built turbines}",
+            "2010–2012 Engineer Siemens Berlin Built turbines",
+        ),
+        (r"See \href{https://example.org/x}{our manual}.", "See https://example.org/x our manual."),
+        (r"Our pumps\footnote{Pumps leak.} work", "Our pumps Pumps leak. work"),
+        (r"\textbf{w}ord, {\bf w}{ord}, Stra{\ss}{e}, \emph{w}{}\emph{or}d", "word, word, Straße, word"),
+    ],
+)
+def test_arguments_of_a_latex_command_are_not_glued_together(typed: str, meant: str) -> None:
+    assert read("a.tex", typed.encode()).text.strip() == meant
+
+
+def test_arguments_in_bibtex_are_not_glued_together() -> None:
+    unit = read("a.bib", rb"@book{a, title={The \href{https://example.org/}{manual} of {\bf B}{oats}}}").units[0]
+    assert unit.text == "title: The https://example.org/ manual of Boats"
+
+
 def test_bibtex() -> None:
     content = (
         '@string{ACM = "Assoc."}\n@article{a, author={G{\\"o}del, Kurt and Pe{\\~n}a}, '

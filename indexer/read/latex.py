@@ -50,6 +50,7 @@ _MUTE = re.compile(
 _DRESSED = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,200}\])?\{")
 _BARE = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,80}\])?|\\[,;:!/ ]|\\\\(?:\[[^\]\n]{0,20}\])?")
 _MATH = re.compile(r"\$[^$\n]{1,2000}\$|\\\([^\n]{1,2000}?\\\)")
+_NOTE = re.compile(r"(?=\\(?:footnote|footnotetext|endnote|thanks|marginpar|marginnote|sidenote|todo)(?![A-Za-z]))")
 _HEADING = re.compile(
     r"\s*\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?"
     r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}\s*(.*)$"
@@ -112,12 +113,31 @@ def _words(line: str, shorthands: Shorthands) -> str:
     line = _MATH.sub(away, line)
     line = re.sub(r"(?<!\\)&", " | ", _MUTE.sub("", line))
     line = shorthands.resolved(accents(line))
-    line = _BARE.sub(" ", _DRESSED.sub("{", line))
-    line = line.replace("{", "").replace("}", "").replace("~", " ")
+    line = _undressed(line)
     for typed, meant in _QUOTES:
         line = line.replace(typed, meant)
     line = re.sub(r"[ \t]{2,}", " ", re.sub("\x00(\\d+)\x00", lambda match: formulas[int(match[1])], line)).rstrip()
     return line.strip() if line.strip() in ("|", "•") else line
+
+
+def _undressed(text: str) -> str:
+    """Without commands and braces; a space between the arguments of one command, and before a note."""
+    text = _BARE.sub(" ", _DRESSED.sub("\x01", _NOTE.sub(" ", text))).replace("~", " ")
+    shown: list[str] = []
+    groups: list[bool] = []  # the open ones: whether each is an argument of a command
+    closed = parted = False  # whether an argument has just ended, and whether another one began there
+    for character in text:
+        if character in "\x01{":
+            parted = parted or (closed and character == "{")
+            groups.append(closed or character == "\x01")
+            closed = False
+        elif character == "}":
+            closed = bool(groups) and groups.pop()
+            parted = False
+        else:
+            shown.append(f" {character}" if parted else character)
+            closed = parted = False
+    return "".join(shown)
 
 
 _ENTRY = re.compile(r"@\s*(\w+)\s*([{(])\s*")
@@ -213,7 +233,7 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
 
 def _plain(value: str) -> str:
     value = accents(" ".join(value.split()))
-    value = _BARE.sub(" ", _DRESSED.sub("{", value)).replace("{", "").replace("}", "").replace("~", " ")
+    value = _undressed(value)
     for typed, meant in _QUOTES:
         value = value.replace(typed, meant)
     return " ".join(value.split())
