@@ -240,6 +240,18 @@ def test_arguments_in_bibtex_are_not_glued_together() -> None:
     assert unit.text == "title: The https://example.org/ manual of Boats"
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (r"costs \$5 for \textbf{K\"ase} and \$6", "costs $5 for Käse and $6"),
+        (r"costs \$5, or $x_{\mathrm{a}}$ \emph{now}", r"costs $5, or $x_{\mathrm{a}}$ now"),
+        (r"first\\$x_{1}$ \emph{then}", "first $x_{1}$ then"),
+    ],
+)
+def test_a_price_in_latex_is_no_formula(typed: str, meant: str) -> None:
+    assert read("a.tex", typed.encode()).text.strip() == meant
+
+
 def test_bibtex() -> None:
     content = (
         '@string{ACM = "Assoc."}\n@article{a, author={G{\\"o}del, Kurt and Pe{\\~n}a}, '

@@ -49,7 +49,8 @@ _MUTE = re.compile(
 )
 _DRESSED = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,200}\])?\{")
 _BARE = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,80}\])?|\\[,;:!/ ]|\\\\(?:\[[^\]\n]{0,20}\])?")
-_MATH = re.compile(r"\$[^$\n]{1,2000}\$|\\\([^\n]{1,2000}?\\\)")
+# A backslash or dollar that is written as one comes first: it begins no formula.
+_MATH = re.compile(r"\\[\\$]|\$(?:[^$\\\n]|\\.){1,2000}\$|\\\([^\n]{1,2000}?\\\)")
 _NOTE = re.compile(r"(?=\\(?:footnote|footnotetext|endnote|thanks|marginpar|marginnote|sidenote|todo)(?![A-Za-z]))")
 _HEADING = re.compile(
     r"\s*\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?"
@@ -107,6 +108,8 @@ def _words(line: str, shorthands: Shorthands) -> str:
     formulas: list[str] = []
 
     def away(match: re.Match[str]) -> str:
+        if match[0] in ("\\\\", "\\$"):
+            return match[0]
         formulas.append(match[0])
         return f"\x00{len(formulas) - 1}\x00"
 
