@@ -146,6 +146,29 @@ def test_contacts_old_and_new() -> None:
     assert [unit.text for unit in units] == ["Jürgen Mößner", "Ann Lee\nTelephone: +49 1\nNote: Likes tea; no milk"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "text", "title"),
+    [
+        (
+            "N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:M=C3=BCller;Anna Maria;;Dr.;\nTEL;CELL:+49 1",
+            "Dr. Anna Maria Müller\nTelephone: +49 1",
+            "Dr. Anna Maria Müller",
+        ),
+        ("TEL:+49 2\nN:Lee;Ann;;;", "Ann Lee\nTelephone: +49 2", "Ann Lee"),
+        ("N:Lee;Ann", "Ann Lee", "Ann Lee"),
+        ("N:;Mum;;;\nTEL:3", "Mum\nTelephone: 3", "Mum"),
+        ("N:山田;太郎;;;\nTEL:4", "山田 太郎\nTelephone: 4", "山田 太郎"),
+        ("N:;;;;\nORG:Lock Keepers;Kiel", "Organization: Lock Keepers, Kiel", None),
+        ("N:Lee;Ann;;;\nFN:Ann B. Lee\nTEL:5", "Ann B. Lee\nTelephone: 5", "Ann B. Lee"),
+    ],
+)
+def test_a_person_is_called_by_the_parts_of_the_name_where_no_name_is_written_out(
+    lines: str, text: str, title: str | None
+) -> None:
+    unit = read("a.vcf", f"BEGIN:VCARD\nVERSION:2.1\n{lines}\nEND:VCARD\n".encode()).units[0]
+    assert (unit.text, unit.place.get("title")) == (text, title)
+
+
 # Messages of programs
 
 

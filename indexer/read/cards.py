@@ -65,17 +65,16 @@ def _read(source: Source, kind: str, wanted: frozenset[str], labels: dict[str, s
             if inside[-1] in wanted:
                 lines, name = [], ""
         elif one.name == "END":
-            if inside and inside.pop() in wanted and lines:
-                place: dict[str, str | int] = {"title": name} if name else {}
-                units.append(Unit(clean("\n".join(dict.fromkeys(lines))), {**place, "row": len(units) + 1}))
+            if inside and inside.pop() in wanted and (lines or name):
+                units.append(_unit(name, lines, len(units) + 1))
         elif inside and inside[-1] in wanted:
             attached = "base64" in one.parameters.lower() or one.parameters.upper().endswith("ENCODING=B")
             if one.name in _PICTURES or attached:
                 pictures += attached or one.value.startswith("data:")
                 continue
             value = _described(_value(one), lines) if one.name == "X-ALT-DESC" else _value(one)
-            if one.name == "N" and not any(line == name for line in lines):
-                name = name or " ".join(reversed(value.split(" ")[:2]))
+            if one.name == "N":
+                name = name or value[:200]
             if not value or one.name not in labels:
                 continue
             name = value.split("\n")[0][:200] if one.name in ("SUMMARY", "FN") else name
@@ -91,6 +90,13 @@ def _read(source: Source, kind: str, wanted: frozenset[str], labels: dict[str, s
     )
     what = "events" if kind == "ics" else "people"
     return Extraction(tuple(units), kind, encoding=decoded.encoding, notes=notes, holds={what: len(units)})
+
+
+def _unit(name: str, lines: list[str], row: int) -> Unit:
+    """Phones of old write the parts of a name only: then it stands in no line yet."""
+    lines = lines if any(line.startswith(name) for line in lines) else [name, *lines]
+    place: dict[str, str | int] = {"title": name} if name else {}
+    return Unit(clean("\n".join(dict.fromkeys(lines))), {**place, "row": row})
 
 
 def _described(markup: str, lines: list[str]) -> str:
@@ -136,6 +142,13 @@ def _value(one: _Property) -> str:
         clock = f" {stamp[4]}:{stamp[5]}{' UTC' if stamp[6] else ''}" if stamp[4] else ""
         return f"{stamp[1]}-{stamp[2]}-{stamp[3]}{clock}"
     if one.name in _STRUCTURED:
-        parts = [part for part in re.split(r"(?<!\\)[;]", value) if part.strip()]
-        value = (" " if one.name == "N" else ", ").join(parts)
+        parts = re.split(r"(?<!\\)[;]", value)
+        value = _name(parts) if one.name == "N" else ", ".join(filter(str.strip, parts))
     return _ESCAPE.sub(lambda escape: "\n" if escape[1] in "nN" else escape[1], value).strip()
+
+
+def _name(parts: list[str]) -> str:
+    """As it is said: title, given names, family; in East Asia the family first."""
+    family, given, more, before, after = (part.strip() for part in (*parts, "", "", "", "", "")[:5])
+    names = (family, given, more) if family > "\u2e7f" else (given, more, family)
+    return " ".join(filter(None, (before, *names, after)))
