@@ -133,6 +133,27 @@ def test_calendar() -> None:
         assert extraction.holds == {"events": 1}
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("STATUS:CANCELLED", "Status: cancelled"),
+        ("STATUS:IN-PROCESS", "Status: in process"),
+        ("DURATION:PT1H30M", "Duration: 1 hour 30 minutes"),
+        ("DURATION:P2W", "Duration: 2 weeks"),
+        ("RRULE:FREQ=DAILY", "Repeats: daily"),
+        ("RRULE:FREQ=YEARLY;BYMONTH=3;BYMONTHDAY=15", "Repeats: yearly, month 3, day 15"),
+        (
+            "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;UNTIL=20241231T080000Z;WKST=MO",
+            "Repeats: every 2 weeks, Monday, Wednesday, until 2024-12-31 08:00 UTC",
+        ),
+        ("RRULE:FREQ=MONTHLY;BYDAY=-1FR,2TU;COUNT=10", "Repeats: monthly, last Friday, 2. Tuesday, 10 times"),
+    ],
+)
+def test_an_event_says_that_it_is_cancelled_how_long_it_takes_and_when_it_is_again(written: str, shown: str) -> None:
+    content = f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Lock repair\n{written}\nEND:VEVENT\nEND:VCALENDAR\n"
+    assert read("a.ics", content.encode()).text == f"Lock repair\n{shown}"
+
+
 def test_contacts_old_and_new() -> None:
     old = (
         "BEGIN:VCARD\nVERSION:2.1\nFN;CHARSET=UTF-8;"

@@ -21,7 +21,8 @@ _ESCAPE = re.compile(r"\\([nN,;:\\])")
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z)?)?")
 _EVENTS = frozenset(("VEVENT", "VTODO", "VJOURNAL"))
 _EVENT_LABELS = {
-    "SUMMARY": "", "DTSTART": "Start", "DTEND": "End", "DUE": "Due", "LOCATION": "Location", "ORGANIZER": "Organizer",
+    "SUMMARY": "", "STATUS": "Status", "DTSTART": "Start", "DTEND": "End", "DURATION": "Duration", "DUE": "Due",
+    "RRULE": "Repeats", "LOCATION": "Location", "ORGANIZER": "Organizer",
     "ATTENDEE": "Attendee", "CATEGORIES": "Categories", "DESCRIPTION": "", "X-ALT-DESC": "",
     "COMMENT": "Comment", "CONTACT": "Contact",
     "URL": "URL", "RESOURCES": "Resources",
@@ -32,6 +33,11 @@ _CARD_LABELS = {
     "URL": "URL", "CATEGORIES": "Categories", "IMPP": "Messenger", "RELATED": "Related", "NOTE": "Note",
     "X-ABRELATEDNAMES": "Related", "X-PHONETIC-FIRST-NAME": "Spoken", "X-PHONETIC-LAST-NAME": "Spoken",
 }  # fmt: skip
+_DAYS = {"MO": "Monday", "TU": "Tuesday", "WE": "Wednesday", "TH": "Thursday", "FR": "Friday", "SA": "Saturday",
+         "SU": "Sunday"}  # fmt: skip
+_UNITS = {"DAILY": "days", "WEEKLY": "weeks", "MONTHLY": "months", "YEARLY": "years", "HOURLY": "hours"}
+_DAY = re.compile(r"([+-]?\d*)(MO|TU|WE|TH|FR|SA|SU)")
+_DURATION = re.compile(r"\+?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _PICTURES = frozenset(("PHOTO", "LOGO", "SOUND", "KEY", "ATTACH"))
 _STRUCTURED = frozenset(("ADR", "ORG", "N"))
 
@@ -137,10 +143,10 @@ def _value(one: _Property) -> str:
         named = re.search(r'CN=(?:"([^"]*)"|([^;:]*))', one.parameters, re.I)
         mail = re.sub(r"(?i)^mailto:", "", value)
         return f"{(named[1] or named[2])} ({mail})" if named else mail
-    stamp = _STAMP.fullmatch(value.strip())
-    if stamp:
-        clock = f" {stamp[4]}:{stamp[5]}{' UTC' if stamp[6] else ''}" if stamp[4] else ""
-        return f"{stamp[1]}-{stamp[2]}-{stamp[3]}{clock}"
+    if one.name in ("RRULE", "DURATION", "STATUS"):
+        return {"RRULE": _repeated, "DURATION": _lasting, "STATUS": _status}[one.name](value.strip())
+    if _STAMP.fullmatch(value.strip()):
+        return _moment(value.strip())
     if one.name in _STRUCTURED:
         parts = re.split(r"(?<!\\)[;]", value)
         value = _name(parts) if one.name == "N" else ", ".join(filter(str.strip, parts))
@@ -152,3 +158,41 @@ def _name(parts: list[str]) -> str:
     family, given, more, before, after = (part.strip() for part in (*parts, "", "", "", "", "")[:5])
     names = (family, given, more) if family > "\u2e7f" else (given, more, family)
     return " ".join(filter(None, (before, *names, after)))
+
+
+def _moment(value: str) -> str:
+    stamp = _STAMP.fullmatch(value)
+    if stamp is None:
+        return value
+    clock = f" {stamp[4]}:{stamp[5]}{' UTC' if stamp[6] else ''}" if stamp[4] else ""
+    return f"{stamp[1]}-{stamp[2]}-{stamp[3]}{clock}"
+
+
+def _status(value: str) -> str:
+    return value.lower().replace("-", " ")
+
+
+def _lasting(value: str) -> str:
+    """ "PT1H30M" is "1 hour 30 minutes"."""
+    parts = _DURATION.fullmatch(value)
+    if parts is None:
+        return value
+    counted = zip(parts.groups(), ("weeks", "days", "hours", "minutes", "seconds"), strict=True)
+    return " ".join(f"{count} {unit if count != '1' else unit[:-1]}" for count, unit in counted if count)
+
+
+def _repeated(value: str) -> str:
+    """When an event is again: how often, on which days, until when; what else a rule may hold is left out."""
+    rule = dict(part.upper().split("=", 1) for part in value.split(";") if "=" in part)
+    often = rule.get("FREQ", "")
+    if rule.get("INTERVAL", "1") != "1":
+        often = f"every {rule['INTERVAL']} {_UNITS.get(often, often)}"
+    days = [_weekday(day[1], day[2]) for day in _DAY.finditer(rule.get("BYDAY", ""))]
+    shown = {"BYMONTH": "month {}", "BYMONTHDAY": "day {}", "UNTIL": "until {}", "COUNT": "{} times"}
+    rest = [form.format(_moment(rule[name])) for name, form in shown.items() if name in rule]
+    return ", ".join(filter(None, [often if " " in often else often.lower(), *days, *rest]))
+
+
+def _weekday(which: str, day: str) -> str:
+    number = which.lstrip("+")
+    return f"last {_DAYS[day]}" if number == "-1" else f"{number}. {_DAYS[day]}" if number else _DAYS[day]
