@@ -37,8 +37,20 @@ def headings(extraction: Extraction) -> list[str]:
         ([["No.", "Year", "Paid?"], [1.0, 2020.0, "yes"], [2.0, 2021.0, "no"]], "No.: 2|Year: "
             "2021|Paid?: no", "No.|Year|Paid?"),
         ([["Ann", "Kiel", 34.0], ["Bo", "Lund", 35.0]], "Bo|Lund|35", None),
+        (
+            [["Name", "Phone", "Phone"], ["Ann", "+49 1", "+49 2"], ["Bo", "+46 3", "+46 4"]],
+            "Name: Bo|Phone: +46 3|Phone: +46 4", "Name|Phone|Phone",
+        ),
+        (
+            [["Our friends"], ["Name", "Town", "Town"], ["Ann", "Kiel", "Lund"], ["Bo", "Lund", "Kiel"]],
+            "Name: Bo|Town: Lund|Town: Kiel", "Name|Town|Town",
+        ),
+        ([["Anchor", "yes", "yes"], ["Bell", "no", "yes"], ["Chart", "yes", "no"]], "Chart|yes|no", None),
+        ([["Ann", "Kiel", "Kiel"], ["Bo", "Kiel", "Lund"]], "Bo|Kiel|Lund", None),
+        ([["-", "-", "-"], ["Bo", "Kiel", "Lund"]], "Bo|Kiel|Lund", None),
     ],
-    ids=["years", "title above", "an account's lines above", "abbreviations", "no header"],
+    ids=["years", "title above", "an account's lines above", "abbreviations", "no header", "two names alike",
+         "two names alike below a title", "values that come again", "a value that stands twice", "no names"],
 )  # fmt: skip
 def test_the_row_that_names_the_columns_is_found(
     rows: list[list[str | float | None]], last: str, header: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -143,7 +144,17 @@ def _column_names(sample: Sequence[Row], at: int) -> Mapping[int, str] | None:
         joined = {column: " ".join(dict.fromkeys(pair)).strip() for column, pair in pairs.items()}
         return joined if len(set(joined.values())) == len(joined) else row.cells
     joined = {column: f"{above[column]} {name}" if column in above else name for column, name in row.cells.items()}
-    return joined if len(set(joined.values())) == len(joined) else None
+    if len(set(joined.values())) == len(joined):
+        return joined
+    return row.cells if _are_alike_by_intent(row.cells, sample[at + 1 :]) else None
+
+
+def _are_alike_by_intent(cells: Cells, below: Sequence[Row]) -> bool:
+    """Whether "Name, Phone, Phone" are names of columns: no value of these columns is called so."""
+    counts = Counter(cells.values())
+    often = {column for column, cell in cells.items() if counts[cell] > 1}
+    values = {row.cells.get(column) for row in below for column in often}
+    return len(counts) > 1 and not any(cells[column] in values for column in often)
 
 
 def is_sentence(cell: str) -> bool:
