@@ -372,6 +372,20 @@ def test_a_dominant_embedding_table_is_frozen(tiny_labse: Path) -> None:
     assert not any(p.requires_grad for n, p in model.named_parameters() if "pooler" in n)
 
 
+def test_every_weight_that_is_trained_has_a_part_in_the_vector(tiny_labse: Path, tiny_xlmr: Path) -> None:
+    """Several processes would wait for the gradient of one that has none, as those of BERT's own pooler."""
+    for folder in (tiny_labse, tiny_xlmr):
+        for rank in (0, 2):
+            model = open_model(folder, "cpu").train()
+            set_trainable(model, "auto")
+            if rank:
+                add_adapters(model, rank)
+            model(model.preprocess(["the cat", "the sea"]))["sentence_embedding"].sum().backward()
+            trained = {name: value.grad for name, value in model.named_parameters() if value.requires_grad}
+            assert trained and [name for name, gradient in trained.items() if gradient is None] == []
+            assert any("lora" in name for name in trained) is bool(rank)
+
+
 def test_adapters_are_merged_into_the_weights(tiny_labse: Path) -> None:
     model = open_model(tiny_labse)
     names = set(state_of(model))
@@ -480,6 +494,14 @@ def test_two_processes_of_accelerate_train_as_one(config: FinetuneConfig, tiny_l
     one, two = (losses(next(tmp_path.glob(f"{name}*"))) for name in ("one", "two"))
     np.testing.assert_allclose(one, two, rtol=1e-4)
     assert len(one) == 6 and len(set(one)) > 1
+
+
+@pytest.mark.slow
+def test_two_processes_train_adapters(config: FinetuneConfig, tiny_labse: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "labse_search.finetune", "--processes", "2", "--output", str(tmp_path / "tuned")]
+    command += ["--train", *config.train, "--dev", *config.dev, "--model", str(tiny_labse), "--max-steps", "3"]
+    done = run(*command, "--global-batch-size", "50", "--lora-rank", "2", "--accept", "lenient", status=None)
+    assert done.returncode in (0, 3) and "alpha 1:" in done.stdout, done
 
 
 @pytest.mark.slow

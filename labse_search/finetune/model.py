@@ -14,7 +14,8 @@ from labse_search.errors import UserError
 from labse_search.training.losses import Anchor, Features
 from labse_search.training.models import is_static
 
-ADAPTED = ["query", "key", "value", "dense"]  # LoRA on attention and feed-forward of BERT-like encoders
+# LoRA on attention and feed-forward of BERT-like encoders; BERT's own pooler has a "dense" too (see set_trainable).
+ADAPTED = r"(?!(.*\.)?pooler\.).*\.(query|key|value|dense)"
 
 
 def stored_type(model: Any) -> torch.dtype:
