@@ -226,10 +226,23 @@ def test_nothing_is_trained_in_a_dry_run(config: FinetuneConfig) -> None:
     assert list(Path(config.output).parent.iterdir()) == [plan]
 
 
+def test_pairs_that_are_drawn_too_seldom_for_one_batch_are_said(config: FinetuneConfig) -> None:
+    seldom = replace(config, train=(f"{config.train[0]}=0.08",), dry_run=True)
+    said = "weights draw 40 of the 500 training pairs in an epoch, which do not fill one global batch of 50. "
+    with pytest.raises(UserError, match=f"{said}Use --global-batch-size 32"):
+        finetune(seldom)
+    with pytest.raises(UserError, match="Give larger weights in --train"):
+        finetune(replace(seldom, train=(f"{config.train[0]}=0.01",), global_batch_size=0))
+    lines: list[str] = []
+    finetune(replace(seldom, global_batch_size=0, max_steps=-1, epochs=3), say=lines.append)
+    assert any("= 32 pairs" in line for line in lines) and any(line.startswith("steps: 3 ") for line in lines)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"global_batch_size": 2000}, "do not fill one global batch of 2000. Use --global-batch-size 32"),
+        ({"hard_negatives": 1}, "0 training pairs do not fill one global batch of 50. Give more pairs"),
         ({"train": ()}, "--train"),
         ({"output": ""}, "--output"),
         ({"model": "no/such/model"}, "no folder no/such/model"),

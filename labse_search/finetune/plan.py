@@ -11,6 +11,7 @@ from labse_search.errors import UserError
 from labse_search.finetune.config import FinetuneConfig
 from labse_search.finetune.data import Data
 from labse_search.finetune.model import layer_weights, set_trainable
+from labse_search.finetune.sampling import draws_of_groups
 from labse_search.training.memory import BatchShape, free_memory, training_memory
 from labse_search.training.models import is_static
 
@@ -35,10 +36,11 @@ class Plan:
 def make_plan(config: FinetuneConfig, data: Data, model: Any, processes: int) -> Plan:
     """UserError when the data does not fill one batch, or a batch does not divide among the processes."""
     static = is_static(model)
-    batch = config.global_batch_size or default_batch(len(data.training), processes, static)
-    _check_batch(batch, len(data.training), processes, static)
+    draws = _draws(config, data)
+    batch = config.global_batch_size or default_batch(min(len(data.training), draws), processes, static)
+    _check_batch(batch, len(data.training), draws, processes, static)
     rows = batch // processes
-    steps = config.max_steps if config.max_steps > 0 else _steps(config, data, batch)
+    steps = config.max_steps if config.max_steps > 0 else _steps(config, draws // batch)
     set_trainable(model, config.freeze)
 
     shape = BatchShape(rows, batch, columns=2 + config.hard_negatives, tokens=window(config, model))
@@ -100,19 +102,34 @@ def default_learning_rate(config: FinetuneConfig, model: Any) -> float:
     return 1e-4 if layer_weights(model) < FEW_WEIGHTS else 2e-5
 
 
-def _check_batch(batch: int, pairs: int, processes: int, static: bool) -> None:
+def _check_batch(batch: int, pairs: int, draws: int, processes: int, static: bool) -> None:
     if batch % processes:
         raise UserError(
             f"--global-batch-size {batch} does not divide among {processes} processes. "
             f"Use {batch // processes * processes or processes}."
         )
+    fewer = min(pairs, draws)
+    if fewer >= batch:
+        return
+    possible = default_batch(fewer, processes, static)
+    hint = f"Use --global-batch-size {possible}"
     if pairs < batch:
-        possible = default_batch(pairs, processes, static)
-        hint = f"Use --global-batch-size {possible}" if possible <= pairs else "Give more pairs"
+        hint = hint if possible <= fewer else "Give more pairs"
         raise UserError(f"{pairs} training pairs do not fill one global batch of {batch}. {hint}.")
+    hint = hint if possible <= fewer else "Give larger weights in --train"
+    raise UserError(
+        f"the weights draw {draws} of the {pairs} training pairs in an epoch, which do not fill one global batch of "
+        f"{batch}. {hint}."
+    )
 
 
-def _steps(config: FinetuneConfig, data: Data, batch: int) -> int:
-    draws = sum(pair.weight for pair in data.training)
-    batches = max(1, int(draws) // batch)
+def _draws(config: FinetuneConfig, data: Data) -> int:
+    """How many pairs an epoch takes."""
+    if not data.training:  # none has so many hard negatives
+        return 0
+    languages, weights = [pair.language for pair in data.training], [pair.weight for pair in data.training]
+    return int(draws_of_groups(languages, weights, temperature=config.temperature)[1].sum())
+
+
+def _steps(config: FinetuneConfig, batches: int) -> int:
     return max(1, round(config.epochs * -(-batches // config.accumulation)))

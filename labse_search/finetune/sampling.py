@@ -37,7 +37,19 @@ def plan_sampling(
     *,
     temperature: float,
 ) -> SamplingPlan:
-    """Draws of a group ∝ weight · pairs^temperature of its language; an epoch has Σ weight · pairs draws in all."""
+    """What the sampler draws from: one entry a pair in each list."""
+    groups, draws = draws_of_groups(languages, weights, temperature=temperature)
+    return SamplingPlan(
+        groups=groups,
+        lengths=np.asarray(lengths, dtype=np.int64),
+        keys=np.asarray(keys, dtype=np.int64).reshape(-1, 2),
+        draws=draws,
+    )
+
+
+def draws_of_groups(languages: Sequence[str], weights: Sequence[float], *, temperature: float) -> tuple[Rows, Rows]:
+    """The group of each pair, and the draws of each group in an epoch: ∝ weight · pairs^temperature of its language;
+    Σ weight · pairs in all."""
     names, groups = np.unique(
         [f"{language}\t{w}" for language, w in zip(languages, weights, strict=True)], return_inverse=True
     )
@@ -45,12 +57,7 @@ def plan_sampling(
     counts = np.bincount(groups, minlength=len(names)).astype(np.float64)
     wanted = weight * counts**temperature
     wanted *= (weight * counts).sum() / wanted.sum()
-    return SamplingPlan(
-        groups=groups.astype(np.int64),
-        lengths=np.asarray(lengths, dtype=np.int64),
-        keys=np.asarray(keys, dtype=np.int64).reshape(-1, 2),
-        draws=np.maximum(1, np.round(wanted)).astype(np.int64),
-    )
+    return groups.astype(np.int64), np.maximum(1, np.round(wanted)).astype(np.int64)
 
 
 class PairBatchSampler(DefaultBatchSampler):  # type: ignore[misc]

@@ -22,7 +22,7 @@ from labse_search.finetune.model import add_adapters, merge_adapters, reference_
 from labse_search.finetune.plan import Plan, window
 from labse_search.finetune.sampling import plan_sampling
 from labse_search.finetune.trainer import EpochCallback, PairTrainer
-from labse_search.training.arguments import Steps, training_arguments
+from labse_search.training.arguments import OneGpu, Steps, training_arguments
 from labse_search.training.callbacks import DevCallback, FiniteCallback, ProgressCallback, StopCallback
 from labse_search.training.losses import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
 from labse_search.training.models import is_static, model_folder, open_model
@@ -34,6 +34,10 @@ from labse_search.training.teacher import Distillation, TextTeacher, check_dimen
 MOST_ON_THE_WAY, FEWEST_ON_THE_WAY = 1000, 100
 # Families whose forward pass uses every parameter, so that DDP need not look for unused ones.
 NONE_UNUSED = ("bert", "xlm-roberta", "roberta")
+
+
+class PairArguments(OneGpu, SentenceTransformerTrainingArguments):  # type: ignore[misc]
+    """sentence-transformers' own."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def _prepare(task: Task) -> Any:
 def _arguments(task: Task, checkpoints: Path) -> Any:
     config, model = task.config, task.model
     return training_arguments(
-        SentenceTransformerTrainingArguments,
+        PairArguments,
         config,
         Steps(task.plan.global_batch, task.plan.steps, task.plan.learning_rate, config.seed),
         checkpoints,

@@ -17,7 +17,7 @@ from labse_search.errors import UserError
 from labse_search.files import move_into_place
 from labse_search.pretrain.config import PretrainConfig
 from labse_search.pretrain.masking import KindBatchSampler, MaskedDataset, make_collator
-from labse_search.training.arguments import Steps, training_arguments
+from labse_search.training.arguments import OneGpu, Steps, training_arguments
 from labse_search.training.callbacks import FiniteCallback, ProgressCallback, StopCallback
 from labse_search.training.run_folder import find_checkpoint
 
@@ -39,6 +39,10 @@ class Stage:
     def checkpoints(self) -> Path:
         """Where it is while it goes on."""
         return self.work / f"checkpoints-{self.number}"
+
+
+class MaskedArguments(OneGpu, TrainingArguments):  # type: ignore[misc]
+    """transformers' own."""
 
 
 class MaskedTrainer(Trainer):  # type: ignore[misc]
@@ -98,7 +102,7 @@ def _trainer(
         dataset, config.global_batch_size, stage.steps, pair_share=config.pair_batches, seed=seed
     )
     arguments = training_arguments(
-        TrainingArguments,
+        MaskedArguments,
         config,
         Steps(config.global_batch_size, stage.steps, config.learning_rate, seed),
         stage.checkpoints,

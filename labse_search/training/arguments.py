@@ -43,8 +43,19 @@ class Steps:
     seed: int
 
 
+class OneGpu:
+    """Mixed into a Trainer's arguments: a process has one GPU. transformers gives a process that trains alone all that
+    it sees (DataParallel): the batch is multiplied by their number, and the negatives on them do not meet."""
+
+    @property
+    def n_gpu(self) -> int:
+        """1, or 0 on the CPU."""
+        seen: int = super().n_gpu  # type: ignore[misc]
+        return min(1, seen)
+
+
 def training_arguments(kind: type, settings: Settings, plan: Steps, folder: Path, **own: Any) -> Any:
-    """`kind`: the class of arguments that the recipe's Trainer takes; `own`: what only this recipe sets.
+    """`kind`: the class of arguments that the recipe's Trainer takes, with `OneGpu`; `own`: what only this recipe sets.
 
     The batch goes in as that of one process: accelerate splits it (`split_batches`). A checkpoint is written five
     times a run unless the settings say otherwise.
