@@ -25,6 +25,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from labse_search.corpora.text_keys import text_key
 from labse_search.encoder import load_encoder
 from labse_search.encoder.folder import read_folder
 from labse_search.errors import UserError
@@ -45,6 +46,7 @@ from labse_search.finetune.plan import FEW_WEIGHTS, caches, default_learning_rat
 from labse_search.training.memory import cgroup_headroom, free_memory
 from labse_search.training.models import open_model
 from labse_search.training.processes import on_cpu
+from labse_search.training.teacher import TextTeacher
 
 WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, which has half precision")
 ENGLISH = "cat dog house water sea river city bridge market bread salt wind rain sun night day".split()
@@ -322,6 +324,21 @@ def test_a_teachers_dimension_must_fit_its_vectors(config: FinetuneConfig, tmp_p
     with pytest.raises(UserError, match="48 dimensions, the model's 32"):
         finetune(replace(config, teacher=teacher, dry_run=True))
     finetune(replace(config, teacher=teacher, teacher_vectors=0.0, dry_run=True))
+
+
+def test_a_model_of_cut_vectors_is_taught_in_full_width_and_keeps_its_cut(
+    config: FinetuneConfig, tiny_labse: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut"
+    shutil.copytree(tiny_labse, cut)
+    settings = json.loads((cut / "config_sentence_transformers.json").read_text("utf-8"))
+    (cut / "config_sentence_transformers.json").write_text(json.dumps({**settings, "truncate_dim": 16}), "utf-8")
+    keys = torch.tensor([text_key("the cat")])
+    assert TextTeacher(open_model(cut), ["the cat"], batch_size=8)(keys).shape == (1, 32)
+    taught = replace(config, model=str(cut), teacher=str(cut), max_steps=8, learning_rate=5e-3, accept="lenient")
+    result = finetune(replace(taught, regression=(), pooling="mean", alphas=(1.0,)))
+    assert result.accepted and read_folder(result.path).truncate_dim == 16
+    finetune(replace(taught, teacher=str(tiny_labse), output=f"{tmp_path}/other", dry_run=True))
 
 
 def test_forward_passes_are_made_twice_only_for_want_of_memory(config: FinetuneConfig, tiny_labse: Path) -> None:

@@ -39,6 +39,7 @@ class TextTeacher:
 
     def __init__(self, model: Any, texts: Iterable[str], *, batch_size: int) -> None:
         self.model = model.eval().requires_grad_(False)
+        self.model.truncate_dim = None  # the student's forward pass gives whole vectors, whatever is kept of them later
         self.texts = {text_key(text): text for text in texts}
         self.batch_size = batch_size
 
@@ -55,12 +56,18 @@ class TextTeacher:
 
 def check_dimensions(student: Any, teacher: Any, vector_weight: float) -> None:
     """UserError when the student shall take over vectors of another dimension than its own."""
-    own, theirs = student.get_embedding_dimension(), teacher.get_embedding_dimension()
+    own, theirs = _whole_dimension(student), _whole_dimension(teacher)
     if vector_weight and own != theirs:
         raise UserError(
             f"--teacher: its vectors have {theirs} dimensions, the model's {own}. "
             "Use --teacher-vectors 0, which teaches the similarities alone, or a teacher of the same dimension."
         )
+
+
+def _whole_dimension(model: Any) -> int:
+    """Of its vectors before they are cut (Matryoshka)."""
+    with model.truncate_embeddings(None):
+        return int(model.get_embedding_dimension())
 
 
 def distillation_loss(
