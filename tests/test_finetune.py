@@ -154,13 +154,18 @@ def test_shuffled_pairs_are_refused_with_status_3(
     )
 
 
-def test_stopped_and_gone_on_with_is_the_same_as_not_stopped(tiny_labse: Path, data: Path, tmp_path: Path) -> None:
+def test_stopped_and_gone_on_with_elsewhere_is_the_same_as_not_stopped(
+    tiny_labse: Path, static_model: Path, data: Path, tmp_path: Path
+) -> None:
     """A transformer with dropout, GradCache, AdamW and a schedule, stopped by Ctrl-C in the second epoch."""
+    shutil.copytree(tiny_labse, tmp_path / "before" / "model")
+    shutil.copytree(data, tmp_path / "before" / "pairs")
+    here = tmp_path / "before"
     config = FinetuneConfig(
-        train=(f"{data}/russian.tsv",),
-        dev=(f"{data}/dev.tsv",),
-        model=str(tiny_labse),
-        output=str(tmp_path / "whole"),
+        train=(f"{here}/pairs/russian.tsv",),
+        dev=(f"{here}/pairs/dev.tsv",),
+        model=f"{here}/model",
+        output=f"{here}/whole",
         global_batch_size=100,
         mini_batch_size=30,
         grad_cache="always",
@@ -172,30 +177,42 @@ def test_stopped_and_gone_on_with_is_the_same_as_not_stopped(tiny_labse: Path, d
         accept="lenient",
         scale=20,
     )
-    whole = finetune(config)
+    finetune(config)
 
     def stop_at_seven(line: str) -> None:
         if line.startswith("step 7: dev accuracy"):
             os.kill(os.getpid(), signal.SIGINT)
 
-    parts = replace(config, output=str(tmp_path / "parts"))
-    stopped = finetune(parts, say=stop_at_seven)
-    with pytest.raises(UserError, match="had another --scale"):
-        finetune(replace(parts, scale=30))
-    everything = (data / "russian.tsv").read_text("utf-8")
-    (data / "russian.tsv").write_text("".join(everything.splitlines(keepends=True)[:400]), "utf-8")
+    stopped = finetune(replace(config, output=f"{here}/parts"), say=stop_at_seven)
+    assert stopped.interrupted and (stopped.path / "checkpoints" / "checkpoint-7").is_dir()
+    there = here.rename(tmp_path / "now")
+    moved = {"train": (f"{there}/pairs/russian.tsv",), "dev": (f"{there}/pairs/dev.tsv",)}
+    parts = replace(config, **moved, model=f"{there}/model", output=f"{there}/parts")
+    for change, says in (
+        ({"scale": 30}, "had another --scale"),
+        ({"model": str(static_model)}, "had another --model"),
+        ({"teacher": f"{there}/model"}, "had another --teacher"),
+        ({"train": (f"{there}/pairs/russian.tsv=2",)}, "was with other data"),
+    ):
+        with pytest.raises(UserError, match=says):
+            finetune(replace(parts, **change))  # type: ignore[arg-type]
+    pairs = there / "pairs" / "russian.tsv"
+    everything = pairs.read_text("utf-8")
+    pairs.write_text("".join(everything.splitlines(keepends=True)[:400]), "utf-8")
     with pytest.raises(UserError, match="was with other data"):
         finetune(parts)
-    (data / "russian.tsv").write_text(everything, "utf-8")
-    half = stopped.path / "checkpoints" / "checkpoint-9"  # as a process leaves it that was killed while it wrote
+    pairs.write_text(everything, "utf-8")
+    half = there / "parts.partial" / "checkpoints" / "checkpoint-9"  # as a process leaves it that was killed writing it
     shutil.copytree(half.with_name("checkpoint-7"), half)
     (half / "trainer_state.json").unlink()
-    assert stopped.interrupted and (stopped.path / "checkpoints" / "checkpoint-7").is_dir()
     resumed = finetune(parts)
-    assert losses(whole.path) == losses(resumed.path) and len(losses(whole.path)) == 10
-    assert whole.after and resumed.after and whole.after.accuracy == resumed.after.accuracy
-    assert whole.accepted and resumed.accepted
-    one, other = (SentenceTransformer(str(r.path), device="cpu").state_dict() for r in (whole, resumed))
+    whole = json.loads((there / "whole" / "run" / "metrics.json").read_text("utf-8"))
+    assert losses(there / "whole") == losses(resumed.path) and len(losses(resumed.path)) == 10
+    assert resumed.after and whole["after"]["1"]["domain"]["accuracy"] == resumed.after.accuracy
+    assert whole["accepted"] and resumed.accepted
+    one, other = (
+        SentenceTransformer(str(there / name), device="cpu").state_dict() for name in ("whole", resumed.path.name)
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from indexer.archive import backup, restore
 from indexer.documents import remove_documents
 from indexer.merge import bring_backup
 from indexer.worker import do_job
+from labse_search.finetune import FinetuneConfig
+from labse_search.finetune.folder import MAY_CHANGE
 from labse_search.home import at_home, home_id
 from labse_search.library import Library, Source
 from labse_search.records import CollectionSpec, Pair
@@ -25,6 +28,9 @@ from labse_search.store import open_store
 from labse_search.store.qdrant_server import ServerStore
 from labse_search.teach import Teaching
 from labse_search.teach.runs import Recipe, Run, plan_run, runs
+from labse_search.teach.tuning import flags
+from labse_search.training.flags import from_flags, parser
+from labse_search.training.run_folder import check_same_run, prepare
 
 ASKED, FURTHER = (sentence("en", one) for one in random_concepts(2, seed=1))
 
@@ -122,6 +128,21 @@ def test_a_tuning_that_waits_in_a_moved_home_is_found(home: Home) -> None:
     before = home.folder.with_name("before") / run.folder.relative_to(home.folder)
     job = library.ledger.jobs.add("tune", "documents", run.base, [Source(str(before), run.name)])
     assert library.job_files(job)[0].source.path == str(run.folder)
+
+
+def test_a_paused_tuning_goes_on_in_a_moved_home(tmp_path: Path) -> None:
+    def given(run: Run) -> FinetuneConfig:
+        command = parser(FinetuneConfig, "finetune", "", "")
+        return from_flags(FinetuneConfig, vars(command.parse_args(flags(replace(run, known=20, questions=1)))))
+
+    first = tuned(tmp_path / "before", str(MODEL), 1)
+    run = tuned(tmp_path / "before", str(first.model), 2)
+    prepare(run.partial, given(run), {"training pairs": 1}, keep=True)
+    (run.partial / "checkpoints" / "checkpoint-10").mkdir(parents=True)
+    shutil.move(tmp_path / "before", tmp_path / "now")
+    moved = tuned_runs(tmp_path / "now")[1]
+    assert given(moved).teacher == str(tmp_path / "now" / first.model.relative_to(tmp_path / "before"))
+    check_same_run(moved.partial, given(moved), {"training pairs": 1}, MAY_CHANGE)
 
 
 def test_a_copied_home_does_without_the_one_it_was_copied_from(home: Home, tmp_path: Path) -> None:

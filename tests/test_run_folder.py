@@ -75,7 +75,10 @@ def test_an_interrupted_run_goes_on_as_it_began(tmp_path: Path) -> None:
         check_same_run(work, Settings(scale=30), data, ("resume",))
     with pytest.raises(UserError, match=r"other data \(600 pairs then, 400 pairs now\).*--resume none"):
         check_same_run(work, Settings(), {"pairs": 400, "sha256": "y"}, ("resume",))
-    prepare(work, Settings(), data, keep=True)
+    prepare(work, Settings(), {**data, "--model": "m"}, keep=True)
+    check_same_run(work, Settings(), {**data, "--model": "m", "further": "y"}, ("resume",))  # of a newer version
+    with pytest.raises(UserError, match=r"had another --model\. .*--resume none"):
+        check_same_run(work, Settings(), {**data, "--model": "n"}, ("resume",))
     assert (work / "checkpoints" / "checkpoint-5").is_dir()
     prepare(work, Settings(), data, keep=False)
     assert not (work / "checkpoints").exists()

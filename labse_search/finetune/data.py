@@ -31,7 +31,13 @@ class Data:
     def summary(self) -> dict[str, int | str]:
         """What tells this data from other data: an interrupted run goes on with the same only."""
         texts = (text for pair in [*self.training, *self.dev] for text in (pair.source, pair.target, *pair.negatives))
-        return {"training pairs": len(self.training), "dev pairs": len(self.dev), "sha256": digest(texts)}
+        drawn = (f"{pair.language} {pair.weight:g} {pair.asked}" for pair in self.training)
+        return {
+            "training pairs": len(self.training),
+            "dev pairs": len(self.dev),
+            "sha256": digest(texts),
+            "sha256 of weights": digest(drawn),
+        }
 
 
 def read_data(config: FinetuneConfig, say: Say) -> Data:

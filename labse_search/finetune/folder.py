@@ -11,21 +11,39 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import OWN_FILE, read_folder, read_json
 from labse_search.errors import ModelUnavailable
 from labse_search.files import move_into_place, write_json
 from labse_search.finetune.card import card
+from labse_search.finetune.config import FinetuneConfig
+from labse_search.finetune.data import Data
 from labse_search.finetune.plots import plot_all
 from labse_search.finetune.report import Outcome, metrics
-from labse_search.training.models import is_static
+from labse_search.training.models import is_static, model_folder
 
-# Settings that a resumed run may have otherwise than the interrupted one.
+# Settings that a resumed run may have otherwise than the interrupted one: the first lines change nothing that is
+# trained; the last are paths, and a folder may have been moved since, so their content is compared (`what_is_read`).
 MAY_CHANGE = frozenset(
-    "resume overwrite dry_run plan report_to eval_steps save_steps save_limit alphas accept grad_cache".split()
+    """resume overwrite dry_run plan report_to eval_steps save_steps save_limit alphas accept grad_cache
+    output regression
+    train questions dev model teacher""".split()
 )
 
-
 TUNED = "tuned"  # in the folder of a refused run
+
+
+def what_is_read(config: FinetuneConfig, data: Data, base: Path) -> dict[str, Any]:
+    """Counts and digests of data and models: an interrupted run goes on with the same only, wherever they lie now."""
+    teacher = _identity(model_folder(config.teacher)) if config.teacher else ""
+    return {**data.summary(), "--model": _identity(base), "--teacher": teacher}
+
+
+def _identity(folder: Path) -> str:
+    try:
+        return fingerprint(read_folder(folder))
+    except ModelUnavailable:  # an encoder without modules.json, which sentence-transformers opens all the same
+        return str(folder.resolve())
 
 
 def refused_folder(folder: Path) -> Path:

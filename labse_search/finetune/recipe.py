@@ -21,7 +21,7 @@ from labse_search.finetune.checks import check_settings
 from labse_search.finetune.config import FinetuneConfig, FinetuneResult
 from labse_search.finetune.data import read_data
 from labse_search.finetune.estimate import estimate
-from labse_search.finetune.folder import MAY_CHANGE, finish, refused_folder
+from labse_search.finetune.folder import MAY_CHANGE, finish, refused_folder, what_is_read
 from labse_search.finetune.model import interpolate, state_of, stored_type
 from labse_search.finetune.plan import make_plan, plan_lines
 from labse_search.finetune.report import Outcome, percent, verdict_lines
@@ -54,15 +54,15 @@ def run(config: FinetuneConfig, say: Say | None = None) -> FinetuneResult:
         if config.plan and state.is_main_process:
             write_json(Path(config.plan), dataclasses.asdict(needs) | {"plan": dataclasses.asdict(plan)})
         return FinetuneResult(None, None, False, 0.0, folder, "dry run: nothing was trained")
-    work = partial_folder(folder)
+    work, read = partial_folder(folder), what_is_read(config, data, base_folder)
     if config.resume != "none":
-        check_same_run(work, config, data.summary(), MAY_CHANGE)
+        check_same_run(work, config, read, MAY_CHANGE)
     base = measure(model, data.dev, data.regression)
     tell(f"base: {_accuracies(base)}")
     check_gain_possible(base, config)  # before there is a folder, with whose settings other ones would be refused
     state.wait_for_everyone()
     if state.is_main_process:
-        prepare(work, config, data.summary(), keep=config.resume != "none")
+        prepare(work, config, read, keep=config.resume != "none")
     state.wait_for_everyone()
 
     base_weights = state_of(model)

@@ -39,7 +39,8 @@ def digest(texts: Iterable[str]) -> str:
 def check_same_run(work: Path, config: Any, data: dict[str, Any], may_change: Collection[str]) -> None:
     """UserError when an interrupted run had other settings or other data: its checkpoint would not fit them.
 
-    `config`: a dataclass whose fields are flags; `data`: what `prepare` wrote. A run that left no checkpoint is none.
+    `config`: a dataclass whose fields are flags; `data`: what `prepare` wrote, counts and digests of what was read, by
+    the name of the flag where it is one flag's. A run that left no checkpoint is none.
     """
     if not has_progress(work):
         return
@@ -54,12 +55,19 @@ def check_same_run(work: Path, config: Any, data: dict[str, Any], may_change: Co
             f"an interrupted run in {work} had another --{name.replace('_', '-')} ({old!r}). "
             "Give the same settings to go on, or --resume none to start anew."
         )
-    before = _read(work / "run" / "data.json")
-    if before and before != _plain(data):
-        was, now = (", ".join(f"{value:,} {name}" for name, value in found.items() if isinstance(value, int))
-                    for found in (before, data))  # fmt: skip
+    now, before = _plain(data), _read(work / "run" / "data.json")
+    other = [name for name, old in before.items() if old != now.get(name)]
+    flags = [name for name in other if name.startswith("--")]
+    if flags:
         raise UserError(
-            f"an interrupted run in {work} was with other data ({was} then, {now} now). "
+            f"an interrupted run in {work} had another {flags[0]}. "
+            "Give the same one to go on, or --resume none to start anew."
+        )
+    if other:
+        was, here = (", ".join(f"{value:,} {name}" for name, value in found.items() if isinstance(value, int))
+                     for found in (before, now))  # fmt: skip
+        raise UserError(
+            f"an interrupted run in {work} was with other data ({was} then, {here} now). "
             "Give the same files to go on, or --resume none to start anew."
         )
 
