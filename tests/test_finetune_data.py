@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ from datasets import Dataset
 
 from labse_search.corpora.text_keys import text_key
 from labse_search.corpora.values import Pair
-from labse_search.finetune.clean import clean_pairs, split_dev, without_texts_of, wrong_by_langid
+from labse_search.finetune.clean import clean_pairs, wrong_by_langid
 from labse_search.finetune.config import FinetuneConfig
 from labse_search.finetune.data import Data, read_data
 from labse_search.finetune.plan import Plan
 from labse_search.finetune.sampling import PairBatchSampler, plan_sampling
+from labse_search.finetune.split import split_dev, without_texts_of
 from labse_search.finetune.train import dev_on_the_way
 from labse_search.languages import in_wrong_script
 
@@ -73,9 +75,50 @@ def test_no_text_of_the_dev_set_is_in_training() -> None:
     pairs.append(Pair("something else", "A Sentence Number 7!"))  # shares its target, but for case
     training, dev = split_dev(pairs, fraction=0.2, at_most=1000, seed=1)
     held = {text_key(text) for pair in dev for text in (pair.source, pair.target)}
-    assert 80 <= len(dev) <= 81 and not any({text_key(p.source), text_key(p.target)} & held for p in training)
-    assert len(pairs) - 1 <= len(training) + len(dev) <= len(pairs)
+    assert 80 <= len(dev) <= 82 and not any({text_key(p.source), text_key(p.target)} & held for p in training)
+    assert len(training) + len(dev) == len(pairs)
     assert dev != split_dev(pairs, fraction=0.2, at_most=1000, seed=2)[1]
+
+
+def shares_a_text(training: list[Pair], dev: list[Pair]) -> bool:
+    held = {text_key(text) for pair in dev for text in (pair.source, pair.target)}
+    return any({text_key(pair.source), text_key(pair.target)} & held for pair in training)
+
+
+def test_a_sentence_in_many_languages_is_divided_as_one() -> None:
+    pairs = [
+        Pair(f"satz {n} {'abcdefghijklmnopqrst'[language]}", f"sentence {n}", (), f"l{language}", "en")
+        for language in range(20)
+        for n in range(500)
+    ]
+    for fraction in (0.05, 0.2):
+        training, dev = split_dev(pairs, fraction=fraction, at_most=2000, seed=42)
+        assert len(training) + len(dev) == len(pairs) and len(dev) == len(pairs) * fraction
+        assert not shares_a_text(training, dev)
+        assert Counter(pair.source_language for pair in dev) == {f"l{n}": len(dev) / 20 for n in range(20)}
+    turned = split_dev(pairs[::-1], fraction=0.2, at_most=2000, seed=42)[1]
+    assert set(turned) == set(dev)
+    grown = split_dev([*pairs, Pair("noch einer", "one more")], fraction=0.2, at_most=2000, seed=42)[1]
+    assert len(set(grown) & set(dev)) >= len(dev) - 20
+
+
+def test_pairs_that_all_hang_together_are_divided_at_little_loss() -> None:
+    """A chain through 1,000 pairs, beside a greeting with 300 translations."""
+    chain = [Pair(f"source {n}", f"target {n}") for n in range(500)]
+    chain += [Pair(f"source {n}", f"target {n + 1}") for n in range(499)]
+    greeting = [Pair("hello", f"hello in language {n}") for n in range(300)]
+    training, dev = split_dev(chain + greeting, fraction=0.1, at_most=1000, seed=1)
+    assert 65 <= len(dev) <= 135 and not shares_a_text(training, dev)
+    assert len(training) >= len(chain + greeting) - len(dev) - 130 and set(greeting) <= set(training)
+    assert set(split_dev((chain + greeting)[::-1], fraction=0.1, at_most=1000, seed=1)[1]) == set(dev)
+
+
+def test_pairs_that_cannot_be_divided_without_loss_are_told(tmp_path: Path) -> None:
+    chain = [(n, n) for n in range(300)] + [(n, n + 1) for n in range(300)]
+    (tmp_path / "pairs.tsv").write_text("".join(f"text {a} of it\tsatz {b} davon\n" for a, b in chain))
+    said: list[str] = []
+    data = read_data(FinetuneConfig((f"{tmp_path}/pairs.tsv",), dev_fraction=0.1), said.append)
+    assert len(data.dev) >= 20 and any("some texts join too many pairs" in line for line in said)
 
 
 def test_a_given_dev_set_is_taken_out_of_training() -> None:

@@ -1,7 +1,8 @@
 """Teach a model a field: pairs in, a model folder out that was measured before and after, or a refusal that says why.
 
-`recipe` is the order of it all: `checks` the settings, read `data` (`clean`), `plan`, `train` (`model`, `sampling`,
-`trainer`), put it to the `acceptance` test, write the `folder` (`report`, `card`, `plots`). `config` names every flag.
+`recipe` is the order of it all: `checks` the settings, read `data` (`clean`, `split`), `plan`, `train` (`model`,
+`sampling`, `trainer`), put it to the `acceptance` test, write the `folder` (`report`, `card`, `plots`). `config` names
+every flag.
 """
 
 from __future__ import annotations

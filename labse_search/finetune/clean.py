@@ -1,11 +1,10 @@
-"""Which pairs are fit for training, how many were not and why, and a dev set that shares no text with training."""
+"""Which pairs are fit for training, how many were not and why."""
 
 from __future__ import annotations
 
-import random
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from labse_search.corpora.text_keys import text_key
@@ -68,34 +67,6 @@ def clean_pairs(
         )
     report.kept = len(kept)
     return kept, report
-
-
-def split_dev(pairs: Sequence[Pair], *, fraction: float, at_most: int, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Training pairs and dev pairs.
-
-    Whole groups of equal sources go to dev together: all translations of one sentence. No text of a dev pair stands
-    in any training pair, on either side.
-    """
-    wanted = min(at_most, round(len(pairs) * fraction))
-    groups: dict[int, list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault(text_key(pair.source), []).append(pair)
-    order = sorted(groups)
-    random.Random(seed).shuffle(order)
-    dev: list[Pair] = []
-    for key in order:
-        if len(dev) >= wanted:
-            break
-        # One greeting with a thousand translations would be the whole dev set.
-        if len(groups[key]) <= max(8, wanted // 4):
-            dev += groups[key]
-    return without_texts_of(pairs, dev), dev
-
-
-def without_texts_of(pairs: Sequence[Pair], dev: Sequence[Pair]) -> list[Pair]:
-    """The pairs that share no text with `dev`."""
-    held = {text_key(text) for pair in dev for text in (pair.source, pair.target)}
-    return [pair for pair in pairs if text_key(pair.source) not in held and text_key(pair.target) not in held]
 
 
 def wrong_by_langid(text: str, language: str) -> bool:

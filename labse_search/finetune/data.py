@@ -10,8 +10,9 @@ from labse_search.corpora.aligned import read_tatoeba
 from labse_search.corpora.pairs import read_pairs
 from labse_search.corpora.values import Pair, Say
 from labse_search.errors import UserError
-from labse_search.finetune.clean import clean_pairs, split_dev, without_texts_of, wrong_by_langid
+from labse_search.finetune.clean import clean_pairs, wrong_by_langid
 from labse_search.finetune.config import FinetuneConfig
+from labse_search.finetune.split import split_dev, without_texts_of
 from labse_search.languages import in_wrong_script
 from labse_search.training.run_folder import digest
 
@@ -73,6 +74,8 @@ def read_data(config: FinetuneConfig, say: Say) -> Data:
     shared = len(pairs) - len(training) - (0 if config.dev else len(dev))
     training += without_texts_of(asked, dev)
     note(f"{len(training):,} pairs to train on, {len(dev):,} to measure on, {shared:,} dropped for sharing a text")
+    if shared and not config.dev:
+        note("some texts join too many pairs to divide them without loss: give --dev FILE to train on all of them")
     if len(training) < FEW_TO_TRAIN_ON:
         note("fewer than 500 pairs: expect little; --lora-rank 8 and --epochs 1 forget least")
     if config.hard_negatives:
