@@ -103,8 +103,8 @@ def keys(columns: list[list[str]]) -> Tensor:
 
 
 def taught(keys: Tensor) -> Tensor:
-    """A teacher without a model: to each key one vector of length 1, 32 numbers in float64."""
-    vectors = [torch.randn(32, generator=torch.Generator().manual_seed(int(key) % 2**31)) for key in keys]
+    """A teacher without a model: to each row's first key one vector of length 1, 32 numbers in float64."""
+    vectors = [torch.randn(32, generator=torch.Generator().manual_seed(int(key) % 2**31)) for key in keys[:, 0]]
     return torch.nn.functional.normalize(torch.stack(vectors).double())
 
 

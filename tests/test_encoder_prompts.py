@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -123,6 +123,32 @@ def test_a_text_that_is_mostly_unknown_is_unreadable(tiny_labse: Path, tiny_xlmr
     texts = ["cat and dog", "ស្រូវនៅខេត្តបាត់ដំបង", "cat ស្រូវនៅខេត្តបាត់ដំបង", "the cat and the dog in ស្រូវ", ""]
     for folder in (tiny_labse, tiny_xlmr):
         assert load_tokenizer(str(folder)).unreadable(texts) == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_teacher_is_asked_as_in_use(tiny_labse: Path, tmp_path: Path, side: Literal["source", "target"]) -> None:
+    import torch
+
+    from labse_search.corpora.text_keys import text_key
+    from labse_search.corpora.values import Pair
+    from labse_search.finetune import FinetuneConfig
+    from labse_search.finetune.data import Data
+    from labse_search.finetune.train import make_distillation
+
+    prompts = {"query": "night city ", "document": "river ", "text": "bread "}
+    folder = configured(tiny_labse, tmp_path / "model", prompts=prompts, default_prompt_name="text")
+    model = reference(folder)
+    # The same question has a translation, and a passage that answers it.
+    pairs = [Pair("the cat", "die katze"), Pair("the cat", "das haus", asked=True), Pair("der hund", "das haus")]
+    config = FinetuneConfig(teacher=str(folder), teacher_side=side)
+    distillation = make_distillation(config, Data(pairs, [], {}, []), model)
+    assert distillation is not None
+    keys = torch.tensor([[text_key(pair.source), text_key(pair.target)] for pair in pairs])
+    if side == "source":
+        expected = [model.encode("the cat"), model.encode_query("the cat"), model.encode("der hund")]
+    else:
+        expected = [model.encode("die katze"), model.encode_document("das haus"), model.encode("das haus")]
+    np.testing.assert_allclose(distillation.teacher(keys).cpu(), np.stack(expected), atol=1e-5)
 
 
 def test_fine_tuning_puts_the_prompts_where_they_stand_in_use(tiny_labse: Path, tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from labse_search.corpora.text_keys import text_key
 from labse_search.encoder import load_encoder
 from labse_search.encoder.folder import read_folder
 from labse_search.errors import UserError
@@ -350,8 +349,8 @@ def test_a_model_of_cut_vectors_is_taught_in_full_width_and_keeps_its_cut(
     shutil.copytree(tiny_labse, cut)
     settings = json.loads((cut / "config_sentence_transformers.json").read_text("utf-8"))
     (cut / "config_sentence_transformers.json").write_text(json.dumps({**settings, "truncate_dim": 16}), "utf-8")
-    keys = torch.tensor([text_key("the cat")])
-    assert TextTeacher(open_model(cut), ["the cat"], batch_size=8)(keys).shape == (1, 32)
+    teacher = TextTeacher(open_model(cut), {(1, 2): "the cat"}, batch_size=8)
+    assert teacher(torch.tensor([[1, 2]])).shape == (1, 32)
     taught = replace(config, model=str(cut), teacher=str(cut), max_steps=8, learning_rate=5e-3, accept="lenient")
     result = finetune(replace(taught, regression=(), pooling="mean", alphas=(1.0,)))
     assert result.accepted and read_folder(result.path).truncate_dim == 16

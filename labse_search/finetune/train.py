@@ -21,11 +21,11 @@ from labse_search.finetune.data import Data
 from labse_search.finetune.model import add_adapters, merge_adapters, reference_model, set_pooling, set_trainable
 from labse_search.finetune.plan import Plan, window
 from labse_search.finetune.sampling import plan_sampling
-from labse_search.finetune.trainer import EpochCallback, PairTrainer
+from labse_search.finetune.trainer import EpochCallback, PairTrainer, task_of
 from labse_search.training.arguments import OneGpu, Steps, training_arguments
 from labse_search.training.callbacks import DevCallback, FiniteCallback, ProgressCallback, StopCallback
 from labse_search.training.losses import AdditiveMarginRankingLoss, CachedAdditiveMarginRankingLoss
-from labse_search.training.models import is_static, model_folder, open_model
+from labse_search.training.models import is_static, model_folder, open_model, prompts_of
 from labse_search.training.run_folder import find_checkpoint
 from labse_search.training.teacher import Distillation, TextTeacher, check_dimensions
 
@@ -119,14 +119,16 @@ def make_distillation(config: FinetuneConfig, data: Data, model: Any) -> Distill
         return None
     teacher = open_model(model_folder(config.teacher))
     check_dimensions(model, teacher, config.teacher_vectors)
-    column = 0 if config.teacher_side == "source" else 1
-    texts = (pair.target if column else pair.source for pair in data.training)
+    side, prompts = config.teacher_side, prompts_of(teacher)
+    texts = {}
+    for pair in data.training:
+        prompt = prompts.of(task_of(side, asked=pair.asked))
+        texts[text_key(pair.source), text_key(pair.target)] = prompt + getattr(pair, side)
     return Distillation(
         TextTeacher(teacher, texts, batch_size=config.mini_batch_size or 32),
         config.teacher_vectors,
         config.teacher_similarities,
         config.teacher_scale,
-        column,
     )
 
 

@@ -11,8 +11,10 @@ from sentence_transformers.sentence_transformer.data_collator import SentenceTra
 from transformers import TrainerCallback
 
 from labse_search.corpora.text_keys import text_key
-from labse_search.encoder.folder import Prompts, read_prompts
+from labse_search.encoder.folder import Prompts
+from labse_search.encoder.protocols import Task
 from labse_search.finetune.sampling import PairBatchSampler, SamplingPlan
+from labse_search.training.models import prompts_of
 
 
 class KeyedCollator(SentenceTransformerDataCollator):  # type: ignore[misc]
@@ -34,10 +36,14 @@ class KeyedCollator(SentenceTransformerDataCollator):  # type: ignore[misc]
 
     def with_prompts(self, row: dict[str, str], asked: bool) -> dict[str, str]:
         """Questions and their passages get the prompts of searching; translations the model's default one, if any."""
-        prompts = self.task_prompts
-        if not asked:
-            return {name: prompts.text + text for name, text in row.items()}
-        return {name: (prompts.query if name == "source" else prompts.document) + text for name, text in row.items()}
+        return {name: self.task_prompts.of(task_of(name, asked=asked)) + text for name, text in row.items()}
+
+
+def task_of(column: str, *, asked: bool) -> Task:
+    """What a text of this column is in use: a question, its passage, or, in a translation, neither."""
+    if not asked:
+        return "text"
+    return "query" if column == "source" else "document"
 
 
 class PairTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
@@ -50,9 +56,7 @@ class PairTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         self.length_window = length_window
         self.pair_sampler: PairBatchSampler | None = None
         super().__init__(model=model, **arguments)
-        self.data_collator.task_prompts = read_prompts(
-            {"prompts": model.prompts, "default_prompt_name": model.default_prompt_name}
-        )
+        self.data_collator.task_prompts = prompts_of(model)
 
     def get_batch_sampler(self, dataset: Any, batch_size: int, drop_last: bool, **_: Any) -> PairBatchSampler:
         """The Trainer asks for it once; each epoch then iterates it anew."""

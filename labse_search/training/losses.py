@@ -189,7 +189,7 @@ def _teacher_vectors(distillation: Distillation | None, keys: Tensor | None, *, 
         return None
     if keys is None:
         raise ValueError("a teacher finds its texts by the text keys, which the labels carry; there are no labels")
-    own = distillation.teacher(keys[:, distillation.column])
+    own = distillation.teacher(keys)
     if not gather or not dist.is_initialized() or dist.get_world_size() == 1:
         return own
     return gather_rows(own)

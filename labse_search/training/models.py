@@ -8,6 +8,7 @@ from typing import Any
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
+from labse_search.encoder.folder import Prompts, read_prompts
 from labse_search.encoder.hub import LABSE_MINI, find_model
 from labse_search.errors import ModelUnavailable
 
@@ -26,6 +27,11 @@ def open_model(folder: Path, device: str | None = None) -> Any:
         raise ModelUnavailable(
             f"{folder}: no model there ({type(error).__name__}). Give a sentence-transformers folder or a hub name."
         ) from error
+
+
+def prompts_of(model: Any) -> Prompts:
+    """What is put before its texts."""
+    return read_prompts({"prompts": model.prompts, "default_prompt_name": model.default_prompt_name})
 
 
 def is_static(model: Any) -> bool:

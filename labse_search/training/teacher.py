@@ -8,7 +8,7 @@ softmax over the batch follows the teacher's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labse_search.corpora.text_keys import text_key
 from labse_search.errors import UserError
 
-# Text keys, (rows,) int64, to the teacher's unit vectors, (rows, dimension) float32, without gradient.
+# Text keys, (rows, columns) int64, to the teacher's unit vectors of one side of each row, (rows, dimension) float32,
+# without gradient.
 Teacher = Callable[[Tensor], Tensor]
 
 
@@ -31,21 +31,25 @@ class Distillation:
     vector_weight: float = 5.0  # of (1 − cosine to the teacher's vector), summed over the two sides of a pair
     similarity_weight: float = 1.0  # of the Kullback–Leibler divergence, summed over the two directions
     scale: float = 15.0  # of the cosines in that divergence
-    column: int = 0  # which column of the batch the teacher reads: 0 the sources, 1 the targets
 
 
 class TextTeacher:
-    """A sentence-transformers model that encodes texts by their keys, with its own tokenizer and window."""
+    """A sentence-transformers model that encodes one side of a pair, with its own tokenizer and window.
 
-    def __init__(self, model: Any, texts: Iterable[str], *, batch_size: int) -> None:
+    `texts`: what it reads, with its prompt, by the keys of source and target: the same text may be a question in one
+    pair and a sentence in another.
+    """
+
+    def __init__(self, model: Any, texts: Mapping[tuple[int, int], str], *, batch_size: int) -> None:
         self.model = model.eval().requires_grad_(False)
         self.model.truncate_dim = None  # the student's forward pass gives whole vectors, whatever is kept of them later
-        self.texts = {text_key(text): text for text in texts}
+        self.texts = texts
         self.batch_size = batch_size
 
     def __call__(self, keys: Tensor) -> Tensor:
         vectors: Tensor = self.model.encode(
-            [self.texts[int(key)] for key in keys],
+            [self.texts[source, target] for source, target in keys[:, :2].tolist()],
+            prompt="",  # stands in the texts
             batch_size=self.batch_size,
             convert_to_tensor=True,
             normalize_embeddings=True,
