@@ -20,6 +20,7 @@ from labse_search.corpora.values import Say
 from labse_search.files import write_json
 
 SECONDS_BETWEEN_LINES = 5.0
+BAD_NORMS = 20  # in a row: GradScaler has then come from 65,536 to below 1, and still no step was taken
 PROGRESS = "progress.json"  # beside the history, for whoever shows how far the run is
 
 
@@ -66,15 +67,19 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
 
 
 class FiniteCallback(TrainerCallback):  # type: ignore[misc]
-    """Stops at the first logged loss that is no number. Every process sees the same logged mean, so all stop."""
+    """Stops at the first logged loss or gradient that is no number. Every process sees the same logged mean, so all
+    stop. With fp16 a gradient may be so for some steps, which are then skipped: GradScaler looks for its scale."""
 
     def __init__(self) -> None:
         self.broken_at: int | None = None
+        self.bad_norms = 0  # in a row
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Stops the run where the loss or the gradient's norm is infinite or no number."""
-        values = [(logs or {}).get(name) for name in ("loss", "grad_norm")]
-        if any(value is not None and not math.isfinite(value) for value in values):
+        loss, norm = ((logs or {}).get(name) for name in ("loss", "grad_norm"))
+        if norm is not None:
+            self.bad_norms = 0 if math.isfinite(norm) else self.bad_norms + 1
+        if self.bad_norms >= (BAD_NORMS if args.fp16 else 1) or (loss is not None and not math.isfinite(loss)):
             self.broken_at = state.global_step
             control.should_training_stop = True
 
