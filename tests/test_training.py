@@ -1,20 +1,24 @@
-"""What every training has alike: the Trainer's arguments, and when it has gone wrong."""
+"""What every training has alike: the Trainer's arguments, the precision, and when it has gone wrong."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import TrainerControl, TrainerState, TrainingArguments
 from transformers.training_args import ParallelMode
 
+from labse_search.encoder.kernels import choose_precision
+from labse_search.errors import UserError
 from labse_search.finetune import FinetuneConfig
 from labse_search.finetune.train import PairArguments
 from labse_search.pretrain.stage import MaskedArguments
 from labse_search.training.arguments import Steps, training_arguments
 from labse_search.training.callbacks import BAD_NORMS, FiniteCallback
+from labse_search.training.processes import resolve_precision
 
 
 class EightGpus:
@@ -76,3 +80,33 @@ def test_in_half_precision_gradients_overflow_until_their_scale_is_found(tmp_pat
     for some in ([overflow], [overflow] * (BAD_NORMS - 1), ([overflow] * 5 + [good]) * BAD_NORMS):
         assert broken_at(tmp_path, *some, good, fp16=True) is None
     assert broken_at(tmp_path, good, *[overflow] * (BAD_NORMS + 5), fp16=True) == 1 + BAD_NORMS
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A GPU as torch describes it: a T4, which knows bfloat16 only by emulation."""
+    one = SimpleNamespace(major=7, minor=5)
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: one)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
+    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    return one
+
+
+def test_bfloat16_is_chosen_where_a_gpu_has_it_in_hardware(gpu: SimpleNamespace) -> None:
+    assert (resolve_precision("auto"), choose_precision("auto", "cuda")) == ("fp32", "fp32")
+    assert resolve_precision("fp16") == "fp16"
+    gpu.major = 8
+    assert (resolve_precision("auto"), choose_precision("auto", "cuda")) == ("bf16", "bf16")
+
+
+def test_the_precision_is_that_of_the_processor_where_it_trains(
+    gpu: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu.major = 9
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert resolve_precision("auto") == "fp32"
+    with pytest.raises(UserError, match="needs a GPU"):
+        resolve_precision("fp16")

@@ -116,8 +116,13 @@ def choose_precision(precision: str, device: str) -> str:
     if precision != "auto":
         return precision
     if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        return gpu_precision()
     return "bf16" if bf16_speedup() >= WORTH else "fp32"
+
+
+def gpu_precision() -> str:
+    """bf16 where the GPU multiplies it in hardware: emulated, as on a T4 or a V100, it is slower than float32."""
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
 
 
 @functools.lru_cache(maxsize=1)

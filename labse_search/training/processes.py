@@ -7,7 +7,7 @@ import os
 import torch
 from accelerate import PartialState
 
-from labse_search.encoder.kernels import spare_cudnn_attention
+from labse_search.encoder.kernels import gpu_precision, spare_cudnn_attention
 from labse_search.errors import UserError
 
 
@@ -21,13 +21,11 @@ def join_processes() -> PartialState:
 
 def resolve_precision(precision: str) -> str:
     """auto: bfloat16 where a GPU has it, else float32; a CPU is only faster with it if it has matrix units for it."""
+    if precision == "fp16" and on_cpu():
+        raise UserError("--precision fp16 needs a GPU. Use --precision bf16 or fp32.")
     if precision != "auto":
-        if precision == "fp16" and not torch.cuda.is_available():
-            raise UserError("--precision fp16 needs a GPU. Use --precision bf16 or fp32.")
         return precision
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "fp32"
+    return "fp32" if on_cpu() else gpu_precision()
 
 
 def on_cpu() -> bool:
