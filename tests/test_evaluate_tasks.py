@@ -119,6 +119,20 @@ def test_pairs_of_your_own(tmp_path: Path, model: Path, capsys: pytest.CaptureFi
     assert found["mine"]["forward"] > 80
 
 
+def test_files_of_one_name_are_measured_each(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["a/de/x.tsv", "b/de/x.tsv", "b/fr/x.tsv", "b/fr/x.csv", "b/y.tsv"]
+    for length, name in enumerate(files, start=21):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        comma = "," if name.endswith("csv") else "\t"
+        lines = [sentence("de", words) + comma + sentence("en", words) for words in random_concepts(length, seed=1)]
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    given = [tmp_path / name for name in files]
+    found = rows_of(run_json(capsys, "pairs", *given, given[4], "--model", model), "Pairs")
+    pairs = {name: row["pairs"] for name, row in found.items()}
+    assert pairs.pop("mean of 6") == 21 + 22 + 23 + 24 + 25 + 25
+    assert pairs == {"a/de/x": 21, "b/de/x": 22, "b/fr/x": 23, "b/fr/x (2)": 24, "y": 25, "y (2)": 25}
+
+
 def test_lists_beside_named_pairs_are_no_pairs(tmp_path: Path) -> None:
     write_lines(tmp_path / "dev.en-de.tsv", ["yes\tja"])
     write_lines(tmp_path / "dev_sources.tsv", ["de\twiki\t900"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labse_search.corpora.lines import read_lines
@@ -25,14 +26,14 @@ class AlignedTexts:
     targets: tuple[str, ...]
     source_language: str = ""
     target_language: str = ""
+    folder: Path = Path()  # of the file that they were read from
 
     def __len__(self) -> int:
         return len(self.sources)
 
     def first(self, limit: int | None) -> AlignedTexts:
         """The first so many pairs; None: all of them."""
-        sources, targets = self.sources[:limit], self.targets[:limit]
-        return AlignedTexts(self.name, sources, targets, self.source_language, self.target_language)
+        return replace(self, sources=self.sources[:limit], targets=self.targets[:limit])
 
 
 def read_aligned_sets(specification: str, *, columns: Sequence[str] = (), say: Say | None = None) -> list[AlignedTexts]:
@@ -47,6 +48,21 @@ def read_aligned_sets(specification: str, *, columns: Sequence[str] = (), say: S
         raise UserError(f"{folder} holds no files of pairs (.tsv, .csv, .jsonl, .tmx, packed or not).")
     named = [file for file in files if re.search(r"(^|[._])[a-z]{2,3}-[a-z]{2,3}\.", file.name)]
     return [one for file in named or files for one in _by_language(str(file), columns, say)]
+
+
+def names_of_their_own(sets: Sequence[AlignedTexts]) -> list[str]:
+    """The names of the sets; sets of one name are told apart by their folders, else by numbers."""
+    taken: Counter[str] = Counter()
+    names = []
+    for one in sets:
+        folders = {other.folder.parts[::-1] for other in sets if other.name == one.name}
+        depth = 0
+        while len({parts[:depth] for parts in folders}) < len(folders):
+            depth += 1
+        name = "/".join((*one.folder.parts[::-1][:depth][::-1], one.name))
+        taken[name] += 1
+        names.append(name if taken[name] == 1 else f"{name} ({taken[name]})")
+    return names
 
 
 def read_tatoeba(folder: Path, languages: Collection[str] = ()) -> dict[str, AlignedTexts]:
@@ -96,8 +112,9 @@ def _by_language(specification: str, columns: Sequence[str] = (), say: Say | Non
         raise UserError(f"{specification} holds no pairs.")
     first = specification.split(",")[0] if not Path(specification).exists() else specification
     name = re.sub(r"(\.(tsv|csv|txt|jsonl?|ndjson|tmx))?(\.(xz|gz|bz2))?$", "", Path(first).name)
+    folder = Path(first).absolute().parent
     return [
-        AlignedTexts(name if len(found) == 1 else f"{name} {a}-{b}", tuple(sources), tuple(targets), a, b)
+        AlignedTexts(name if len(found) == 1 else f"{name} {a}-{b}", tuple(sources), tuple(targets), a, b, folder)
         for (a, b), (sources, targets) in found.items()
     ]
 

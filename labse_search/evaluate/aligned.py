@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labse_search.corpora.aligned import AlignedTexts
+from labse_search.corpora.aligned import AlignedTexts, names_of_their_own
 from labse_search.evaluate.embedding_cache import EmbeddingCache
 from labse_search.evaluate.pairs import pair_accuracy
 from labse_search.evaluate.report import Report, Row, Section, percent
@@ -19,7 +19,7 @@ def evaluate_pairs(encoder: EmbeddingCache, sets: Sequence[AlignedTexts]) -> Rep
     encoder.prepare([text for one in sets for text in (*one.sources, *one.targets)])
     rows: dict[str, Row] = {}
     hits = []
-    for one in sets:
+    for name, one in zip(names_of_their_own(sets), sets, strict=True):
         accuracy = pair_accuracy(
             encoder.vectors(one.sources),
             encoder.vectors(one.targets),
@@ -27,7 +27,7 @@ def evaluate_pairs(encoder: EmbeddingCache, sets: Sequence[AlignedTexts]) -> Rep
             target_texts=one.targets,
         )
         values = (accuracy.forward, accuracy.backward, accuracy.mean, accuracy.mrr)
-        rows[one.name] = (*(percent(value) for value in values), accuracy.pairs)
+        rows[name] = (*(percent(value) for value in values), accuracy.pairs)
         hits.append(accuracy.hits())
     if len(rows) > 1:
         means = np.mean([row[:4] for row in rows.values()], axis=0)  # type: ignore[arg-type]
