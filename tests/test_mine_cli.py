@@ -94,6 +94,38 @@ def test_gold_of_other_corpora_is_refused(corpora: Path, model: Path, capsys: py
     assert "None of the 1 gold pairs" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("languages", [(), ("--languages", "de,en,fr")])
+@pytest.mark.parametrize(
+    "given",
+    ["--threshold 0", "--k 8", "--margin distance", "--retrieval forward", "--max-length-ratio 0", "--max-score 1.5"]
+    + ["--gold g.tsv", "--keep-junk", "--plot p.png", "--candidates c.tsv", "--k 8 --threshold 1.1"],
+)
+def test_what_all_languages_would_ignore_is_refused(
+    given: str, languages: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--collection", "papers", "--output", "pairs.tsv", *languages, *given.split()])
+    named = ", ".join(sorted(word for word in given.split() if word.startswith("--")))
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert all(word in said for word in named.split(", ")) and "only with two --languages" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("--collection papers --model m", "--model: a collection has its vectors already"),
+        ("--collection papers --languages de,en --model m", "--model: a collection has its vectors already"),
+        ("de.txt en.txt --store there", "--store: only with --collection"),
+        ("de.txt en.txt --keep-junk --max-score 1.2", "--max-score: not with --keep-junk"),
+    ],
+)
+def test_what_two_sides_would_ignore_is_refused(given: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*given.split(), "--output", "pairs.tsv"])
+    assert ended.value.code == 2 and says in capsys.readouterr().err
+
+
 def test_corpora_are_read_packed_or_not(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "a.gz", "wt", encoding="utf-8") as lines:
         lines.write("eins\r\nzwei\n\neins\n")

@@ -291,11 +291,24 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """What argparse cannot check by itself; wrong flags end the process with status 2."""
     if options.collection and (options.source or options.bucc):
         parser.error("give either two files or --collection, and --bucc only with files")
-    if options.collection and len(options.languages or ()) != 2:
-        fixed = ("threshold", "gold", "candidates", "plot", "keep_junk")
-        given = [f"--{name.replace('_', '-')}" for name in fixed if getattr(options, name)]
+
+    def refuse(names: str, why: str) -> None:
+        """What would be ignored, where it is not as it is by itself."""
+        given = [name for name in names.split() if getattr(options, name) != parser.get_default(name)]
         if given:
-            parser.error(f"{', '.join(given)}: only with two --languages")
+            parser.error(f"{', '.join('--' + name.replace('_', '-') for name in given)}: {why}")
+
+    if options.collection and len(options.languages or ()) != 2:
+        refuse(
+            "threshold gold candidates plot keep_junk k margin retrieval max_length_ratio max_score",
+            "only with two --languages",
+        )
+    if options.collection:
+        refuse("model", "a collection has its vectors already, of its own model")
+    else:
+        refuse("store", "only with --collection")
+    if options.keep_junk:
+        refuse("max_length_ratio max_score", "not with --keep-junk, which drops nothing")
     if not options.collection and not (options.source and options.target):
         parser.error("give two files, or --collection NAME")
     if options.languages and len(options.languages) != 2 and not (options.collection and len(options.languages) > 2):
