@@ -13,8 +13,10 @@ from lexicon import sentence
 from page_case import page_client
 
 from labse_search.files import write_json
+from labse_search.library.records import JobState
 from labse_search.records import CollectionSpec, Pair, Segment, StoredSegment
-from labse_search.teach.runs import Recipe, plan_run, save
+from labse_search.teach.runs import Recipe, Run, plan_run, save
+from labse_search.teach.tuning import add_tune_job
 from labse_search.ui.events import Event
 from labse_search.ui.handlers.tuning import recipe_of
 from labse_search.ui.query import Query
@@ -92,6 +94,30 @@ def test_answers_are_judged_on_their_cards_and_saved_as_qrels(client: Any) -> No
     assert handlers.judging.judge("documents", Event(sent | {"index": 999}))["message"] != ""
     assert handlers.judging.judge("documents", Event(sent | {"answers": ""}))["questions"] == []
     assert client.get("/teach/judgements.zip?collection=documents").status_code == 400
+
+
+def test_a_tuning_that_is_cancelled_while_it_rests_is_gone(client: Any) -> None:
+    from labse_search.ui.handlers import Handlers
+
+    library, tab = client.context.library, Handlers(client.context).tuning
+
+    def tuning(number: int, state: JobState) -> tuple[Run, str]:
+        folder = library.home / "tuned" / f"20261201-10101{number}-abcdef"
+        run = Run(folder, "resting", "labse-mini", 0.0, Recipe(), 9, 0, 0, {"device": "cpu", "processes": 1})
+        (run.partial / "checkpoints" / "checkpoint-10").mkdir(parents=True)
+        save(run)
+        job = add_tune_job(library, run)
+        library.ledger.jobs.set(job, state=state)
+        return run, job
+
+    kept, _ = tuning(0, "done")
+    kept.partial.rename(kept.model)
+    states: tuple[JobState, ...] = ("paused", "failed", "queued")
+    for number, state in enumerate(states, start=1):
+        run, job = tuning(number, state)
+        shown = tab.request("resting", Event({"job": job, "action": "cancel"}))
+        assert library.job(job).state == "cancelled" and not run.folder.exists()
+        assert [one["name"] for one in shown["runs"]] == [kept.name] and kept.state == "accepted"
 
 
 def test_a_tuning_is_shown_before_and_after_applied_and_taken_back(client: Any, tmp_path: Path) -> None:

@@ -121,7 +121,9 @@ def asked(question: str, *, ended: str) -> str:
 def runs(teaching: Teaching, collection: str, options: argparse.Namespace) -> None:
     """The command that lists the tunings of a collection."""
     from labse_search.teach import runs as kept
+    from labse_search.teach.tuning import forget_cancelled
 
+    forget_cancelled(Library(options.settings.home))
     for run in kept.runs(options.settings.home, collection):
         reason = run.read("metrics.json").get("reason", "")
         print(f"{run.name}  {run.state:8}  {run.pairs:7,} pairs  {run.tuned or run.folder}  {reason}")

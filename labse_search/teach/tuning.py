@@ -104,6 +104,16 @@ def add_tune_job(library: Library, run: Run) -> str:
     return job_id
 
 
+def forget_cancelled(library: Library) -> None:
+    """Remove what tunings left behind that were cancelled while nobody worked on them: such a job ends at once, and no
+    worker clears up after it."""
+    for job in library.jobs(kinds=(KIND,)):
+        for file in library.job_files(job.id) if job.state == "cancelled" else ():
+            folder = Path(file.source.path)
+            if (folder / "run.json").is_file() and load(folder).state == "open":
+                shutil.rmtree(folder)
+
+
 class Tuning:
     """One job, in the thread that calls `run`: the main one of its process, since children end with it."""
 

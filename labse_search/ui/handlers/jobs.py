@@ -9,6 +9,7 @@ from labse_search.encoder.fingerprint import fingerprint
 from labse_search.encoder.folder import read_folder
 from labse_search.encoder.hub import find_model
 from labse_search.library import Action, JobRow
+from labse_search.teach.tuning import forget_cancelled
 from labse_search.ui.context import AppContext
 from labse_search.ui.events import Event
 from labse_search.ui.handlers.base import Value
@@ -25,6 +26,8 @@ def ask_job(context: AppContext, event: Event) -> None:
     job, action = event.text("job"), event.text("action")
     if job and action in get_args(Action):
         context.library.ask(job, cast(Action, action))
+        if action == "cancel":
+            forget_cancelled(context.library)
         context.wake()
 
 
