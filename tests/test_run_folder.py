@@ -12,7 +12,7 @@ import torch
 from labse_search.encoder.hub import LABSE_MINI
 from labse_search.errors import UserError
 from labse_search.training.card import heading, read_heading
-from labse_search.training.checks import check_output, check_tracker
+from labse_search.training.checks import check_output, check_tracker, is_disk
 from labse_search.training.models import model_folder
 from labse_search.training.run_folder import check_same_run, find_checkpoint, prepare
 
@@ -113,7 +113,13 @@ def test_folders_that_cannot_be_written_and_unknown_trackers_are_refused(tmp_pat
     for output in ("/proc/sys/x", str(tmp_path / "file" / "x"), ""):
         with pytest.raises(UserError, match="--output"):
             check_output(output)
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="is a file"):
+            check_output(str(tmp_path / "file"), overwrite=overwrite)
+    assert check_output(str(tmp_path), overwrite=True) == tmp_path
     assert check_output(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
+    assert is_disk(Path("/procedures")) and is_disk(Path("/system/models")) and is_disk(tmp_path)
+    assert not is_disk(Path("/proc")) and not is_disk(Path("/sys/kernel"))
     with pytest.raises(UserError, match="no such tracker"):
         check_tracker("paper")
     check_tracker("none")

@@ -10,7 +10,6 @@ from typing import Any
 from labse_search.errors import UserError
 
 TRACKERS = ("none", "all", "tensorboard", "wandb", "trackio", "mlflow", "comet_ml", "clearml", "swanlab")
-NOT_DISKS = ("/proc", "/sys")  # which root may "write" to
 
 
 def check_output(output: str, *, overwrite: bool = False) -> Path:
@@ -18,12 +17,19 @@ def check_output(output: str, *, overwrite: bool = False) -> Path:
     if not output:
         raise UserError("--output: name the folder of the new model.")
     folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--output {folder} is a file. Name a folder.")
     if folder.exists() and not overwrite:
         raise UserError(f"--output {folder} exists already. Name another folder, or add --overwrite.")
     parent = next(parent for parent in folder.absolute().parents if parent.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK) or str(parent).startswith(NOT_DISKS):
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK) or not is_disk(parent):
         raise UserError(f"--output {folder} cannot be written: {parent} is no folder that this account may write to.")
     return folder
+
+
+def is_disk(folder: Path) -> bool:
+    """Whether it can hold files; root may "write" to the others."""
+    return not any(folder.is_relative_to(other) for other in ("/proc", "/sys"))
 
 
 def check_tracker(name: str) -> None:
