@@ -87,6 +87,13 @@ def test_a_collection_that_finds_next_to_nothing_is_judged_by_the_model_alone(
     assert kept(tmp_path) == []
 
 
+def test_a_disk_without_room_is_no_reason_not_to_answer(tmp_path: Path, store: Store, encoder: Encoder) -> None:
+    fill(store, encoder, [*PASSAGES[:3], LIBRARY])
+    (tmp_path / "profiles").write_text("a file where the folder should be: nothing can be written")
+    searcher = make_searcher(store, encoder, "notes", tmp_path)
+    assert searcher.search("Wo leiht man Werkzeug?").good
+
+
 def test_questions_that_are_answered_after_all_count_for_nothing() -> None:
     odds = np.random.default_rng(1).normal(-3.0, 1.0, 57)
     mean, deviation = usual(odds)

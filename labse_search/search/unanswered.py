@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _measuring = threading.Lock()  # first questions that come together wait for one measurement
+_unkept: dict[Path, Unanswered] = {}  # what could not be written down, and what tells nothing; for this process
 
 ASKED = 60  # of the shipped questions
 FEWEST = 20  # answers that a mean can be taken of
@@ -42,6 +44,11 @@ class Unanswered:
     mean: float
     deviation: float
     passages: int  # in the collection when it was asked
+
+    @property
+    def tells(self) -> bool:
+        """Whether enough questions found anything."""
+        return math.isfinite(self.mean)
 
     def fits(self, count: int) -> bool:
         """Whether it still holds for a collection of so many passages."""
@@ -62,26 +69,31 @@ def unanswered_of(searcher: Callable[[], Searcher], home: Path, collection: str,
     asked = searcher()
     path = home / "profiles" / asked.encoder.fingerprint / f"{name}.json"
     with _measuring:
-        kept = _load(path)
-        if kept is not None and kept.fits(count):
-            return kept
-        log.info("asking a collection of %d passages once what nothing in it answers", count)
-        found = _measure(asked, count)
-        if found is not None:
-            write_json(path, asdict(found))
-        return found
+        kept = _load(path) or _unkept.get(path)
+        if kept is None or not kept.fits(count):
+            log.info("asking a collection of %d passages once what nothing in it answers", count)
+            kept = _measure(asked, count)
+            try:
+                if kept.tells:
+                    write_json(path, asdict(kept))
+                else:
+                    _unkept[path] = kept
+            except OSError as error:  # a full disk is no reason not to answer
+                log.warning("what a collection finds without an answer could not be kept: %s", error)
+                _unkept[path] = kept
+    return kept if kept.tells else None
 
 
-def _measure(searcher: Searcher, count: int) -> Unanswered | None:
+def _measure(searcher: Searcher, count: int) -> Unanswered:
     from labse_search.search.measure import calibration_questions
 
     questions = calibration_questions()
     some = questions[:: max(1, len(questions) // ASKED)]
     # One after the other: in batches the last digits differ each time, and a restored collection answers otherwise.
-    answers = [searcher.search(question, mode="meaning") for question in some]
+    answers = [searcher.search(question, mode="meaning") for question in some] if count else []
     best = np.array([answer.hits[0].probability for answer in answers if answer.hits], np.float64)
     if len(best) < FEWEST:
-        return None
+        return Unanswered(math.nan, math.nan, count)
     best = np.clip(best, 1e-9, 1 - 1e-9)
     mean, deviation = usual(np.log(best / (1 - best)))
     return Unanswered(mean, deviation, count)
