@@ -14,8 +14,7 @@ from labse_search.encoder import Encoder, load_encoder
 from labse_search.encoder.texts import encode_texts
 from labse_search.records import CollectionSpec, Segment, StoredSegment
 from labse_search.search.opening import make_searcher
-from labse_search.search.profile import UNMEASURED, ScoredOdds
-from labse_search.search.unanswered import Unanswered, usual
+from labse_search.search.profile import UNMEASURED, ScoredOdds, Unanswered, usual_odds
 from labse_search.store import Store, open_store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,8 +95,8 @@ def test_a_disk_without_room_is_no_reason_not_to_answer(tmp_path: Path, store: S
 
 def test_questions_that_are_answered_after_all_count_for_nothing() -> None:
     odds = np.random.default_rng(1).normal(-3.0, 1.0, 57)
-    mean, deviation = usual(odds)
-    assert usual(np.append(odds, [6.0, 7.0, 9.0])) == (mean, deviation)
+    mean, deviation = usual_odds(odds)
+    assert usual_odds(np.append(odds, [6.0, 7.0, 9.0])) == (mean, deviation)
     assert abs(mean + 3) < 0.4 and abs(deviation - 1) < 0.3
 
 

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from labse_search.records import Found, StoredSegment
 from labse_search.search.asked import Asked
-from labse_search.search.profile import RELATED, ModelProfile, Pool, others_of
+from labse_search.search.profile import RELATED, ModelProfile, Pool, Unanswered, others_of
 from labse_search.search.spelling import letters, tokens
-from labse_search.search.unanswered import Unanswered
 from labse_search.similarity import Vectors
 from labse_search.store import Store
 

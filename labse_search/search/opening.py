@@ -37,10 +37,9 @@ def make_searcher(
     first = nullcontext if in_bulk else QueryPriority(home / "locks" / "questions.lock").query
     identify = question_identifier(encoder.languages)
     profile = profile or functools.cache(lambda: profile_of(encoder, home))
-    plain = functools.cache(lambda: Searcher(store, encoder, collection, profile=profile))
     return Searcher(
         store, encoder, collection, identify=identify, query_priority=first, profile=profile,
-        unanswered=lambda count: unanswered_of(plain, home, collection, count),
+        unanswered=lambda count: unanswered_of(store, encoder, collection, profile(), home, count),
     )  # fmt: skip
 
 

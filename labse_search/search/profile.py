@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ FORMAT = 5
 VERY_CLOSE, RELATED = 0.85, 0.15  # probabilities; "close" begins where the odds say
 COMPANY = 5  # closest other passages that a passage is compared with
 LEAST_DEVIATION = 0.5  # of log-odds
+GROWTH = 2.0  # times as many passages, or as few: from there on a collection is measured again
+OUTLIER = 4.0  # deviations above the median: a question that the collection does answer
+QUARTILES = 1.349  # of a normal distribution, in deviations
 PRIOR = 50  # cosines of unrelated texts that the profile's own count as beside those of a collection's sample
 
 
@@ -90,6 +94,31 @@ class ScoredOdds:
     def strength(self, probability: float) -> str:
         """As `Odds.strength`."""
         return strength(probability, self.close)
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """Log-odds of the first passage, over questions that nothing answers."""
+
+    mean: float
+    deviation: float
+    passages: int  # in the collection when it was asked
+
+    @property
+    def tells(self) -> bool:
+        """Whether enough questions found anything."""
+        return math.isfinite(self.mean)
+
+    def fits(self, count: int) -> bool:
+        """Whether it still holds for a collection of so many passages."""
+        return self.passages / GROWTH <= count <= self.passages * GROWTH
+
+
+def usual_odds(odds: NDArray[np.floating]) -> tuple[float, float]:
+    """Mean and deviation of log-odds (n,), but for those so high that they must be of answers."""
+    low, middle, high = np.quantile(odds, (0.25, 0.5, 0.75))
+    kept = odds[odds <= middle + OUTLIER * (high - low) / QUARTILES]
+    return float(kept.mean()), float(kept.std())
 
 
 def strength(probability: float, close: float) -> str:

@@ -33,13 +33,12 @@ from labse_search.search.likelihood import (
 )
 from labse_search.search.links import word_links
 from labse_search.search.passages import answers_first, grouped, is_readable, translations
-from labse_search.search.profile import UNMEASURED, ModelProfile, Odds, Pool, ScoredOdds
+from labse_search.search.profile import UNMEASURED, ModelProfile, Odds, Pool, ScoredOdds, Unanswered
 from labse_search.search.question import Question, read_question
 from labse_search.search.refining import FINER, refined
 from labse_search.search.same import collapse
 from labse_search.search.steer import Steer
 from labse_search.search.translation import CANDIDATES, by_margin
-from labse_search.search.unanswered import Unanswered
 from labse_search.similarity import Vectors
 from labse_search.store import NO_FILTER, Store, StoreAnswer, words_outdated
 

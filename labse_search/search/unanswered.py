@@ -13,18 +13,22 @@ import json
 import logging
 import math
 import threading
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from labse_search.encoder import Encoder, Task
+from labse_search.encoder.texts import encode_texts, fit_window
 from labse_search.files import write_json
-
-if TYPE_CHECKING:
-    from labse_search.search.searcher import Searcher
+from labse_search.records import StoredSegment
+from labse_search.search.finding import Finder
+from labse_search.search.late import answering, read_tokens, telling, token_cosines
+from labse_search.search.likelihood import take_sample
+from labse_search.search.profile import ModelProfile, Unanswered, usual_odds
+from labse_search.search.refining import FINER
+from labse_search.similarity import Vectors
+from labse_search.store import NO_FILTER, Store, StoreAnswer
 
 log = logging.getLogger(__name__)
 _measuring = threading.Lock()  # first questions that come together wait for one measurement
@@ -32,47 +36,20 @@ _unkept: dict[Path, Unanswered] = {}  # what could not be written down, and what
 
 ASKED = 60  # of the shipped questions
 FEWEST = 20  # answers that a mean can be taken of
-GROWTH = 2.0  # times as many passages, or as few: from there on it is measured again
-OUTLIER = 4.0  # deviations above the median: a question that the collection does answer
-QUARTILES = 1.349  # of a normal distribution, in deviations
 
 
-@dataclass(frozen=True)
-class Unanswered:
-    """Log-odds of the first passage, over questions that nothing answers."""
-
-    mean: float
-    deviation: float
-    passages: int  # in the collection when it was asked
-
-    @property
-    def tells(self) -> bool:
-        """Whether enough questions found anything."""
-        return math.isfinite(self.mean)
-
-    def fits(self, count: int) -> bool:
-        """Whether it still holds for a collection of so many passages."""
-        return self.passages / GROWTH <= count <= self.passages * GROWTH
-
-
-def usual(odds: NDArray[np.floating]) -> tuple[float, float]:
-    """Mean and deviation of log-odds (n,), but for those so high that they must be of answers."""
-    low, middle, high = np.quantile(odds, (0.25, 0.5, 0.75))
-    kept = odds[odds <= middle + OUTLIER * (high - low) / QUARTILES]
-    return float(kept.mean()), float(kept.std())
-
-
-def unanswered_of(searcher: Callable[[], Searcher], home: Path, collection: str, count: int) -> Unanswered | None:
-    """What is kept of the store's collection of `count` passages, or measured now and kept. `searcher` must not ask for
-    it itself. None where hardly a question finds anything."""
+def unanswered_of(
+    store: Store, encoder: Encoder, collection: str, profile: ModelProfile, home: Path, count: int
+) -> Unanswered | None:
+    """What is kept of the store's collection of `count` passages, or measured now and kept. None where hardly a
+    question finds anything."""
     name = hashlib.sha256(collection.encode()).hexdigest()[:32]
-    asked = searcher()
-    path = home / "profiles" / asked.encoder.fingerprint / f"{name}.json"
+    path = home / "profiles" / encoder.fingerprint / f"{name}.json"
     with _measuring:
         kept = _load(path) or _unkept.get(path)
         if kept is None or not kept.fits(count):
             log.info("asking a collection of %d passages once what nothing in it answers", count)
-            kept = _measure(asked, count)
+            kept = _measure(store, encoder, collection, profile, count)
             try:
                 if kept.tells:
                     write_json(path, asdict(kept))
@@ -84,19 +61,45 @@ def unanswered_of(searcher: Callable[[], Searcher], home: Path, collection: str,
     return kept if kept.tells else None
 
 
-def _measure(searcher: Searcher, count: int) -> Unanswered:
-    from labse_search.search.measure import calibration_questions
+def _measure(store: Store, encoder: Encoder, collection: str, profile: ModelProfile, count: int) -> Unanswered:
+    """As a search does it, but what is encoded is encoded together: the questions, and all passages that they find."""
+    from labse_search.search.measure import calibration_questions, first_one
 
     questions = calibration_questions()
-    some = questions[:: max(1, len(questions) // ASKED)]
-    # One after the other: in batches the last digits differ each time, and a restored collection answers otherwise.
-    answers = [searcher.search(question, mode="meaning") for question in some] if count else []
-    best = np.array([answer.hits[0].probability for answer in answers if answer.hits], np.float64)
+    questions = fit_window(encoder, questions[:: max(1, len(questions) // ASKED)] if count else [])
+    vectors = profile.neutral(encode_texts(encoder, questions, "query"))
+    sample = profile.neutral(take_sample(store, collection, encoder.dimension, count).rows)
+    finder = Finder(store, encoder, collection)
+    answers = [_closest(finder.find(vector, None, NO_FILTER, FINER), vector, profile) for vector in vectors]
+    passages = {one.point: one for found, _ in answers for one in found}
+    spans = [answering(one) for one in passages.values()]
+    texts = [one.segment.text for one in passages.values()]
+    read = dict(zip(passages, read_tokens(encoder, texts, spans, ["document"] * len(texts)), strict=True))
+    tasks: list[Task] = ["query" for _ in questions]
+    asked = read_tokens(encoder, questions, [[(0, len(question))] for question in questions], tasks)
+    best = []
+    for question, tokens, vector, (found, rows) in zip(questions, asked, vectors, answers, strict=True):
+        told = telling([question], [tokens], profile.token_mean)
+        there = [number for number, one in enumerate(found) if len(read[one.point].spans)]
+        if there:
+            cosines = (token_cosines(told, read[found[at].point].states, profile.token_mean) for at in there)
+            closeness = np.array([one.max(axis=1).mean() for one in cosines], np.float64)
+            _, first, beside = first_one(closeness, rows[there], profile.translation)
+            best.append(profile.late_probability(np.array([first]), beside, sample @ vector, count)[0])
     if len(best) < FEWEST:
         return Unanswered(math.nan, math.nan, count)
-    best = np.clip(best, 1e-9, 1 - 1e-9)
-    mean, deviation = usual(np.log(best / (1 - best)))
-    return Unanswered(mean, deviation, count)
+    likely = np.clip(best, 1e-9, 1 - 1e-9)
+    return Unanswered(*usual_odds(np.log(likely / (1 - likely))), count)
+
+
+def _closest(answer: StoreAnswer, vector: Vectors, profile: ModelProfile) -> tuple[list[StoredSegment], Vectors]:
+    """The closest passages, the closest first, and their neutral vectors (n, dimension)."""
+    found = [one.stored for one in answer.meaning if one.stored.point in answer.vectors]
+    if not found:
+        return [], np.zeros((0, len(vector)), np.float32)
+    rows = profile.neutral(np.stack([answer.vectors[one.point] for one in found]))
+    order = np.argsort(-(rows @ vector), kind="stable")[:FINER]
+    return [found[at] for at in order], rows[order]
 
 
 def _load(path: Path) -> Unanswered | None:

@@ -33,9 +33,9 @@ from labse_search.search.profile import (
     load_profile,
     others_of,
     sigmoid,
+    usual_odds,
 )
 from labse_search.search.refining import FINER
-from labse_search.search.unanswered import usual as usual_odds
 from labse_search.similarity import Vectors
 
 log = logging.getLogger(__name__)
