@@ -28,7 +28,7 @@ from labse_search.encoder import Encoder, TokenStates, load_encoder
 from labse_search.encoder.texts import encode_texts, fit_window
 from labse_search.search.late import question_tokens, read_tokens, token_cosines
 from labse_search.search.measure import DATA, FOUND, calibration_questions, first_one, profile_of
-from labse_search.search.profile import ModelProfile, usual_odds
+from labse_search.search.profile import ModelProfile, log_odds, usual_odds
 from labse_search.search.refining import FINER
 from labse_search.settings import Settings
 from labse_search.similarity import Vectors
@@ -131,9 +131,8 @@ def asked_twice(
     for number, question in enumerate(questions[1], len(questions[0])):
         there = rng.choice(len(pool), size, replace=False)
         unanswered.append(first_of(profile, question, number, pool, late, there)["late"][0])
-    likely = np.clip(unanswered, 1e-9, 1 - 1e-9)
     scored = found["late"].copy()
-    scored[:, 0] = profile.scored.probability(scored[:, 0], *usual_odds(np.log(likely / (1 - likely))))
+    scored[:, 0] = profile.scored.probability(scored[:, 0], *usual_odds(log_odds(unanswered)))
     return {**found, "scored": scored}
 
 

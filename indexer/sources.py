@@ -61,10 +61,8 @@ def is_gone(path: str) -> bool:
     does not answer, which os.path.lexists tells from nothing."""
     try:
         os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
     return False
 
 

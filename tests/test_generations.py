@@ -144,11 +144,16 @@ def test_what_is_added_removed_and_renamed_while_it_is_built_is_so_in_both(bench
     assert bench.is_sound()
 
 
-def test_a_document_that_is_removed_and_put_back_while_it_is_built_comes_back(bench: Bench) -> None:
-    """The job went round for ever: the document was missing, and was thought to be there."""
+def two_batches(bench: Bench) -> None:
+    """As many documents as are embedded again in two first batches."""
     for number in range(4, 2 * FIRST_BATCH):
         bench.write(f"{number}.txt", f"The ferry number {number} leaves at noon.")
     bench.index()
+
+
+def test_a_document_that_is_removed_and_put_back_while_it_is_built_comes_back(bench: Bench) -> None:
+    """The job went round for ever: the document was missing, and was thought to be there."""
+    two_batches(bench)
     batches = []
 
     def meddle() -> None:
@@ -168,9 +173,7 @@ def test_a_document_that_is_removed_and_put_back_while_it_is_built_comes_back(be
 
 def test_a_process_that_is_killed_soon_gets_on_with_each_start(bench: Bench) -> None:
     """20 kills, each before the first 256 passages were written down, ended the job: it "did not get on"."""
-    for number in range(4, 2 * FIRST_BATCH):
-        bench.write(f"{number}.txt", f"The ferry number {number} leaves at noon.")
-    bench.index()
+    two_batches(bench)
     done = []
 
     def killed() -> None:

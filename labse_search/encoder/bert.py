@@ -82,6 +82,7 @@ class Bert:
         self, layers: Sequence[_Layer], batch: Packed, check_cancelled: CheckCancelled | None = None
     ) -> torch.Tensor:
         states = self._look_up(batch)  # (tokens, hidden)
+        attention: Attention
         attention = GroupedAttention(batch) if self.device == "cpu" else PaddedAttention(batch, self.device)
         for layer in layers:
             if check_cancelled is not None:
@@ -101,9 +102,7 @@ class Bert:
         rows = F.layer_norm(rows, (self.hidden,), *self._norm, self._eps).to(self.dtype)
         return F.pad(rows, (0, 0, 0, rounded(len(rows)) - len(rows)))
 
-    def _last(
-        self, layer: _Layer, states: torch.Tensor, batch: Packed, attention: GroupedAttention | PaddedAttention
-    ) -> torch.Tensor:
+    def _last(self, layer: _Layer, states: torch.Tensor, batch: Packed, attention: Attention) -> torch.Tensor:
         projected = layer.query_key_value(states)  # (tokens, 2 hidden): keys and values
         texts = torch.from_numpy(batch.firsts())
         beyond = rounded(len(texts)) - len(texts)
@@ -174,6 +173,9 @@ class PaddedAttention:
         """As `GroupedAttention.of_firsts`."""
         key, value = _by_head(projected[self._rows], self._texts)
         return F.scaled_dot_product_attention(queries, key, value, attn_mask=self._mask).flatten(1)
+
+
+Attention = GroupedAttention | PaddedAttention
 
 
 def _by_head(projected: torch.Tensor, texts: int) -> tuple[torch.Tensor, ...]:

@@ -24,9 +24,8 @@ def text_steps(text: str) -> Steps:
             _add(steps, parts, forms)
         for at, (letter, pair) in enumerate(zip(letters, (*parts, ""), strict=False), first + 1):
             steps.append({letter: at, letter + _END: at, pair: at})
-            if (
-                at > first + 1 and "\uac00" <= letter <= "\ud7a3"
-            ):  # a Korean word of one syllable is the beginning of one
+            # A Korean word of one syllable is the beginning of one.
+            if at > first + 1 and "\uac00" <= letter <= "\ud7a3":
                 del steps[-1][letter]
     return steps
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,7 @@ class ScoredOdds:
 
     def probability(self, likely: NDArray[np.floating], mean: float, deviation: float) -> NDArray[np.float64]:
         """(n,) for passages with these probabilities by the model's profile alone."""
-        values = np.clip(np.asarray(likely, np.float64), 1e-9, 1 - 1e-9)
-        scores = (np.log(values / (1 - values)) - max(mean, self.least)) / max(deviation, LEAST_DEVIATION)
-        return sigmoid(self.intercept + self.score * scores)
+        return sigmoid(self.intercept + self.score * standard_scores(log_odds(likely), mean, deviation, self.least))
 
     def strength(self, probability: float) -> str:
         """As `Odds.strength`."""
@@ -112,6 +111,13 @@ class Unanswered:
     def fits(self, count: int) -> bool:
         """Whether it still holds for a collection of so many passages."""
         return self.passages / GROWTH <= count <= self.passages * GROWTH
+
+
+def standard_scores(
+    odds: NDArray[np.float64], mean: NDArray[np.float64] | float, deviation: NDArray[np.float64] | float, least: float
+) -> NDArray[np.float64]:
+    """(n,) by how many deviations log-odds lie above the mean, which is taken to be `least` at least."""
+    return np.asarray((odds - np.maximum(mean, least)) / np.maximum(deviation, LEAST_DEVIATION))
 
 
 def usual_odds(odds: NDArray[np.floating]) -> tuple[float, float]:
@@ -250,6 +256,12 @@ def others_of(found: Pool, pool: Pool, same: float) -> Others:
         return np.where(count > 0, (taken * closeness).sum(axis=1) / np.maximum(count, 1), np.nan)
 
     return Others(mean(1), mean(COMPANY))
+
+
+def log_odds(probabilities: Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities to log odds, finite also where they are 0 or 1; of any shape."""
+    values = np.clip(np.asarray(probabilities, np.float64), 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(values / (1 - values)))
 
 
 def sigmoid(odds: NDArray[np.float64]) -> NDArray[np.float64]:

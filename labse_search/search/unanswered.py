@@ -25,7 +25,7 @@ from labse_search.records import StoredSegment
 from labse_search.search.finding import Finder
 from labse_search.search.late import answering, read_tokens, telling, token_cosines
 from labse_search.search.likelihood import take_sample
-from labse_search.search.profile import ModelProfile, Unanswered, usual_odds
+from labse_search.search.profile import ModelProfile, Unanswered, log_odds, usual_odds
 from labse_search.search.refining import FINER
 from labse_search.similarity import Vectors
 from labse_search.store import NO_FILTER, Store, StoreAnswer
@@ -45,8 +45,11 @@ def unanswered_of(
     question finds anything."""
     name = hashlib.sha256(collection.encode()).hexdigest()[:32]
     path = home / "profiles" / encoder.fingerprint / f"{name}.json"
+    kept = _kept(path)
+    if kept is not None and kept.fits(count):  # nobody waits while another collection is measured
+        return kept if kept.tells else None
     with _measuring:
-        kept = _load(path) or _unkept.get(path)
+        kept = _kept(path)
         if kept is None or not kept.fits(count):
             log.info("asking a collection of %d passages once what nothing in it answers", count)
             kept = _measure(store, encoder, collection, profile, count)
@@ -88,8 +91,7 @@ def _measure(store: Store, encoder: Encoder, collection: str, profile: ModelProf
             best.append(profile.late_probability(np.array([first]), beside, sample @ vector, count)[0])
     if len(best) < FEWEST:
         return Unanswered(math.nan, math.nan, count)
-    likely = np.clip(best, 1e-9, 1 - 1e-9)
-    return Unanswered(*usual_odds(np.log(likely / (1 - likely))), count)
+    return Unanswered(*usual_odds(log_odds(best)), count)
 
 
 def _closest(answer: StoreAnswer, vector: Vectors, profile: ModelProfile) -> tuple[list[StoredSegment], Vectors]:
@@ -102,8 +104,8 @@ def _closest(answer: StoreAnswer, vector: Vectors, profile: ModelProfile) -> tup
     return [found[at] for at in order], rows[order]
 
 
-def _load(path: Path) -> Unanswered | None:
+def _kept(path: Path) -> Unanswered | None:
     try:
         return Unanswered(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # none yet, or no longer readable: it is measured again
-        return None
+        return _unkept.get(path)

@@ -22,7 +22,6 @@ from labse_search.encoder.texts import encode_texts, fit_window
 from labse_search.search.late import question_tokens, read_tokens, token_cosines
 from labse_search.search.profile import (
     FILE,
-    LEAST_DEVIATION,
     UNMEASURED,
     ModelProfile,
     Odds,
@@ -33,6 +32,7 @@ from labse_search.search.profile import (
     load_profile,
     others_of,
     sigmoid,
+    standard_scores,
     usual_odds,
 )
 from labse_search.search.refining import FINER
@@ -193,31 +193,35 @@ def logistic(features: NDArray[np.float64], right: NDArray[np.float64]) -> NDArr
 
 
 def _odds(cases: NDArray[np.float64]) -> Odds:
-    """Fitted on one table of `fitting_cases`. A passage is close from the probability on that few unanswerable
-    questions reach, on average over the sizes."""
+    """Fitted on one table of `fitting_cases`."""
     weights = logistic(cases[:, :4], cases[:, 4])
     probabilities = sigmoid(weights[0] + cases[:, :4] @ weights[1:])
-    unanswerable = [probabilities[(cases[:, 5] == 0) & (cases[:, 6] == size)] for size in SIZES]
-    reached = np.mean([np.quantile(values, 1 - UNANSWERABLE_CLOSE) for values in unanswerable])
     intercept, closeness, rival, company, size = map(float, weights)
-    return Odds(intercept, closeness, rival, company, size, float(np.clip(reached, LEAST_CLOSE, MOST_CLOSE)))
+    return Odds(intercept, closeness, rival, company, size, _close(probabilities, cases, SIZES))
 
 
 def _scored(odds: Odds, cases: NDArray[np.float64]) -> ScoredOdds:
     """Fitted on the table by late interaction: the questions without an answer are those that are unanswered."""
     values = odds.intercept + cases[:, :4] @ np.array([odds.closeness, odds.rival, odds.company, odds.size])
-    unanswered = {size: values[(cases[:, 5] == 0) & (cases[:, 6] == size)] for size in SIZES}
-    means, deviations = np.array([usual_odds(unanswered[size]) for size in cases[:, 6].astype(int)]).T
-    least = usual_odds(unanswered[FEW])[0]
-    scores = (values - np.maximum(means, least)) / np.maximum(deviations, LEAST_DEVIATION)
-    intercept, score = logistic(scores[:, None], cases[:, 4])
-    probabilities = sigmoid(intercept + score * scores)
-    reached = [
-        np.quantile(probabilities[(cases[:, 5] == 0) & (cases[:, 6] == size)], 1 - UNANSWERABLE_CLOSE)
-        for size in SIZES if size >= FEW
-    ]  # fmt: skip
-    close = float(np.clip(np.mean(reached), LEAST_CLOSE, MOST_CLOSE))
-    return ScoredOdds(float(intercept), float(score), least, close)
+    usual = {size: usual_odds(_unanswerable(values, cases, size)) for size in SIZES}
+    means, deviations = np.array([usual[size] for size in cases[:, 6].astype(int)]).T
+    least = usual[FEW][0]
+    scores = standard_scores(values, means, deviations, least)
+    intercept, score = map(float, logistic(scores[:, None], cases[:, 4]))
+    close = _close(sigmoid(intercept + score * scores), cases, [size for size in SIZES if size >= FEW])
+    return ScoredOdds(intercept, score, least, close)
+
+
+def _close(probabilities: NDArray[np.float64], cases: NDArray[np.float64], sizes: Sequence[int]) -> float:
+    """The probability from which a passage is close: few unanswerable questions reach it, on average over the sizes."""
+    unanswerable = [_unanswerable(probabilities, cases, size) for size in sizes]
+    reached = np.mean([np.quantile(values, 1 - UNANSWERABLE_CLOSE) for values in unanswerable])
+    return float(np.clip(reached, LEAST_CLOSE, MOST_CLOSE))
+
+
+def _unanswerable(values: NDArray[np.float64], cases: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Those of the values (cases,) that are of questions without an answer among so many passages."""
+    return np.asarray(values[(cases[:, 5] == 0) & (cases[:, 6] == size)])
 
 
 def _translation(vectors: Vectors, articles: Sequence[Sequence[str]]) -> float:
