@@ -27,7 +27,7 @@ from labse_search.settings import Settings
 from labse_search.store import Store, open_store
 from labse_search.teach import Teaching, passage_name, split_of
 from labse_search.teach.runs import Recipe, Run, find_run, load, plan_run, runs
-from labse_search.teach.tuning import add_tune_job, estimate, flags
+from labse_search.teach.tuning import TRAINER, add_tune_job, estimate, flags, stop
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = Recipe(epochs=3, processes=2, batch=50, learning_rate=0.02, keep_answers=False)
@@ -116,6 +116,24 @@ def test_own_questions_are_asked_of_two_models(
     assert evaluate(["judgements", "--collection", "papers", *models]) == 0
     assert "right answer at place 1" in capsys.readouterr().out
     assert evaluate(["judgements", "--collection", "none"]) == 2
+
+
+@pytest.mark.timeout(90)  # less than a training is given for its checkpoint
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_training_is_ended_also_before_its_processes_have_begun(bench: Bench, begun: bool) -> None:
+    run = plan_run(bench.teaching, "papers", base=bench.settings.model, recipe=RECIPE)
+    process = [sys.executable, "-c", "import time; time.sleep(600)", TRAINER, str(run.model)]
+    start = f"import subprocess, time; {begun} and subprocess.Popen({process}).wait(); time.sleep(600)"
+    launcher = subprocess.Popen([sys.executable, "-c", start])
+    while begun and not trainings(run):
+        time.sleep(0.05)
+    orphan = subprocess.Popen(process)  # its launcher died before it could ask to end with it
+    try:
+        stop(launcher, run)
+        assert launcher.poll() is not None and orphan.poll() is not None and not trainings(run)
+    finally:
+        orphan.kill()
+        orphan.wait()
 
 
 @pytest.mark.slow

@@ -171,7 +171,7 @@ class Tuning:
             try:
                 self._follow(launcher)
             finally:
-                stop(launcher)
+                stop(launcher, self._run)
         if self._run.state not in ("accepted", "refused"):
             log_text = (self._run.folder / "output.log").read_text(encoding="utf-8", errors="replace")
             raise UserError(_sentence(log_text) or f"The training ended with status {launcher.returncode}.")
@@ -217,26 +217,29 @@ class Tuning:
             write_json(target, {"none": _sentence(done.stderr) or f"exit status {done.returncode}"})
 
 
-def stop(launcher: subprocess.Popen[bytes]) -> None:
-    """End a training so that it leaves a checkpoint: its own processes are asked, the launcher would just die."""
-    if launcher.poll() is not None:
-        return
-    family = psutil.Process(launcher.pid).children(recursive=True)
-    for process in psutil.Process(launcher.pid).children():
+def stop(launcher: subprocess.Popen[bytes], run: Run) -> None:
+    """End a training so that it leaves a checkpoint: its own processes are asked, the launcher would just die. One that
+    has none, because it has not come to starting them, has nothing to keep and is killed at once."""
+    deadline = time.monotonic() + STOP_SECONDS
+    asked: set[psutil.Process] = set()
+    while launcher.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGTERM)
-    try:
-        launcher.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        launcher.kill()
-        launcher.wait()
+            processes = psutil.Process(launcher.pid).children()
+            if not processes:
+                break
+            for process in processes:
+                if process not in asked:
+                    asked.add(process)
+                    process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            launcher.wait(LOOK_SECONDS)
+    launcher.kill()
+    launcher.wait()
+    end_leftovers(run)  # those that it started in its last moment, or that did not do as asked
 
 
 def end_leftovers(run: Run) -> None:
-    """End what an earlier try of this very run left behind, where the system does not do so by itself."""
+    """End the processes of this very run whose launcher is gone, where the system does not do so by itself."""
     mine = str(run.model)
     left = []
     for process in psutil.process_iter(["cmdline"]):
