@@ -5,9 +5,9 @@
 
 The 156 questions of tests/data/question_passages.jsonl, which no profile was fitted on, each asked twice: with its
 answer among the passages, and without it, the other 155 answers, which are often about the same, and the fillers
-staying. "whole" are the answers that the page shows at once, "late" those of the command line, of tables of questions
-and of the API, compared token by token, by the profile of the model alone, and "scored" the same beside what shipped
-questions find in the collection, as they are told. AUC: right first hits against unanswerable questions. Prints a table
+staying. "whole" are the odds of passages behind the first six, "late" those of the six, compared token by token, by the
+profile of the model alone, and "scored" the same beside what shipped questions find in the collection, as they are
+told. AUC: right first hits against unanswerable questions. Prints a table
 and draws the reliability of the scored probabilities into benchmarks/results/strengths.png.
 """
 

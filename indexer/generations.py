@@ -78,6 +78,7 @@ def drop(library: Library, store: Store, collection: str, number: int) -> Genera
 
 def _drop(library: Library, store: Store, one: Generation) -> None:
     store.drop(generation_name(one.collection, one.number))
+    _forget_measured(library, one)
     library.ledger.generations.drop(one.collection, one.number)
 
 
@@ -87,6 +88,7 @@ def delete_collection(library: Library, store: Store, collection: str) -> int:
     states = ("stored", "storing", "removing", "removed")
     with _alone(library, collection):
         documents = [row.document for row in library.ledger.documents.all(collection, states)]
+        generations = library.ledger.generations.all(collection)
         with library.ledger.transaction():
             for job in library.ledger.jobs.unfinished():
                 if job.collection == collection:
@@ -98,7 +100,15 @@ def delete_collection(library: Library, store: Store, collection: str) -> int:
             forget(library, collection, document)
         library.ledger.collections.drop(collection)
         forget_map(library.home, collection)
+        for one in generations:
+            _forget_measured(library, one)
     return len(documents)
+
+
+def _forget_measured(library: Library, one: Generation) -> None:
+    from labse_search.search.unanswered import forget_measured  # here: it brings the whole search along
+
+    forget_measured(library.home, generation_name(one.collection, one.number))
 
 
 @contextmanager

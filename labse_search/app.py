@@ -59,7 +59,7 @@ class Searchers:
             # A question stays with the generation that it began with, whichever answers the next one.
             key = (generation_name(collection, info.generation), info.spec.model)
             if key not in self._searchers:
-                self._searchers[key] = make_searcher(self._store, encoder, key[0], self._home)
+                self._searchers[key] = make_searcher(self._store, encoder, key[0], self._home, aside=True)
             return self._searchers[key]
 
     def probe(self, model: str) -> float | None:

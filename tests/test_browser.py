@@ -14,6 +14,8 @@ import pytest
 from browser_case import IN_BROWSER, ROOT, SECONDS, App, Visit, drop_from_desktop, running_app
 from playwright.sync_api import expect
 
+from labse_search.search.refining import FINER
+
 # A name and a text that would run as script wherever they were taken for a template or for markup.
 HOSTILE_NAME = "`${window.__hostile=1}` {{x}} <img src=x onerror='window.__hostile=2'>.txt"
 HOSTILE_TEXT = (
@@ -320,7 +322,9 @@ def test_what_was_found_is_narrowed_by_one_click_and_read_in_the_order_of_its_do
     visit.was_clean()
 
 
-def test_answers_are_shown_before_the_closest_sentences_are_known(indexed: App, visit: Visit) -> None:
+def test_the_first_cards_are_marked_at_once_and_the_others_when_somebody_comes_to_them(
+    indexed: App, visit: Visit
+) -> None:
     page = visit.page
     held: list[Any] = []
     released = False
@@ -333,29 +337,30 @@ def test_answers_are_shown_before_the_closest_sentences_are_known(indexed: App, 
 
     page.route("**/marks/**", hold)
     visit.open()
-    with page.expect_request("**/marks/**", timeout=SECONDS):
-        visit.ask("Where can I buy bread at night?")
-    card = page.locator(".card").first
-    card.focus()
-    page.evaluate("scrollTo(0, 40)")
-    page.evaluate("window.__first = document.querySelector('.card')")
-    text, said = card.locator(".passage").inner_text(), page.locator("#labse-live").all_inner_texts()
-    assert page.locator(".card mark").count() == 0 and text
-    released = True
-    while held:
-        held.pop().continue_()
-    card.locator("mark").first.wait_for(timeout=SECONDS)
-    expect(card.locator(".passage")).to_have_text(text, use_inner_text=True)
-    assert page.evaluate("window.__first === document.activeElement") and page.evaluate("scrollY") == 40
-    assert page.locator("#labse-live").all_inner_texts() == said
-    sentence = card.locator("mark").first.inner_text()
+    visit.ask("Where can I buy bread at night?")
+    cards = page.locator(".card")
+    expect(cards.nth(FINER - 1).locator("mark").first).to_be_attached(timeout=SECONDS)
+    expect(cards.nth(FINER).locator("mark")).to_have_count(0)
+    sentence = cards.first.locator("mark").first.inner_text()
+    cards.first.focus()
     page.keyboard.press("c")
     page.wait_for_selector("text=Copied", timeout=SECONDS)
     assert sentence.split()[0] in page.evaluate("navigator.clipboard.readText()")
-    last = page.locator(".card >> visible=true").last
-    expect(last.locator("mark")).to_have_count(0)  # nobody has looked at it
-    last.scroll_into_view_if_needed()
+    assert not held  # nothing more was asked for
+    last = cards.last
+    with page.expect_request("**/marks/**", timeout=SECONDS):
+        page.locator("details.distant > summary").click()
+        last.scroll_into_view_if_needed()
+    text, said = last.locator(".passage").inner_text(), page.locator("#labse-live").all_inner_texts()
+    last.focus()
+    at = page.evaluate("window.__focused = document.activeElement, scrollY")
+    released = True
+    while held:
+        held.pop().continue_()
     last.locator("mark").first.wait_for(timeout=SECONDS)
+    expect(last.locator(".passage")).to_have_text(text, use_inner_text=True)
+    assert page.evaluate("window.__focused === document.activeElement") and page.evaluate("scrollY") == at
+    assert page.locator("#labse-live").all_inner_texts() == said
     visit.was_clean()
 
 
@@ -363,14 +368,19 @@ def test_a_new_question_ends_the_search_for_sentences_of_the_last_one(indexed: A
     page = visit.page
     page.route("**/marks/**", lambda route: None)
     visit.open()
+    visit.ask("Where can I buy bread at night?")
     with page.expect_request("**/marks/**", timeout=SECONDS):
-        visit.ask("Where can I buy bread at night?")
+        page.locator("details.distant > summary").click()
+        page.locator(".card").last.scroll_into_view_if_needed()
     with page.expect_event("requestfailed", lambda sent: "/marks/" in sent.url, timeout=SECONDS):
         visit.ask("the flood of 1987")
     page.unroute("**/marks/**")
     page.route("**/marks/**", lambda route: route.continue_())
     visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")
-    page.locator(".card").first.locator("mark").first.wait_for(timeout=SECONDS)
+    page.locator("details.distant > summary").click()
+    last = page.locator(".card").last
+    last.scroll_into_view_if_needed()
+    last.locator("mark").first.wait_for(timeout=SECONDS)
     visit.was_clean()
 
 

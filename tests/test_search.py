@@ -12,6 +12,7 @@ from labse_search.encoder import Task
 from labse_search.errors import UserError
 from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
 from labse_search.search import Searcher
+from labse_search.search.refining import FINER
 from labse_search.search.values import hit_value
 from labse_search.similarity import Vectors, normalize
 from labse_search.store import Store, open_store
@@ -380,12 +381,28 @@ def test_the_closest_sentence_of_a_passage_is_marked(store: Store) -> None:
 
 def test_the_closest_sentences_can_be_told_after_the_answer(searcher: Searcher) -> None:
     whole = searcher.search("the sea and wind")
-    answer = searcher.search("the sea and wind", mark=False)
+    answer = searcher.search("the sea and wind", mark=False, refine=False)
     assert {hit.best_sentence for hit in answer.hits} == {None} and len(answer.hits) > 2
     marks = {hit.stored.point: hit.best_sentence for hit in whole.hits}
     told = searcher.marked(answer, answer.hits[1:3])
     assert [replace(hit, best_sentence=None) for hit in told] == list(answer.hits[1:3])
     assert [hit.best_sentence for hit in told] == [marks[hit.stored.point] for hit in told] != [None, None]
+
+
+def test_the_first_few_are_read_whether_the_others_are_marked_or_not(store: Store) -> None:
+    encoder = LexiconEncoder()
+    texts = ["sea", "sea night", *(f"sea {' '.join(['wind'] * number)}" for number in range(1, 8))]
+    stored = [StoredSegment(f"{n:032x}", (f"{n}.txt",), (), "txt", 1.0, Segment(0, 0, len(text), text, "en", {}))
+              for n, text in enumerate(texts)]  # fmt: skip
+    store.create("winds", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    store.upsert("winds", stored, encoder.encode(texts), fingerprint=encoder.fingerprint)
+    searcher = Searcher(store, encoder, "winds")
+    found = {limit: searcher.search("sea", mode="meaning", limit=limit, mark=False).hits for limit in (2, 9)}
+    assert [hit.best_sentence is not None for hit in found[9]] == [True] * FINER + [False] * (9 - FINER)
+    every = searcher.search("sea", mode="meaning", limit=9).hits
+    assert None not in {hit.best_sentence for hit in every}
+    assert [(hit.stored, hit.probability) for hit in every] == [(hit.stored, hit.probability) for hit in found[9]]
+    assert [(hit.stored, hit.probability) for hit in found[2]] == [(hit.stored, hit.probability) for hit in every[:2]]
 
 
 def test_a_question_to_one_document_shows_its_passages_apart(searcher: Searcher) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.generations import delete_collection
 from labse_search.encoder import Encoder, load_encoder
 from labse_search.encoder.texts import encode_texts
+from labse_search.library import Library
 from labse_search.records import CollectionSpec, Segment, StoredSegment
 from labse_search.search.opening import make_searcher
 from labse_search.search.profile import UNMEASURED, ScoredOdds, Unanswered, usual_odds
+from labse_search.search.unanswered import forget_measured
 from labse_search.store import Store, open_store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,13 +39,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def fill(store: Store, encoder: Encoder, texts: list[str], first: int = 0) -> None:
+def fill(store: Store, encoder: Encoder, texts: list[str], first: int = 0, name: str = "notes") -> None:
     segments = [Segment(0, 0, len(text), text, "en", {}) for text in texts]
     stored = [StoredSegment(f"{number:032x}", (f"{number}.txt",), (), "txt", 0.0, segment)
               for number, segment in enumerate(segments, first)]  # fmt: skip
     if not first:
-        store.create("notes", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
-    store.upsert("notes", stored, encode_texts(encoder, texts, "document"), fingerprint=encoder.fingerprint)
+        store.create(name, CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    store.upsert(name, stored, encode_texts(encoder, texts, "document"), fingerprint=encoder.fingerprint)
 
 
 def kept(home: Path) -> list[Unanswered]:
@@ -53,7 +57,7 @@ def test_a_collection_is_asked_once_and_again_when_it_has_doubled(
 ) -> None:
     fill(store, encoder, [*PASSAGES[:12], LIBRARY])
     searcher = make_searcher(store, encoder, "notes", tmp_path)
-    searcher.search("What does it cost to borrow a drill?", mark=False)
+    searcher.search("What does it cost to borrow a drill?", mark=False, refine=False)
     assert kept(tmp_path) == []  # only where passages are compared token by token
     searcher.search("What does it cost to borrow a drill?")
     (first,) = kept(tmp_path)
@@ -65,6 +69,35 @@ def test_a_collection_is_asked_once_and_again_when_it_has_doubled(
     fill(store, encoder, [f"{text} {text}" for text in PASSAGES[:14]], 100)
     searcher.search("Where is the market?")
     assert [one.passages for one in kept(tmp_path)] == [27]
+
+
+def test_the_page_answers_while_a_collection_is_asked(tmp_path: Path, store: Store, encoder: Encoder) -> None:
+    fill(store, encoder, [*PASSAGES, LIBRARY])
+    searcher = make_searcher(store, encoder, "notes", tmp_path, aside=True)
+    first = searcher.search("What does it cost to borrow a drill?").hits[0]
+    for thread in threading.enumerate():
+        if thread.name == "unanswered":
+            thread.join()
+    (measured,) = kept(tmp_path)
+    assert measured.passages == len(PASSAGES) + 1
+    then = searcher.search("What does it cost to borrow a drill?").hits[0]
+    assert then.stored == first.stored and then.probability != first.probability
+    waited = make_searcher(store, encoder, "notes", tmp_path).search("What does it cost to borrow a drill?").hits[0]
+    assert then.probability == waited.probability and kept(tmp_path) == [measured]
+
+
+def test_what_was_measured_goes_with_the_collection(tmp_path: Path, store: Store, encoder: Encoder) -> None:
+    for name in ("notes", "notes@2"):
+        fill(store, encoder, [*PASSAGES, LIBRARY], name=name)
+    for name in ("notes@1", "notes@2"):
+        make_searcher(store, encoder, name, tmp_path).search("Where is the market?")
+    assert len(kept(tmp_path)) == 2
+    forget_measured(tmp_path, "notes@2")
+    assert len(kept(tmp_path)) == 1
+    library = Library(tmp_path)
+    library.ledger.collections.put("notes", model="labse-mini", fingerprint=encoder.fingerprint, store="edge")
+    delete_collection(library, store, "notes")
+    assert kept(tmp_path) == []
 
 
 def test_the_answer_is_close_and_what_answers_nothing_is_not(tmp_path: Path, store: Store, encoder: Encoder) -> None:

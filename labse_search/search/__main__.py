@@ -181,7 +181,8 @@ def open_searcher(settings: Settings) -> Searcher:
         store.close()
         raise CollectionMissing(f"{error} Index something first: python -m indexer PATH") from None
     encoder = load_encoder(settings.model_for(info.spec.model), precision=settings.precision)
-    return make_searcher(store, encoder, generation_name(settings.collection, info.generation), settings.home)
+    name = generation_name(settings.collection, info.generation)
+    return make_searcher(store, encoder, name, settings.home, tell=lambda line: print(line, file=sys.stderr))
 
 
 def _split(text: str | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +18,8 @@ from labse_search.store import Store
 if TYPE_CHECKING:
     from labse_search.languages.identify import LanguageIdentifier
 
+log = logging.getLogger(__name__)
+
 
 def make_searcher(
     store: Store,
@@ -26,20 +29,27 @@ def make_searcher(
     profile: Callable[[], ModelProfile] | None = None,
     *,
     in_bulk: bool = False,
+    aside: bool = False,
+    tell: Callable[[str], None] = log.info,
 ) -> Searcher:
     """A searcher whose questions go before whoever encodes in bulk in the same home, unless they are asked `in_bulk`. A
-    model without a profile is measured at the first question, unless `profile` says otherwise; so is the collection, at
-    the first one whose passages are compared token by token."""
+    model without a profile is measured at the first question, unless `profile` says otherwise; so is the collection,
+    for the strengths of what it finds: before that question is answered, as `tell` is told, or `aside`, while it and
+    others are."""
     from labse_search.encoder.priority import QueryPriority
     from labse_search.search.measure import profile_of
-    from labse_search.search.unanswered import unanswered_of
+    from labse_search.search.unanswered import Measured
 
-    first = nullcontext if in_bulk else QueryPriority(home / "locks" / "questions.lock").query
+    priority = QueryPriority(home / "locks" / "questions.lock")
     identify = question_identifier(encoder.languages)
     profile = profile or functools.cache(lambda: profile_of(encoder, home))
+    measured = Measured(store, encoder, collection, profile, home, tell)
+    unanswered = measured.so_far if aside else measured.now
+    if in_bulk or aside:  # else a question waits for it, and would wait for itself
+        unanswered = functools.partial(unanswered, pause=priority.wait_for_queries)
     return Searcher(
-        store, encoder, collection, identify=identify, query_priority=first, profile=profile,
-        unanswered=lambda count: unanswered_of(store, encoder, collection, profile(), home, count),
+        store, encoder, collection, identify=identify, profile=profile,
+        query_priority=nullcontext if in_bulk else priority.query, unanswered=unanswered,
     )  # fmt: skip
 
 

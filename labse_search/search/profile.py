@@ -22,7 +22,7 @@ from labse_search.files import write_json
 from labse_search.similarity import Vectors, normalize
 
 FILE = "search_profile.json"
-FORMAT = 5
+FORMAT = 6
 VERY_CLOSE, RELATED = 0.85, 0.15  # probabilities; "close" begins where the odds say
 COMPANY = 5  # closest other passages that a passage is compared with
 LEAST_DEVIATION = 0.5  # of log-odds

@@ -8,7 +8,9 @@ from labse_search.records import Found
 from labse_search.search.fusion import fused
 from labse_search.search.passages import Shown, answers_first
 
-FINER = 10  # passages, at least, that come in the finer order, however few are shown
+# Passages that come in the finer order, however few are shown. Ten would find hardly more and take nearly twice as long
+# to read (benchmarks/EXPERIMENTS.md).
+FINER = 6
 
 
 def refined(

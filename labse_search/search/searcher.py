@@ -120,15 +120,17 @@ class Searcher:
         other_languages_only: bool = False,
         group: bool = True,
         mark: bool = True,
+        refine: bool = True,
         steers: Sequence[Steer] = (),
         pools: bool = False,
     ) -> Answer:
         """The passages that answer `question`. `group` shows one passage a document, with the document's others under
-        it. Without `mark` the passages are not compared token by token, for their order, their probability and their
-        closest sentences: to read them takes longer than to find them; `marked` tells the sentences afterwards. The
-        intent "translation" looks for passages that say the same in other languages, whatever the mode. `steers` move
-        the question by meaning; `pools` are filled for who offers filters. UserError for a question that holds nothing
-        to look for, and for filters that nothing in the collection can pass."""
+        it. The first few are compared with the question token by token, for their order, their probability and their
+        closest sentences, unless `refine` is false: to read them takes as long as to find them. The closest sentences
+        of the others are told with `mark`, or by `marked` afterwards. The intent "translation" looks for passages that
+        say the same in other languages, whatever the mode. `steers` move the question by meaning; `pools` are filled
+        for who offers filters. UserError for a question that holds nothing to look for, and for filters that nothing in
+        the collection can pass."""
         started = time.perf_counter()
         mode = "meaning" if intent == "translation" else mode
         typed = read_question(question, commands=mode != "meaning")
@@ -148,7 +150,7 @@ class Searcher:
             if intent == "translation":
                 found = replace(found, meaning=self._translations_first(asked, found))
             group = group and len({one.stored.document for one in (*found.meaning, *found.words)}) > 1
-            refine = mark and intent == "about" and not asked.steered
+            refine = refine and intent == "about" and not asked.steered
             answer = self._answer(asked, found, limit=limit, group=group, mark=mark, refine=refine)
             if pools:
                 wider = self._wider(inquiry, settled, found.info.segments, limit)
@@ -285,7 +287,8 @@ class Searcher:
     def _answer(
         self, asked: Asked, found: StoreAnswer, *, limit: int, group: bool, mark: bool, refine: bool = False
     ) -> Answer:
-        """What is shown of what was found. `refine`: in the order of late interaction, if it was found by meaning."""
+        """What is shown of what was found. `refine`: the first few in the order of late interaction, if they were found
+        by meaning."""
         words, count = found.words, found.info.segments
         there, rows = self._known(found)
         profile = self._profile()
@@ -298,14 +301,18 @@ class Searcher:
         meaning = self._by_closeness(asked, found.meaning, there, closeness)
         words = [one for one in words if one.stored.point in there]
         ordered = [Found(one.stored, cosines[one.stored.point]) for one in fused(asked.said, meaning, words)]
+        refine = refine and bool(meaning)
         first = grouped(collapse(answers_first(ordered)), group)[: max(limit, FINER) if refine else limit]
-        marks = self._marks(asked.parts, [one.stored for one, _, _ in first]) if mark else {}
+        finer = [one.stored for one, _, _ in first[:FINER]] if refine else []
+        marks = self._marks(asked.parts, [one.stored for one, _, _ in first] if mark else finer)
         late = {
-            point: one.closeness
-            for point, one in marks.items()
-            if refine and meaning and one.closeness is not None and closeness[point] > -1.0
+            one.point: close
+            for one in finer
+            if (close := marks[one.point].closeness) is not None and closeness[one.point] > -1.0
         }
-        first = (refined(first, asked.said, words, late) if late else first)[:limit]
+        if late:
+            first = [*refined(first[:FINER], asked.said, words, late), *first[FINER:]]
+        first = first[:limit]
         shown = [one for one, _, _ in first]
         seen = Pool(np.array(list(closeness.values())), neutral)
         around = self._surroundings(asked, seen, count, closest=bool(meaning))

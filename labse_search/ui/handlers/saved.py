@@ -93,6 +93,7 @@ class SavedHandlers:
             steers=query.steers,
             group=False,
             mark=False,
+            refine=False,
         )
         return [f"{hit.stored.document}.{hit.stored.segment.index}" for hit in answer.hits if hit.strength != "far"]
 
