@@ -2,6 +2,7 @@
 
   python -m benchmarks.field                                     # bitcoin.org, Korean, Hebrew and Hindi, labse-mini
   python -m benchmarks.field --field tico19 --languages all --epochs 3 --poisoned
+  python -m benchmarks.field --lengths 3,60 --languages all      # terms, labels and titles, as a glossary has them
 
 The English half of a field's pairs in ../shared/data/train becomes a collection: bitcoin_org or tico19 (medicine), both
 held out of labse-mini's training. Translations of a third of its sentences lie beside it. Pairs are mined from the
@@ -47,7 +48,6 @@ TRAIN = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "tra
 COLLECTION = "field"
 DEPTH = 3
 QUESTIONERS = 4  # at once
-LENGTHS = range(40, 300)  # characters: sentences, and no labels of buttons
 
 
 def main() -> None:
@@ -55,6 +55,13 @@ def main() -> None:
     parser.add_argument("--field", choices=("bitcoin_org", "tico19"), default="bitcoin_org")
     parser.add_argument(
         "--languages", type=lambda text: text.split(","), default=["ko", "he", "hi"], metavar="ko,he|all"
+    )
+    parser.add_argument(
+        "--lengths",
+        type=lambda text: range(*map(int, text.split(","))),
+        default=range(40, 300),
+        metavar="FROM,TO",
+        help="characters of an English text (default: 40,300, sentences and no labels of buttons)",
     )
     parser.add_argument("--questions", type=int, default=2000, metavar="N", help="drawn from all that are held out")
     parser.add_argument("--epochs", type=float, default=2.0)
@@ -69,7 +76,7 @@ def main() -> None:
 
 def run(folder: Path, options: argparse.Namespace) -> None:
     """The whole way, with a line after each step."""
-    english, parts = read(TRAIN / f"{options.field}.tsv.xz", options.languages)
+    english, parts = read(TRAIN / f"{options.field}.tsv.xz", options.languages, options.lengths)
     questions = random.Random(4).sample(parts[2], min(options.questions, len(parts[2])))
     write_documents(folder / "documents", english, parts[0])
     settings = Settings(home=folder / "home", model=str(LABSE_MINI))
@@ -107,7 +114,9 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         store.close()
 
 
-def read(field: Path, languages: list[str]) -> tuple[list[str], tuple[list[Pair], list[Pair], list[Pair]]]:
+def read(
+    field: Path, languages: list[str], lengths: range
+) -> tuple[list[str], tuple[list[Pair], list[Pair], list[Pair]]]:
     """(English sentences, pairs of the three thirds: beside the documents, for the gate, questions). A sentence is in
     one third, in all its languages."""
     parts: tuple[list[Pair], list[Pair], list[Pair]] = ([], [], [])
@@ -116,7 +125,7 @@ def read(field: Path, languages: list[str]) -> tuple[list[str], tuple[list[Pair]
     with lzma.open(field, "rt", encoding="utf-8") as lines:
         for line in lines:
             source, target, one, other = line.rstrip("\n").split("\t")[:4]
-            if source == "en" and (languages == ["all"] or target in languages) and len(one) in LENGTHS:
+            if source == "en" and (languages == ["all"] or target in languages) and len(one) in lengths:
                 third = english.setdefault(one, draw.randrange(3))
                 parts[third].append(Pair(other, one, 1.0, target, "en"))
     return list(english), parts
