@@ -120,8 +120,12 @@ def _expected_bytes(library: Library, store: Store) -> int:
 
 
 def _forget_jobs(ledger: Path) -> None:
-    """Those that concern this home and not its documents: a restored library does not go on backing up."""
+    """Those that concern this home and not its documents: a restored library does not go on backing up. Uploads that a
+    job waits with are not in a backup: where it is restored, they are gone."""
     with closing(sqlite3.connect(ledger)) as database, database:
+        database.execute(
+            "UPDATE job_files SET outcome = 'skipped', reason = 'vanished' WHERE kept = 1 AND outcome = ''"
+        )
         for table in ("job_files", "job_outcomes", "starts"):
             database.execute(
                 f"DELETE FROM {table} WHERE job IN (SELECT id FROM jobs WHERE kind IN (?, ?, ?))", HERE_ONLY
@@ -159,6 +163,8 @@ def restore(source: Path, home: Path, *, models: Path | None = None, tell: Tell 
             raise UserError(f"{source} cannot be read as a backup ({error}).") from error
         serving, folders = _verify(source, beside)
         move_models(beside, moved(folders, beside, models or home))
+        if (beside / "ledger.sqlite3").is_file():  # an archive of an older version, or a forged one, has them yet
+            _forget_jobs(beside / "ledger.sqlite3")
         counts = _fill(beside, serving, tell)
         if home.exists():
             home.rmdir()

@@ -17,6 +17,7 @@ from indexer.documents import VERSION, point_name
 from indexer.encoding import Stopped
 from indexer.inspect import TRIES
 from indexer.job import IncomingDocument, IncomingSegment, Inspection, Job, remove_surplus
+from indexer.private import PrivateFiles
 from indexer.sources import is_gone
 from labse_search.encoder import Encoder
 from labse_search.library import JobFile
@@ -34,6 +35,7 @@ class Committer:
         self._job = job
         self._claims = claims
         self._encoder = encoder
+        self._private = PrivateFiles(job.library.home)
         self._lock = threading.Lock()
         self._incoming: dict[str, IncomingDocument] = {}
         self._tries: Counter[int] = Counter()
@@ -107,7 +109,7 @@ class Committer:
             self._claims.forget_original(file.document)
         self._claims.release(file.document)
         self._claims.names_changed(unsettled)
-        _discard_upload(file)
+        self._discard_upload(file)
 
     def _begin(self, documents: Sequence[IncomingDocument]) -> None:
         job, library = self._job, self._job.library
@@ -147,7 +149,7 @@ class Committer:
         self._claims.names_changed(unsettled)
         for file in [file for document in documents for file in document.files]:
             self._claims.release(file.document)
-            _discard_upload(file)
+            self._discard_upload(file)
 
     def _say_stored(self, document: IncomingDocument) -> list[str]:
         """Inside a transaction. Returns the documents whose names the store has to learn."""
@@ -205,6 +207,12 @@ class Committer:
                 moved = True
         return moved
 
+    def _discard_upload(self, file: Inspection) -> None:
+        """An upload was kept in the library: its temporary copy goes."""
+        path = Path(file.file.source.path)
+        if file.file.source.kept and self._private.is_upload(path):
+            path.unlink(missing_ok=True)
+
     def _write_outcome(self, file: Inspection, segments: int) -> None:
         stored = segments if file.outcome in ("added", "replaced") else 0
         outcome = FileOutcome(file.outcome, file.reason, file.detail, file.document, stored)
@@ -217,9 +225,3 @@ def _vectors(batch: Sequence[IncomingSegment], encoded: Vectors | None) -> Vecto
         return encoded
     fresh = iter(encoded if encoded is not None else ())
     return np.stack([item.vector if item.vector is not None else next(fresh) for item in batch])
-
-
-def _discard_upload(file: Inspection) -> None:
-    """An upload was kept in the library: its temporary copy goes."""
-    if file.file.source.kept:
-        Path(file.file.source.path).unlink(missing_ok=True)

@@ -58,6 +58,8 @@ class Inspector:
             return Inspection(file, file.source.name, "removed")
         known = None if file.source.kept else library.ledger.names.at_path(collection, str(path))
         name = known[0] if known is not None else file.source.name
+        if file.source.kept and not self._private.is_upload(path):
+            return Inspection(file, name, "skipped", "vanished")  # it stayed in the home that this one came from
         try:
             status = path.stat()
             if self._private.forbids(path, status, kept=file.source.kept):

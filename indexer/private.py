@@ -32,13 +32,19 @@ class PrivateFiles:
         return self._is_one(status) or path.resolve().is_relative_to(self.home)
 
     def forbids(self, path: Path, status: os.stat_result, *, kept: bool = False) -> bool:
-        """Whether a job may not read from the path. Of the home it may read originals, and uploads (`kept`), unless
-        these are other files of the home under such a name."""
+        """Whether a job may not read from the path. Of the home it may read originals, unless these are other files of
+        the home under such a name. `kept`: an upload, which is removed once it was read, so that it must be one."""
+        if kept and not self.is_upload(path):
+            return True
         real = path.resolve()
-        readable = ("originals", _UPLOADS) if kept else ("originals",)
-        if not path.is_symlink() and any(real.is_relative_to(self.home / name) for name in readable):
+        if not path.is_symlink() and real.is_relative_to(self.home / (_UPLOADS if kept else "originals")):
             return _identity(status) in self._files
         return self._is_one(status) or real.is_relative_to(self.home)
+
+    def is_upload(self, path: Path) -> bool:
+        """Whether the path lies where this home keeps uploads until they were read: only there is anything removed. The
+        ledger may be that of a home that this one was copied or restored from, and name the other one's files."""
+        return path.resolve().is_relative_to(self.home / _UPLOADS)
 
     def _is_one(self, status: os.stat_result) -> bool:
         identity = _identity(status)

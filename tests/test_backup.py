@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -17,7 +18,7 @@ from indexer.archive import backup, restore
 from indexer.merge import bring_backup
 from labse_search.errors import UserError
 from labse_search.files import write_json
-from labse_search.library import Library
+from labse_search.library import Library, Source
 from labse_search.library.findings import Finding, Findings
 from labse_search.library.searches import SavedSearches
 from labse_search.records import Pair
@@ -109,6 +110,43 @@ def test_a_restored_home_has_all_that_a_person_made_and_its_tuned_model_answers(
     assert "has no generation 3. It has: 1 by" in said and f"2 by {run.model}, ready" in said
     assert home.problems() == []
     home.stop_store()
+
+
+def test_jobs_of_a_restored_home_touch_nothing_of_the_home_it_came_from(tmp_path: Path) -> None:
+    home, file = Home(tmp_path / "home"), tmp_path / "all.tar"
+    home.index(MODEL / "modules.json")
+    library, store = Library(home.folder), open_store("", home=home.folder)
+    upload = home.folder / "uploads" / f"staged-{'ab' * 16}"
+    upload.parent.mkdir()
+    upload.write_text("Words that wait.")
+    library.add_index_job("documents", str(MODEL), [Source(str(upload), "waiting.txt", 16, kept=True)])
+    library.ledger.jobs.add("backup", "documents", "", [Source(str(tmp_path / "victim"), "victim", 0)])
+    backup(library, store, file)
+    home.stop_store()
+    with_ledger(file, tmp_path / "old.tar", home.folder)  # nobody forgot its jobs
+    for number, source in enumerate((file, tmp_path / "old.tar")):
+        restore(source, tmp_path / f"restored-{number}")
+        there = Library(tmp_path / f"restored-{number}")
+        (job,) = there.ledger.jobs.unfinished()
+        assert [(one.outcome, one.reason) for one in there.job_files(job.id)] == [("skipped", "vanished")]
+        assert job.files == job.files_done == 1
+    assert upload.read_text() == "Words that wait."
+
+
+def with_ledger(file: Path, target: Path, home: Path) -> None:
+    """The archive with a home's ledger as it is, and a manifest that agrees."""
+    Library(home).ledger.snapshot(home / "copy")
+    content = {"ledger.sqlite3": (home / "copy").read_bytes()}
+    with tarfile.open(file) as old, tarfile.open(target, "w") as new:
+        for member in old:
+            data = content.get(member.name) or old.extractfile(member).read()  # type: ignore[union-attr]
+            if member.name == "manifest.json":
+                manifest = json.loads(data)
+                manifest["files"] |= {name: hashlib.sha256(one).hexdigest() for name, one in content.items()}
+                data = json.dumps(manifest).encode()
+            info = tarfile.TarInfo(member.name)
+            info.size = len(data)
+            new.addfile(info, io.BytesIO(data))
 
 
 def test_weights_can_stay_out_and_a_restore_says_what_is_missing(made: Home, tmp_path: Path) -> None:

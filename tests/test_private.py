@@ -114,6 +114,23 @@ def test_a_job_that_names_the_home_s_files_reads_none_of_them(bench: Bench) -> N
     assert bench.is_sound()
 
 
+def test_what_a_job_calls_an_upload_and_lies_elsewhere_is_neither_read_nor_removed(bench: Bench) -> None:
+    """As a ledger says it that came from another home: the other one's uploads, a person's file, an original."""
+    bench.index(bench.write("first.txt", "The first file brings an original into the home."))
+    original = bench.library.originals.path(next(bench.library.originals.documents()))
+    (bench.library.home / "uploads").mkdir()
+    climbing = bench.library.home / "uploads" / ".." / ".." / "own.txt"
+    named = [bench.write("own.txt", "A file of the person."), original, climbing]
+    named.append(bench.write(f"other/uploads/staged-{'ab' * 16}", "An upload of another home."))
+    job = bench.library.add_index_job("notes", MODEL, [Source(str(path), "upload", kept=True) for path in named])
+    bench.run(job)
+    assert [(file.outcome, file.reason) for file in bench.library.job_files(job)] == [("skipped", "vanished")] * 4
+    assert all(path.exists() for path in named)
+    assert bench.names() == ["first.txt"] and bench.is_sound()
+    plan = preflight(bench.library, "notes", [Source(str(named[0]), "u", kept=True)], max_file_bytes=1 << 30)
+    assert (plan.new, plan.refused) == ((), ("u",))
+
+
 def test_a_plan_opens_no_private_file(bench: Bench) -> None:
     sources = [Source(str(bench.library.ledger.path), "a.txt"), Source(str(bench.files / "gone.txt"), "b.txt")]
     plan = preflight(bench.library, "notes", sources, max_file_bytes=1 << 30)
