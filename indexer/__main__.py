@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from labse_search.errors import UserError, quiet_when_unread, told
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="of the encoder (default: auto)")
     parser.add_argument("--processes", type=int, metavar="N", help="encode in N processes, one a GPU (default: 1)")
     parser.add_argument("--remove-missing", action="store_true", help="remove documents whose files are gone")
+    parser.add_argument("--yes", action="store_true", help="answer yes where most of a folder is gone: remove it")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--watch", action="store_true", help="stay, and keep in step with the folders until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
@@ -49,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _index(arguments: argparse.Namespace) -> int:
     from indexer.console import print_summary, show, summary
-    from indexer.sources import missing, walk
+    from indexer.sources import walk
     from indexer.worker import do_job, do_or_follow, waiting
 
     launched = int(os.environ.get("WORLD_SIZE", "1"))
@@ -79,12 +81,15 @@ def _index(arguments: argparse.Namespace) -> int:
         return row, library.job_files(job)
 
     row, files = do(sources)
-    gone = missing(arguments.paths, library, settings.collection) if arguments.remove_missing else []
-    removed = _remove_missing(library, settings, gone) if row.state == "done" else 0
-    if arguments.json:
-        print(json.dumps(summary(row, files, removed, library), ensure_ascii=False, indent=2))
-    else:
-        print_summary(row, files, removed, library)
+    removed = 0
+    try:
+        if arguments.remove_missing and row.state == "done":
+            removed = _remove_missing(library, settings, arguments)
+    finally:  # what was indexed is told also where nothing may be removed
+        if arguments.json:
+            print(json.dumps(summary(row, files, removed, library), ensure_ascii=False, indent=2))
+        else:
+            print_summary(row, files, removed, library)
     for left in waiting(library):  # what a killed process left half done goes on by itself
         if left.state == "running" and left.collection == settings.collection:
             print(f"Going on with an interrupted job: {left.files - left.files_done} files.", file=sys.stderr)
@@ -95,12 +100,32 @@ def _index(arguments: argparse.Namespace) -> int:
 
 
 def _there(arguments: argparse.Namespace, library: Library, collection: str) -> list[Path]:
-    """The paths; with --remove-missing without those that are gone and from which something was read."""
+    """The paths; with --remove-missing without those that are gone and from which something was read. UserError if one
+    of these is not to be taken for deleted."""
     from indexer.sources import missing
 
     if not arguments.remove_missing:
         return list(arguments.paths)
-    return [path for path in arguments.paths if path.exists() or not missing([path], library, collection)]
+    gone = [path for path in arguments.paths if not path.exists() and missing([path], library, collection)]
+    if not arguments.dry_run:
+        _check_doubtful(gone, library, collection, yes=arguments.yes)  # before anything else is done
+    return [path for path in arguments.paths if path not in gone]
+
+
+def _check_doubtful(paths: Sequence[Path], library: Library, collection: str, *, yes: bool) -> None:
+    """UserError unless a person says that so much was deleted."""
+    from indexer.console import agreed
+    from indexer.sources import is_doubtful, missing
+
+    for path in paths:
+        if is_doubtful(path, library, collection):
+            count = len(missing([path], library, collection))
+            question = (
+                f"{path} is gone or holds little of what was read from it: perhaps its drive is not there. Remove what "
+                f"came from {count:,} files? It can be put back."
+            )
+            if not agreed(question, yes=yes):
+                raise UserError(f"Nothing that came from {path} was removed.")
 
 
 def _model(library: Library, settings: Settings) -> str:
@@ -150,16 +175,30 @@ def _watch(
         store.close()
 
 
-def _remove_missing(library: Library, settings: Settings, names: list[str]) -> int:
-    from indexer.documents import remove_name
+def _remove_missing(library: Library, settings: Settings, arguments: argparse.Namespace) -> int:
+    """How many names. UserError while a job is at work, whose files may be those that seem gone under other names, or
+    if a person does not say that so much was deleted."""
+    from indexer.documents import remove_gone
+    from indexer.sources import missing
+    from indexer.worker import collection_lock
     from labse_search.store import open_store
 
-    if names:
-        store = open_store(settings.store, home=library.home, api_key=settings.api_key)
-        for name in names:
-            remove_name(library, store, settings.collection, name)
-        store.close()
-    return len(names)
+    collection = settings.collection
+    there = [path for path in arguments.paths if path.exists()]  # the others were asked about
+    _check_doubtful(there, library, collection, yes=arguments.yes)
+    lock = library.lock(collection_lock(collection))
+    if lock is None:
+        raise UserError(
+            f"Documents are being added to {collection!r}: nothing was removed. Try again when that is done."
+        )
+    try:
+        names = missing(arguments.paths, library, collection)
+        if names:
+            with closing(open_store(settings.store, home=library.home, api_key=settings.api_key)) as store:
+                remove_gone(library, store, collection, names)
+        return len(names)
+    finally:
+        lock.release()
 
 
 if __name__ == "__main__":

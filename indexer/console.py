@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.preflight import Preflight, extension
-from labse_search.errors import REASONS
+from labse_search.errors import REASONS, UserError
 from labse_search.library import DocumentRow, JobFile, JobRow, Library, Source
 from labse_search.naming import kind_name
 from labse_search.records import FACTS
@@ -70,8 +70,20 @@ def print_summary(row: JobRow, files: list[JobFile], removed: int, library: Libr
     seconds = (row.finished or 0) - (row.started or 0)
     print(f"{row.state}: {counts}; {row.segments} passages in {seconds:.1f} s; collection “{row.collection}” in "
           f"{library.home}")  # fmt: skip
+    if removed:
+        print("To put removed documents back: python -m labse_search.library undo NAME...")
     if row.error:
         print(f"error: {row.error}", file=sys.stderr)
+
+
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether the person at the terminal says yes. UserError where nobody is there and a script did not say `yes`."""
+    if yes:
+        print(question, file=sys.stderr)
+        return True
+    if not sys.stdin.isatty():
+        raise UserError(f"{question} Nobody is there to answer: add --yes.")
+    return input(f"{question} Type yes: ").strip().lower() == "yes"
 
 
 def plan_value(plan: Preflight, gone: Sequence[str]) -> dict[str, object]:

@@ -149,28 +149,33 @@ def remove_name(library: Library, store: Store, collection: str, name: str) -> N
 
 
 def remove_gone(library: Library, store: Store, collection: str, names: Sequence[str]) -> None:
-    """Take away names whose files are gone. A document that loses its last name so can be put back, and is read anew
-    when its file comes back."""
+    """Take away names whose files are gone. A document that loses all its names so can be put back under them, and is
+    read anew when its file comes back."""
+    whole = set[str]()
     for name in names:
         known = library.ledger.names.get(collection, name)
-        if known is None:
+        if known is None or known[0] in whole:
             continue
-        if len(library.ledger.names.of(collection, known[0])) > 1:
-            remove_name(library, store, collection, name)
+        if set(library.ledger.names.of(collection, known[0])) <= set(names):
+            whole.add(known[0])
         else:
-            library.ledger.names.put(collection, name, known[0])  # no longer as the file at that path
-            remove_documents(library, store, collection, [known[0]])
+            remove_name(library, store, collection, name)
+    remove_documents(library, store, collection, sorted(whole), files_gone=True)
 
 
-def remove_documents(library: Library, store: Store, collection: str, documents: Sequence[str]) -> int:
+def remove_documents(
+    library: Library, store: Store, collection: str, documents: Sequence[str], *, files_gone: bool = False
+) -> int:
     """Take documents out of the collection under all their names, and out of every job that would bring them back.
-    Their originals and names stay in the library, so that `restore_documents` can put them back. How many were there.
-    """
+    Their originals and names stay in the library, so that `restore_documents` can put them back. `files_gone`: the
+    names no longer stand for files, so that one which comes back is new. How many were there."""
     with library.ledger.transaction():
         there = [document for document in documents if library.ledger.documents.get(collection, document)]
         for document in there:
             library.ledger.documents.set_state(collection, document, "removing")
             library.ledger.jobs.strike(collection, document)
+            for name in library.ledger.names.of(collection, document) if files_gone else ():
+                library.ledger.names.put(collection, name, document)
         library.ledger.generations.forget_documents(collection, there)
     if there:
         delete_everywhere(library, store, collection, there)

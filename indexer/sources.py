@@ -13,6 +13,8 @@ from indexer.private import PrivateFiles
 from labse_search.errors import UserError
 from labse_search.library import Library, Source
 
+MANY = 10  # files: of fewer, more than half may well be deleted on purpose
+
 
 def walk(paths: Sequence[Path], library: Library, collection: str) -> list[Source]:
     """Every file under the paths, in a stable order. A folder's files are named from the folder's own name on
@@ -68,16 +70,26 @@ def is_gone(path: str) -> bool:
 
 def missing(paths: Iterable[Path], library: Library, collection: str) -> list[str]:
     """Names of documents that were once read from these files or from under these folders and whose files are gone."""
-    stored = {name for row in library.documents(collection) for name in row.names}
+    read = [_read_from(path, library, collection) for path in {path.resolve() for path in paths}]
+    return sorted({name for files in read for name, file in files if is_gone(file)})
+
+
+def is_doubtful(path: Path, library: Library, collection: str) -> bool:
+    """Whether so much of a folder is gone that a person should say so before anything of it is removed: the folder
+    itself, all that was read from it, or more than half of many files. More likely a drive is not mounted then, which
+    leaves an empty folder or none, or a synchronisation went wrong."""
+    files = _read_from(path.resolve(), library, collection)
+    gone = sum(is_gone(file) for _, file in files)
+    return gone > 0 and (is_gone(str(path)) or gone == len(files) or (gone >= MANY and 2 * gone > len(files)))
+
+
+def _read_from(path: Path, library: Library, collection: str) -> list[tuple[str, str]]:
+    """(name, path) of every file of a stored document that was read from here or from below here."""
     known = library.ledger.names
-    gone = []
-    for path in {path.resolve() for path in paths}:
-        below = known.under(collection, str(path))
-        itself = known.at_path(collection, str(path))
-        for name, file in [*below, *([(itself[0], str(path))] if itself else [])]:
-            if name in stored and is_gone(file):
-                gone.append(name)
-    return sorted(set(gone))
+    stored = {name for row in library.documents(collection) for name in row.names}
+    itself = known.at_path(collection, str(path))
+    files = known.under(collection, str(path)) + ([(itself[0], str(path))] if itself else [])
+    return [(name, file) for name, file in files if name in stored]
 
 
 def folders(names: Iterable[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from indexer.sources import missing, walk
+from indexer.sources import MANY, missing, walk
 from labse_search.errors import UserError
 from labse_search.library import Library, Source, document_id
 
@@ -34,9 +34,6 @@ ROOT_SECONDS = 1.0  # between looks at the watched folders themselves
 BUSY_SECONDS = 1.0  # between looks while a job of the collection is at work
 LOOK_SECONDS = 600.0  # between looks without any event
 SHARE = 10  # a comparison that took a second is not repeated for ten
-# Where this many files and more than half of all are gone at once, somebody has to say so first: more likely a drive is
-# not mounted, or a synchronisation went wrong.
-MANY = 10
 
 log = logging.getLogger("labse_search.watch")
 
@@ -236,7 +233,8 @@ class FolderWatch:
         return any(job.collection == self.collection for job in self._library.ledger.jobs.unfinished())
 
     def _grace(self, gone: set[str], folders: Sequence[Path]) -> float:
-        """Seconds between announcing and removing what is gone."""
+        """Seconds between announcing and removing what is gone: none are enough where it is more than half of many
+        files, of which somebody has to say so first (`sources.is_doubtful`)."""
         under = self._library.ledger.names.under
         known = sum(len(under(self.collection, str(folder))) for folder in folders) if len(gone) >= MANY else 0
         return math.inf if 2 * len(gone) > known > 0 else self._times.grace

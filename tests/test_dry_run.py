@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
+import pytest
 from bench import MODEL
 from library_case import Home
 
+from indexer.__main__ import _remove_missing
+from indexer.worker import collection_lock
+from labse_search.errors import UserError
 from labse_search.library import Library
+from labse_search.settings import Settings
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
@@ -39,14 +45,66 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> N
     home.stop_store()
 
 
-def test_a_folder_that_is_gone_can_be_named_to_remove_what_came_from_it(tmp_path: Path) -> None:
+def test_what_came_from_files_that_are_gone_is_removed_and_can_be_put_back(tmp_path: Path) -> None:
     home, files = Home(tmp_path / "home"), tmp_path / "files"
     files.mkdir()
-    (files / "a.txt").write_text("Words whose folder goes.")
+    for name, text in {
+        "a.txt": "Words that stay.",
+        "b.txt": "Words whose file goes.",
+        "c.txt": "More that stay.",
+    }.items():
+        (files / name).write_text(text)
+    (files / "copy.txt").write_text("Words whose file goes.")
+    home.index(files)
+    (files / "b.txt").unlink()
+    (files / "copy.txt").unlink()
+    said = home.command("indexer", str(files), "--model", MODEL, "--remove-missing").stdout
+    assert "2 removed" in said and "To put removed documents back: python -m labse_search.library undo NAME" in said
+    library = Library(home.folder)
+    assert len(library.documents("documents")) == 2
+    home.command("labse_search.library", "undo", "files/b.txt")
+    names = sorted(name for row in library.documents("documents") for name in row.names)
+    assert names == ["files/a.txt", "files/b.txt", "files/c.txt", "files/copy.txt"]
+    home.stop_store()
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_drive_that_is_not_there_is_asked_about_before_anything_of_it_is_removed(
+    tmp_path: Path, emptied: bool
+) -> None:
+    home, files = Home(tmp_path / "home"), tmp_path / "drive"
+    files.mkdir()
+    (files / "a.txt").write_text("Words whose drive goes.")
+    home.index(files)
+    files.rename(tmp_path / "unplugged")
+    if emptied:  # as an empty mount point
+        files.mkdir()
+    else:
+        assert "does not exist" in home.command("indexer", str(files), "--model", MODEL, status=2).stderr
+    arguments = ("indexer", str(files), "--model", MODEL, "--remove-missing")
+    said = home.command(*arguments, status=2).stderr
+    assert "perhaps its drive is not there" in said and "add --yes" in said
+    library = Library(home.folder)
+    assert len(library.documents("documents")) == 1
+    home.command(*arguments, "--yes")
+    assert library.documents("documents") == [] and len(library.removed_documents("documents")) == 1
+    (tmp_path / "unplugged" / "a.txt").unlink()  # the drive is lost, the original is kept
+    home.command("labse_search.library", "undo", "drive/a.txt")
+    assert [row.names for row in library.documents("documents")] == [("drive/a.txt",)]
+    home.stop_store()
+
+
+def test_nothing_is_removed_while_documents_are_added(tmp_path: Path) -> None:
+    home, files = Home(tmp_path / "home"), tmp_path / "files"
+    files.mkdir()
+    (files / "a.txt").write_text("Words.")
     home.index(files)
     (files / "a.txt").unlink()
-    files.rmdir()
-    assert "does not exist" in home.command("indexer", str(files), "--model", MODEL, status=2).stderr
-    home.command("indexer", str(files), "--model", MODEL, "--remove-missing")
-    assert Library(home.folder).documents("documents") == []
+    library = Library(home.folder)
+    arguments = argparse.Namespace(paths=[files], yes=True)
+    lock = library.lock(collection_lock("documents"))
+    assert lock is not None
+    with lock, pytest.raises(UserError, match="nothing was removed"):
+        _remove_missing(library, Settings(home=home.folder), arguments)
+    assert len(library.documents("documents")) == 1
     home.stop_store()

@@ -80,13 +80,14 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _check(settings: Settings, arguments: argparse.Namespace) -> int:
     """0 if nothing is wrong (any more), 1 otherwise. After a repair a second look decides."""
+    from indexer.console import agreed
     from indexer.home_repair import discard, look, mend
 
     problems = left = look(settings, full=arguments.full)
     if problems and arguments.repair:
         mend(settings, problems, full=arguments.full, log=_log)
     if arguments.discard_unknown:
-        discard(settings, agreed=functools.partial(_agreed, yes=arguments.yes), log=_log)
+        discard(settings, agreed=functools.partial(agreed, yes=arguments.yes), log=_log)
     if problems and (arguments.repair or arguments.discard_unknown):
         left = look(settings, full=arguments.full)
     if arguments.json:
@@ -125,16 +126,6 @@ def _line(problem: Problem) -> str:
     detail = f" ({problem.detail})" if problem.detail else ""
     name = problem.name or problem.document or "-"
     return f"{problem.collection or '-'}: {name}: {PROBLEMS[problem.code]}{detail}"
-
-
-def _agreed(question: str, *, yes: bool) -> bool:
-    """Whether the person at the terminal says yes; a script has to say so beforehand."""
-    if yes:
-        _log(question)
-        return True
-    if not sys.stdin.isatty():
-        raise UserError(f"{question} Nobody is there to answer: add --yes.")
-    return input(f"{question} Type yes: ").strip().lower() == "yes"
 
 
 def _documents(settings: Settings, problems: Sequence[Problem]) -> int:
@@ -337,6 +328,7 @@ def _merge(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _delete(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.console import agreed
     from indexer.generations import delete_collection
 
     with _opened(settings) as (library, store):
@@ -344,7 +336,7 @@ def _delete(settings: Settings, arguments: argparse.Namespace) -> int:
         question = (
             f"Erase the collection {settings.collection!r} with {len(documents):,} documents and their originals?"
         )
-        if not _agreed(question, yes=arguments.yes):
+        if not agreed(question, yes=arguments.yes):
             return 1
         count = delete_collection(library, store, settings.collection)
     print(f"{settings.collection}: erased, {count:,} documents")
