@@ -17,6 +17,7 @@ from indexer.documents import VERSION
 from indexer.job import Inspection, Job
 from indexer.private import PrivateFiles
 from indexer.segment import Split
+from indexer.sources import belongs_to_another, numbered
 from labse_search.library import JobFile, document_id
 from labse_search.records import Extraction
 
@@ -42,6 +43,7 @@ class Inspector:
         self._reader = reader
         self._max_file_bytes = max_file_bytes
         self._private = PrivateFiles(job.library.home)
+        self._numbered: dict[str, JobFile] = {}  # names that files got here and not where the job was added
 
     def inspect(self, file: JobFile) -> Inspection:
         """An outcome, or a reading that will come."""
@@ -77,7 +79,25 @@ class Inspector:
         if path == library.originals.path(path.name) and found.document != path.name:
             sentence = "the original no longer has the content it was kept for"
             return Inspection(file, name, "skipped", "damaged", sentence)
+        found.name = self._free_name(found, str(path))
         return self._known_or_read(found, path)
+
+    def _free_name(self, found: Inspection, path: str) -> str:
+        """The file's name; numbered where it turns out to be another file's, of which only the content tells: no file
+        takes another one's name because that one cannot be reached. Uploads and originals replace what has their name.
+        """
+        library, collection, file = self._job.library, self._job.collection, found.file
+        if file.source.kept or self._private.is_own(Path(path)):
+            return found.name
+        for name in numbered(found.name):
+            taken = belongs_to_another(library, collection, name, path, found.document)
+            if name != found.name:
+                taken |= self._numbered.get(name, file) != file or library.ledger.jobs.has_name(self._job.id, name)
+            if not taken:
+                break
+        if name != found.name:
+            self._numbered[name] = file
+        return name
 
     def _known_or_read(self, found: Inspection, path: Path) -> Inspection | None:
         """The document is claimed from here on, unless None is returned."""

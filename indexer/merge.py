@@ -22,7 +22,7 @@ from indexer.archive import Tell, restore, untold
 from indexer.documents import recover, settle
 from indexer.generations import delete_collection, finish_switch
 from indexer.home_files import bring_made, bring_models
-from indexer.sources import folders
+from indexer.sources import folders, numbered
 from indexer.worker import collection_lock, reembedding_lock
 from labse_search.align.kept import Alignments
 from labse_search.errors import CollectionMissing, UserError
@@ -250,14 +250,12 @@ def _free_names(source: Place, target: Place, rows: Sequence[DocumentRow]) -> di
 
 
 def _free_name(target: Place, name: str, document: str, taken: Mapping[str, str]) -> str:
-    number, free = 1, name
-    while True:
-        known = target.library.ledger.names.get(target.collection, free)
-        if taken.get(free, document) == document and (known is None or known[0] == document):
+    known = target.library.ledger.names.get
+    for free in numbered(name):
+        found = known(target.collection, free)
+        if taken.get(free, document) == document and (found is None or found[0] == document):
             return free
-        number += 1
-        stem, dot, extension = name.rpartition(".")
-        free = f"{stem} ({number}).{extension}" if dot and "/" not in extension else f"{name} ({number})"
+    raise AssertionError("numbers do not end")
 
 
 def _copy_segments(source: Place, target: Place, rows: Sequence[DocumentRow], names: Mapping[str, Names]) -> None:

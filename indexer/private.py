@@ -41,6 +41,10 @@ class PrivateFiles:
             return _identity(status) in self._files
         return self._is_one(status) or real.is_relative_to(self.home)
 
+    def is_own(self, path: Path) -> bool:
+        """Whether the path lies in the home."""
+        return path.resolve().is_relative_to(self.home)
+
     def is_upload(self, path: Path) -> bool:
         """Whether the path lies where this home keeps uploads until they were read: only there is anything removed. The
         ledger may be that of a home that this one was copied or restored from, and name the other one's files."""

@@ -7,6 +7,7 @@ import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from indexer.private import PrivateFiles
@@ -159,14 +160,24 @@ def _free_name(library: Library, collection: str, name: str, path: str, taken: s
     before = library.ledger.names.at_path(collection, path)
     if before is not None:
         return before[0]
-    number, candidate = 1, name
-    while candidate in taken or _belongs_to_another(library, collection, candidate, path):
-        number += 1
-        stem, dot, extension = name.rpartition(".")
-        candidate = f"{stem} ({number}).{extension}" if dot and "/" not in extension else f"{name} ({number})"
-    return candidate
+    return next(
+        one for one in numbered(name) if one not in taken and not belongs_to_another(library, collection, one, path)
+    )
 
 
-def _belongs_to_another(library: Library, collection: str, name: str, path: str) -> bool:
+def numbered(name: str) -> Iterator[str]:
+    """The name, and then "name (2).txt", "name (3).txt" and so on."""
+    yield name
+    stem, dot, extension = name.rpartition(".")
+    for number in count(2):
+        yield f"{stem} ({number}).{extension}" if dot and "/" not in extension else f"{name} ({number})"
+
+
+def belongs_to_another(library: Library, collection: str, name: str, path: str, document: str = "") -> bool:
+    """Whether the name stands for another file than the one at `path`: one that is there, or that cannot be looked at
+    just now. `document`: the content at `path`, as soon as it is known. Of other content than a file that is gone it is
+    no moved file but another one: the drive of the first may only be unplugged."""
     known = library.ledger.names.get(collection, name)
-    return known is not None and known[1] not in ("", path) and os.path.exists(known[1])
+    if known is None or known[1] in ("", path):
+        return False
+    return not is_gone(known[1]) or document not in ("", known[0])

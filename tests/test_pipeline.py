@@ -112,6 +112,34 @@ def test_a_changed_file_leaves_nothing_stale(bench: Bench) -> None:
     assert bench.is_sound()
 
 
+@pytest.mark.parametrize("reachable", [False, True])
+def test_a_file_takes_no_name_from_another_one_that_cannot_be_reached(bench: Bench, reachable: bool) -> None:
+    bench.index(bench.write("usb/docs/readme.txt", "The contract.").parent)
+    bench.index(bench.write("usb/docs/same.txt", "Words that move.").parent)
+    (bench.files / "usb").rename(bench.files / "unplugged")
+    if reachable:  # it is there, and no look at it is allowed just now: a link to itself leads nowhere
+        (bench.files / "usb").symlink_to(bench.files / "usb")
+    bench.write("local/docs/same.txt", "Words that move.")
+    row = bench.index(bench.write("local/docs/readme.txt", "A recipe.").parent)
+    assert row.state == "done" and "replaced" not in row.outcomes
+    moved = ["docs/same.txt"] if not reachable else ["docs/same (2).txt", "docs/same.txt"]
+    assert bench.names() == ["docs/readme (2).txt", "docs/readme.txt", *moved]
+    assert bench.stored()["docs/readme.txt"] == "The contract." and bench.is_sound()
+    bench.write("local/docs/readme.txt", "Another recipe.")
+    assert bench.index(bench.files / "local" / "docs").outcomes["replaced"] == 1
+    assert bench.stored()["docs/readme (2).txt"] == "Another recipe."
+
+
+def test_two_files_of_one_name_that_wait_at_the_same_time_are_both_kept(bench: Bench) -> None:
+    jobs = []
+    for folder in ("one", "two"):
+        bench.write(f"{folder}/docs/a (2).txt", f"Further words of {folder}.")
+        jobs.append(bench.add(bench.write(f"{folder}/docs/a.txt", f"Words of {folder}.").parent))
+    assert [bench.run(job).outcomes for job in jobs] == [{"added": 2}, {"added": 2}]
+    assert bench.names() == ["docs/a (2) (2).txt", "docs/a (2).txt", "docs/a (3).txt", "docs/a.txt"]
+    assert bench.is_sound()
+
+
 def test_of_a_changed_file_only_passages_that_changed_are_encoded(bench: Bench) -> None:
     paragraphs = story(30)
     path = bench.write("a.txt", "\n".join(paragraphs))

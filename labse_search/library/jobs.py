@@ -193,6 +193,10 @@ class Jobs:
         query = "SELECT 1 FROM job_files WHERE job = ? AND position = ? AND outcome = 'removed'"
         return bool(self._database.read(query, (job, position)))
 
+    def has_name(self, job: str, name: str) -> bool:
+        """Whether a file of the job is to get this name."""
+        return bool(self._database.read("SELECT 1 FROM job_files WHERE job = ? AND name = ?", (job, name)))
+
     def _rows(self, where: str, values: Sequence[object]) -> list[JobRow]:
         return [self._row(row) for row in self._database.read(f"SELECT * FROM jobs {where}", values)]
 
