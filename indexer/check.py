@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.documents import unfinished, wrong_documents
-from indexer.worker import waiting
+from indexer.documents import broken_off, unfinished, wrong_documents
+from indexer.worker import collection_lock, waiting
 from labse_search.errors import CollectionDamaged, CollectionForeign, CollectionMissing, StoreUnavailable
 from labse_search.home import home_id
 from labse_search.library import DocumentRow, Library, document_id, segments_digest
@@ -43,6 +43,7 @@ PROBLEMS = {
     "generation_damaged": "A generation that does not answer lacks or has passages that it should not.",
     "names_changed": "The store knows this document under other names than the ledger.",
     "document_unfinished": "This document is half way in, and its job does not go on. Press Retry, or repair.",
+    "change_unfinished": "The removal of this document, or its new name, was broken off half way. Repair finishes it.",
     "job_waiting": "This job waits, and nobody does it. Open the app, or repair.",
     "original_unknown": "An original is kept that the ledger does not know: its addition was lost.",
     "uploads_left": "A file that was uploaded is in no job any more: it was never indexed. Add it again.",
@@ -175,7 +176,22 @@ def _check_collection(library: Library, store: Store, collection: str, *, full: 
         Problem("document_unfinished", collection, document, name_of(library, collection, document))
         for document in unfinished(library, collection)
     ]
+    problems += [
+        Problem("change_unfinished", collection, document, name_of(library, collection, document))
+        for document in _broken_off(library, collection)
+    ]
     return problems
+
+
+def _broken_off(library: Library, collection: str) -> list[str]:
+    """None while a job is at work, which changes names all the time and settles them at once."""
+    documents = broken_off(library, collection)
+    lock = library.lock(collection_lock(collection)) if documents else None
+    if lock is None:
+        return []
+    lock.release()
+    still = set(broken_off(library, collection))  # a person may just have removed them, without a job
+    return [document for document in documents if document in still]
 
 
 def _check_document(library: Library, store: Store, row: DocumentRow, count: int, *, full: bool) -> list[Problem]:

@@ -26,6 +26,7 @@ from labse_search.store import Store
 
 # Documents that were cut into segments another way are read again.
 VERSION = int(SEGMENTATION)
+NOBODY = "0" * 32  # no document: nothing has a hash of zeros
 
 
 def document_row(collection: str, file: Inspection, extraction: Extraction, split: Split) -> DocumentRow:
@@ -127,6 +128,13 @@ def delete_everywhere(library: Library, store: Store, collection: str, documents
         store.delete(name, Filter(documents=tuple(documents)))
 
 
+def unknown_documents(library: Library, store: Store, collection: str) -> dict[str, int]:
+    """Documents that the store holds and the ledger does not know in any state, with how many passages of each."""
+    states = ("stored", "storing", "removing", "removed")
+    known = {row.document for row in library.ledger.documents.all(collection, states)}
+    return {document: count for document, count in store.facet(collection, "document").items() if document not in known}
+
+
 def wrong_documents(library: Library, store: Store, generation: Generation) -> list[str]:
     """Documents of which a generation that does not serve holds another number of segments than it should."""
     expected = library.ledger.generations.segments(generation.collection, generation.number)
@@ -137,8 +145,15 @@ def wrong_documents(library: Library, store: Store, generation: Generation) -> l
     return [document for document in {*expected, *found} if expected.get(document, 0) != found.get(document, 0)]
 
 
+def check_may_change(store: Store, collection: str) -> None:
+    """CollectionForeign, CollectionMissing or StoreUnavailable where the store would refuse to delete: asked before the
+    ledger says that something goes, which would stay half gone."""
+    store.delete(collection, Filter(documents=(NOBODY,)))
+
+
 def remove_name(library: Library, store: Store, collection: str, name: str) -> None:
     """Take one name away; the document goes with its last name."""
+    check_may_change(store, collection)
     with library.ledger.transaction():
         known = library.ledger.names.get(collection, name)
         if known is None:
@@ -169,6 +184,8 @@ def remove_documents(
     """Take documents out of the collection under all their names, and out of every job that would bring them back.
     Their originals and names stay in the library, so that `restore_documents` can put them back. `files_gone`: the
     names no longer stand for files, so that one which comes back is new. How many were there."""
+    if documents:
+        check_may_change(store, collection)
     with library.ledger.transaction():
         there = [document for document in documents if library.ledger.documents.get(collection, document)]
         for document in there:
@@ -227,6 +244,14 @@ def recover(library: Library, store: Store, collection: str) -> None:
             remove_documents(library, store, collection, [row.document])
     for document in unfinished(library, collection):
         take_back(library, store, collection, document)
+
+
+def broken_off(library: Library, collection: str) -> list[str]:
+    """Documents whose removal, or whose change of names, the store does not know all of yet, oldest first: `recover`
+    finishes it."""
+    unsettled = set(library.ledger.names.unsettled(collection))
+    rows = library.ledger.documents.all(collection, ("removing", "stored"))
+    return [row.document for row in rows if row.state == "removing" or not row.names or row.document in unsettled]
 
 
 def take_back(library: Library, store: Store, collection: str, document: str) -> None:

@@ -7,11 +7,11 @@ A switch is written down before it is made, so that one which a kill interrupted
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
-from indexer.documents import forget, restore_documents, wrong_documents
+from indexer.documents import check_may_change, forget, restore_documents, wrong_documents
 from indexer.worker import collection_lock, reembedding_lock
-from labse_search.errors import UserError
+from labse_search.errors import CollectionDamaged, CollectionMissing, UserError
 from labse_search.library import Library
 from labse_search.library.generations import Generation
 from labse_search.map.file import forget_map
@@ -87,6 +87,8 @@ def delete_collection(library: Library, store: Store, collection: str) -> int:
     documents. Killed in the middle, the next call goes on."""
     states = ("stored", "storing", "removing", "removed")
     with _alone(library, collection):
+        with suppress(CollectionMissing, CollectionDamaged):  # of these nothing is left to lose
+            check_may_change(store, collection)
         documents = [row.document for row in library.ledger.documents.all(collection, states)]
         generations = library.ledger.generations.all(collection)
         with library.ledger.transaction():

@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from indexer.archive import Tell, restore, untold
-from indexer.documents import recover, settle
+from indexer.documents import check_may_change, recover, settle, unknown_documents
 from indexer.generations import delete_collection, finish_switch
 from indexer.home_files import bring_made, bring_models
 from indexer.sources import folders, numbered
@@ -73,6 +73,8 @@ def merge(library: Library, store: Store, collection: str, into: str) -> int:
     source, target = Place(library, store, collection), Place(library, store, into)
     with _alone(source, target):
         _check(source)
+        if into in library.ledger.collections.all():
+            check_may_change(store, into)
         count = _bring(source, target)
         for other, folder in library.ledger.watches.all():
             if other == collection:
@@ -193,6 +195,14 @@ def _check(source: Place) -> None:
         )
     if any(job.collection == source.collection for job in ledger.jobs.unfinished()):
         raise UserError(f"{source.collection!r} has jobs that wait. Let them finish, or cancel them, first.")
+    check_may_change(source.store, source.collection)  # it goes at the end
+    unknown = unknown_documents(source.library, source.store, source.collection)
+    if unknown:
+        raise UserError(
+            f"{source.collection!r} holds {sum(unknown.values()):,} passages of {len(unknown):,} documents that this "
+            "home does not know: they would be lost. Add those documents again whose originals are kept: python -m "
+            "labse_search.library check --repair. Or delete their passages: check --discard-unknown"
+        )
 
 
 def _bring_part(source: Place, target: Place, rows: Sequence[DocumentRow]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.check import PROBLEMS, Problem, name_of, own_collections
-from indexer.documents import sources_of, take_back, unfinished
+from indexer.documents import recover, sources_of, take_back, unfinished
 from indexer.reembed import add_reembed_job
 from indexer.sources import folders
 from indexer.worker import collection_lock
@@ -61,6 +61,8 @@ class _Repair:
 
     def run(self) -> list[str]:
         jobs = self._retried()
+        if self._found["change_unfinished"]:
+            recover(self._library, self._store, self._collection)
         for document in [document for code in ORIGINAL_LOST for document in self._found[code]]:
             if self._bring_back_original(document):
                 self._log(f"{self._name(document)}: the original was kept again from where it came from")

@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,17 @@ from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from indexer.check import Problem, advice, check, check_home
-from indexer.documents import recover, remove_documents
+from indexer.documents import recover, remove_documents, remove_name
+from indexer.generations import delete_collection
+from indexer.merge import merge, rename
 from indexer.repair import discard_unknown, rebuild_ledger, repair, unknown_passages
 from indexer.sandbox import ReaderPool
-from labse_search.errors import CollectionForeign
+from indexer.worker import collection_lock
+from labse_search.errors import CollectionForeign, StoreUnavailable, UserError
 from labse_search.home import home_id
 from labse_search.library import Library, Source, document_id
 from labse_search.records import Filter
+from labse_search.store import Store
 from labse_search.store.qdrant_server import ServerStore
 
 WORDS = "river bread harbour ferry winter market lantern orchard copper meadow thunder saddle".split()
@@ -148,6 +152,47 @@ def test_unknown_passages_go_only_when_they_are_discarded_by_their_count(bench: 
     assert other.is_sound()
 
 
+def test_a_collection_with_passages_that_this_home_does_not_know_is_neither_renamed_nor_merged(
+    bench: Bench, other: Bench
+) -> None:
+    other.store.take_over("notes")
+    other.write("mine.txt", "Another person's words.")
+    other.index()
+    for change in (rename, merge):
+        with pytest.raises(UserError, match="3 passages of 3 documents that this home does not know"):
+            change(other.library, other.store, "notes", "new")
+    assert len(other.texts()) == 4 and other.store.collections() == ["notes"]
+    assert [*other.library.ledger.collections.all()] == ["notes"]
+
+
+def test_what_another_home_has_taken_over_is_refused_before_the_ledger_changes(bench: Bench, other: Bench) -> None:
+    rows = bench.library.documents("notes")
+    other.store.take_over("notes")
+    for change in (
+        lambda: remove_documents(bench.library, bench.store, "notes", [rows[0].document]),
+        lambda: remove_name(bench.library, bench.store, "notes", rows[0].names[0]),
+        lambda: rename(bench.library, bench.store, "notes", "new"),
+        lambda: delete_collection(bench.library, bench.store, "notes"),
+    ):
+        with pytest.raises(CollectionForeign, match="take-over"):
+            change()
+        assert bench.library.documents("notes") == rows
+    assert [*bench.library.ledger.collections.all()] == ["notes"] and len(other.texts()) == 3
+
+
+def test_a_store_that_does_not_answer_is_told_before_the_ledger_changes(bench: Bench, server: Faulty) -> None:
+    rows = bench.library.documents("notes")
+    server.status = 0
+    for change in (
+        lambda: remove_documents(bench.library, bench.store, "notes", [rows[0].document]),
+        lambda: remove_name(bench.library, bench.store, "notes", rows[0].names[0]),
+        lambda: delete_collection(bench.library, bench.store, "notes"),
+    ):
+        with pytest.raises(StoreUnavailable):
+            change()
+        assert bench.library.documents("notes") == rows
+
+
 def test_a_collection_that_nobody_signed_becomes_the_first_writers(
     bench: Bench, server: Faulty, tmp_path: Path
 ) -> None:
@@ -260,6 +305,68 @@ def test_a_removed_document_whose_adding_again_breaks_off_stays_removed(bench: B
     assert len(bench.texts()) == 2
 
 
+class Killed(Exception):
+    """Whoever removes ends here."""
+
+
+class Dying:
+    """A store whose caller is killed when anything of a document is deleted or renamed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def delete(self, collection: str, where: Filter) -> None:
+        if self._store.count(collection, where):
+            raise Killed
+
+    def rename(self, *given: Any) -> None:
+        raise Killed
+
+
+def removed_whole(bench: Bench, document: str, name: str) -> None:
+    with pytest.raises(Killed):
+        remove_documents(bench.library, Dying(bench.store), "notes", [document])  # type: ignore[arg-type]
+
+
+def its_last_name_taken(bench: Bench, document: str, name: str) -> None:
+    with pytest.raises(Killed):
+        remove_name(bench.library, Dying(bench.store), "notes", name)  # type: ignore[arg-type]
+
+
+def before_the_store_was_asked(bench: Bench, document: str, name: str) -> None:
+    with bench.library.ledger.transaction():
+        bench.library.ledger.names.drop("notes", name)
+        bench.library.ledger.names.set_unsettled("notes", [document])
+
+
+@pytest.mark.parametrize("break_off", [removed_whole, its_last_name_taken, before_the_store_was_asked])
+def test_a_removal_that_broke_off_is_reported_and_finished_by_a_repair(
+    bench: Bench, break_off: Callable[[Bench, str, str], None]
+) -> None:
+    row = bench.library.documents("notes")[0]
+    break_off(bench, row.document, row.names[0])
+    assert codes(bench) == ["change_unfinished"] and len(bench.texts()) == 3
+    mend(bench)
+    assert bench.is_sound() and len(bench.texts()) == len(bench.names()) == 2
+    assert len(bench.library.removed_documents("notes")) == (break_off is removed_whole)
+
+
+def test_a_new_name_that_the_store_was_not_told_is_reported_and_told_by_a_repair(bench: Bench) -> None:
+    row = bench.library.documents("notes")[0]
+    with bench.library.ledger.transaction():
+        bench.library.ledger.names.put("notes", "further.txt", row.document)
+        bench.library.ledger.names.set_unsettled("notes", [row.document])
+    assert codes(bench) == ["change_unfinished"]
+    lock = bench.library.lock(collection_lock("notes"))
+    assert lock is not None and codes(bench) == []  # a job is at work, which tells it
+    lock.release()
+    mend(bench)
+    assert bench.is_sound() and "further.txt" in bench.stored()
+
+
 # ---- the embedded store
 
 
@@ -330,6 +437,14 @@ def test_passages_of_an_unknown_document_outlive_a_repair_and_go_when_a_person_s
     assert "passages of 1 documents" in refused.stderr and "--yes" in refused.stderr
     home.command("labse_search.library", "check", "--discard-unknown", "--yes", status=0)
     assert home.problems() == []
+
+
+def test_whoever_erases_a_collection_is_asked_with_the_count_of_the_store(home: Home) -> None:
+    library = Library(home.folder)
+    library.ledger.documents.forget("documents", library.documents("documents")[0].document)
+    library.close()
+    refused = home.command("labse_search.library", "delete", status=2).stderr
+    assert "with 8 documents (1 of them not known to this home) and their originals" in refused
 
 
 def test_an_original_that_the_ledger_lost_is_found_and_added_again(home: Home) -> None:

@@ -8,10 +8,10 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from labse_search.errors import UserError, quiet_when_unread, told
+from labse_search.errors import CollectionDamaged, CollectionMissing, UserError, quiet_when_unread, told
 from labse_search.files import written_whole
 from labse_search.library import JobRow, Library
 from labse_search.library.arguments import parser
@@ -329,12 +329,18 @@ def _merge(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _delete(settings: Settings, arguments: argparse.Namespace) -> int:
     from indexer.console import agreed
+    from indexer.documents import unknown_documents
     from indexer.generations import delete_collection
 
+    states = ("stored", "storing", "removing", "removed")
     with _opened(settings) as (library, store):
-        documents = library.ledger.documents.all(settings.collection, ("stored", "storing", "removing", "removed"))
+        unknown: dict[str, int] = {}
+        with suppress(CollectionMissing, CollectionDamaged):
+            unknown = unknown_documents(library, store, settings.collection)
+        count = len(library.ledger.documents.all(settings.collection, states)) + len(unknown)
+        further = f" ({len(unknown):,} of them not known to this home)" if unknown else ""
         question = (
-            f"Erase the collection {settings.collection!r} with {len(documents):,} documents and their originals?"
+            f"Erase the collection {settings.collection!r} with {count:,} documents{further} and their originals?"
         )
         if not agreed(question, yes=arguments.yes):
             return 1
