@@ -176,9 +176,11 @@ def _check_collection(library: Library, store: Store, collection: str, *, full: 
         Problem("document_unfinished", collection, document, name_of(library, collection, document))
         for document in unfinished(library, collection)
     ]
+    broken = _broken_off(library, collection)
+    problems = [one for one in problems if one.code != "names_changed" or one.document not in broken]  # told below
     problems += [
         Problem("change_unfinished", collection, document, name_of(library, collection, document))
-        for document in _broken_off(library, collection)
+        for document in broken
     ]
     return problems
 

@@ -413,7 +413,7 @@ def test_names_that_the_store_has_not_learnt_are_told_by_the_next_job(bench: Ben
     with bench.library.ledger.transaction():
         bench.library.ledger.names.put("notes", "files/b.txt", row.document)
         bench.library.ledger.names.set_unsettled("notes", [row.document])
-    assert [one.code for one in check(bench.library, bench.store, "notes", full=True)] == ["names_changed"]
+    assert [one.code for one in check(bench.library, bench.store, "notes", full=True)] == ["change_unfinished"]
     recover(bench.library, bench.store, "notes")
     assert bench.is_sound()
     assert set(bench.stored()) == {"files/a.txt", "files/b.txt"}
