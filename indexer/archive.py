@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import re
 import shutil
 import sqlite3
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,7 +29,7 @@ import numpy as np
 
 from indexer.home_files import MEMBERS, TAUGHT, is_map_of_folders, model_folders, move_models, moved, wanted
 from indexer.worker import collection_lock
-from labse_search.errors import UserError
+from labse_search.errors import LedgerDamaged, UserError
 from labse_search.files import written_whole
 from labse_search.library import Library
 from labse_search.naming import generation_name, split_generation
@@ -42,7 +43,12 @@ BATCH = 1000
 PASSAGE_BYTES = 1000  # about, of a passage as JSON: only for telling how much is done
 UNPACKED = 0.3  # of the work of restoring, once everything is unpacked: an untested guess
 HERE_ONLY = ("backup", "restore", "fetch")  # kinds of jobs that concern this home
+LISTED = 10  # names in one line
+MOST_TIMES, SMALL_BYTES = 100, 100 << 20  # a compressed archive may unpack to so many times its size, and so much more
 Tell = Callable[[float, str], None]  # hears how much is done, from 0 to 1, and what is at work; may raise to stop it
+Warn = Callable[[str], None]  # hears in a sentence what is not whole, and does not keep from going on
+log = logging.getLogger("labse_search.jobs")
+_MALFORMED = (KeyError, ValueError, TypeError, AttributeError, FileNotFoundError)  # what reading foreign values raises
 _MEMBERS = re.compile(
     r"manifest\.json|ledger\.sqlite3|teach\.sqlite3|originals/[0-9a-f]{2}/[0-9a-f]{32}|texts/[0-9a-f]{2}/[0-9a-f]{32}\.json\.gz"
     rf"|collections/[^/]+/(spec\.json|segments\.jsonl|vectors\.f32)|{MEMBERS}"
@@ -54,11 +60,17 @@ def untold(share: float, current: str) -> None:
 
 
 def backup(
-    library: Library, store: Store, target: Path, *, weights: bool = True, tell: Tell = untold
+    library: Library,
+    store: Store,
+    target: Path,
+    *,
+    weights: bool = True,
+    tell: Tell = untold,
+    warn: Warn = log.warning,
 ) -> dict[str, int]:
     """Write the archive, aside and then renamed. Returns how many segments of which collection it holds. UserError
     while a job is at work, which would leave the archive's parts at odds. Without `weights`, tuned models stay out, but
-    for what they were made of."""
+    for what they were made of. `warn`: hears of originals that are gone or damaged."""
     with ExitStack() as locks:
         for collection in library.ledger.collections.all():
             lock = library.lock(collection_lock(collection))
@@ -80,6 +92,7 @@ def backup(
                 writer.add(path, name)
             about = {"made": time.time(), "collections": counts, "serving": serving, "models": models}
             writer.close({"format": FORMAT, **about})
+            _warn_of_originals(library, writer.digests, warn)
     return counts
 
 
@@ -102,6 +115,23 @@ def _write_library(
     for path in _kept_files(library):
         writer.add(path, path.relative_to(library.home).as_posix())
     return counts, serving
+
+
+def _warn_of_originals(library: Library, digests: Mapping[str, str], warn: Warn) -> None:
+    """Of documents whose originals an archive has not, or not as they were kept: damage that came before the backup,
+    unlike a digest that is another one than in the manifest. `digests`: name in the archive → SHA-256."""
+    lost = []
+    for collection in library.ledger.collections.all():
+        for row in library.ledger.documents.all(collection, ("stored", "removed")):
+            found = digests.get(f"originals/{row.document[:2]}/{row.document}", "")
+            if not found.startswith(row.document):
+                lost.append(row.names[0] if row.names else row.document)
+    if lost:
+        further = f" and {len(lost) - LISTED:,} further ones" if len(lost) > LISTED else ""
+        warn(
+            f"The originals of {len(lost):,} documents are gone or damaged: {', '.join(lost[:LISTED])}{further}. Their "
+            "passages are whole, also in a backup. Add the files again to be able to rebuild them."
+        )
 
 
 def _kept_files(library: Library) -> Iterator[Path]:
@@ -146,10 +176,13 @@ def _generations(library: Library, collection: str) -> list[str]:
     return [collection if number == 1 else generation_name(collection, number) for number in whole]
 
 
-def restore(source: Path, home: Path, *, models: Path | None = None, tell: Tell = untold) -> dict[str, int]:
+def restore(
+    source: Path, home: Path, *, models: Path | None = None, tell: Tell = untold, warn: Warn = log.warning
+) -> dict[str, int]:
     """Unpack an archive into a home that is empty or not there yet, after verifying every digest, and fill its store.
     All of it beside the home, which then takes its name: it is there whole or not at all. Returns how many segments
-    each collection has. `models`: the home where its models are going to lie; None: in this one."""
+    each collection has. `models`: the home where its models are going to lie; None: in this one. `warn`: hears of
+    originals that were gone or damaged before the backup; all else comes."""
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise UserError(f"{home} is not empty. Restore into a new folder: --store NEW_FOLDER")
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -161,11 +194,10 @@ def restore(source: Path, home: Path, *, models: Path | None = None, tell: Tell 
                 archive.extractall(beside, members=_expected(source, archive, tell), filter="data")
         except (tarfile.TarError, EOFError, OSError) as error:
             raise UserError(f"{source} cannot be read as a backup ({error}).") from error
-        serving, folders = _verify(source, beside)
-        move_models(beside, moved(folders, beside, models or home))
-        if (beside / "ledger.sqlite3").is_file():  # an archive of an older version, or a forged one, has them yet
-            _forget_jobs(beside / "ledger.sqlite3")
-        counts = _fill(beside, serving, tell)
+        try:
+            counts = _install(source, beside, models or home, tell, warn)
+        except (*_MALFORMED, LedgerDamaged, sqlite3.Error) as error:  # forged, or written by another program
+            raise UserError(f"{source} is damaged: what it holds cannot be read ({type(error).__name__}).") from error
         if home.exists():
             home.rmdir()
         beside.rename(home)
@@ -175,10 +207,27 @@ def restore(source: Path, home: Path, *, models: Path | None = None, tell: Tell 
     return counts
 
 
+def _install(source: Path, beside: Path, models: Path, tell: Tell, warn: Warn) -> dict[str, int]:
+    """Make a home of what was unpacked. How many segments each collection has."""
+    manifest = _verify(source, beside)
+    move_models(beside, moved(manifest.models, beside, models))
+    if (beside / "ledger.sqlite3").is_file():  # an archive of an older version, or a forged one, has them yet
+        _forget_jobs(beside / "ledger.sqlite3")
+    counts = _fill(beside, manifest.serving, tell)
+    with closing(Library(beside)) as library:
+        _warn_of_originals(library, manifest.digests, warn)
+    return counts
+
+
 def _expected(source: Path, archive: tarfile.TarFile, tell: Tell) -> Iterator[tarfile.TarInfo]:
-    """The members, as long as each is a plain file that a backup has: nothing else gets into a home."""
+    """The members, as long as each is a plain file that a backup has: nothing else gets into a home. UserError also
+    for an archive that was compressed and unpacks to very much more."""
     size = max(1, source.stat().st_size)
+    unpacked = 0
     for member in archive:
+        unpacked += member.size
+        if unpacked > MOST_TIMES * size + SMALL_BYTES:
+            raise UserError(f"{source} is no backup: it unpacks to more than {MOST_TIMES} times its size.")
         tell(UNPACKED * member.offset / size, source.name)
         if not member.isreg() or member.sparse is not None or not _MEMBERS.fullmatch(member.name):
             raise UserError(f"{source} is no backup: it holds {member.name!r}.")
@@ -257,7 +306,7 @@ class _Writer:
 
     def __init__(self, file: BinaryIO, expected_bytes: int, tell: Tell) -> None:
         self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)
-        self._digests: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
         self._expected, self._tell = max(1, expected_bytes), tell
         self._done = 0
 
@@ -268,7 +317,7 @@ class _Writer:
 
     def add(self, path: Path, name: str) -> None:
         with path.open("rb") as file:
-            self._digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            self.digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             info = tarfile.TarInfo(name)
             info.size = path.stat().st_size
@@ -277,7 +326,7 @@ class _Writer:
             self.wrote(info.size, name.partition("/")[0])
 
     def close(self, manifest: dict[str, Any]) -> None:
-        content = json.dumps({**manifest, "files": self._digests}, indent=1).encode()
+        content = json.dumps({**manifest, "files": self.digests}, indent=1).encode()
         info = tarfile.TarInfo("manifest.json")
         info.size = len(content)
         self._tar.addfile(info, io.BytesIO(content))
@@ -319,9 +368,15 @@ def _batches(store: Store, collection: str) -> Iterator[tuple[list[StoredSegment
         yield there, np.stack(rows) if rows else np.zeros((0, dimension), np.float32)
 
 
-def _verify(source: Path, folder: Path) -> tuple[dict[str, int], dict[str, str]]:
-    """Everything that the manifest names is there and as it was, and there is nothing else; UserError otherwise. Which
-    generation of each collection answers, and where its models lay."""
+@dataclass(frozen=True)
+class _Manifest:
+    digests: dict[str, str]  # name of a member → SHA-256
+    serving: dict[str, int]  # collection → its generation that answers
+    models: dict[str, str]  # where its models lay → name of the folder in the archive
+
+
+def _verify(source: Path, folder: Path) -> _Manifest:
+    """Everything that the manifest names is there and as it was, and there is nothing else; UserError otherwise."""
     file = folder / "manifest.json"
     if not file.is_file():
         raise UserError(f"{source} is no backup, or it was cut off: its manifest is missing.")
@@ -342,7 +397,7 @@ def _verify(source: Path, folder: Path) -> tuple[dict[str, int], dict[str, str]]
     for name, digest in digests.items():
         with (folder / name).open("rb") as content:
             found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != digest or (name.startswith("originals/") and not found.startswith(Path(name).name)):
+        if found != digest:
             raise UserError(f"{source} is damaged: {name} has other content than was backed up.")
     file.unlink()
-    return serving, models
+    return _Manifest(digests, serving, models)

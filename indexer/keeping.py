@@ -5,6 +5,7 @@ A job that was killed begins again: a backup is written aside and renamed, and w
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from labse_search.store import Store, open_store
 BACKUP, RESTORE = "backup", "restore"
 KINDS = (BACKUP, RESTORE)
 ALL_MODELS, NO_MODELS = "", "none"  # which models a backup has, in the job's column for one
+log = logging.getLogger("labse_search.jobs")
 TELL_SECONDS = 0.3  # between two lines in the ledger
 
 
@@ -73,15 +75,19 @@ class Keeping:
     def _do(self) -> None:
         file = _file(self._library, self._job)
         _sweep(self._library, self._job, file)
+        warned: list[str] = []
         if self._job.kind == BACKUP:
             weights = self._job.model != NO_MODELS
-            count = sum(backup(self._library, self._store, file, weights=weights, tell=self._tell).values())
+            counts = backup(self._library, self._store, file, weights=weights, tell=self._tell, warn=warned.append)
         elif file.is_file():
-            count = sum(bring_backup(file, self._library, self._store, self._tell).values())
+            counts = bring_backup(file, self._library, self._store, self._tell, warned.append)
         else:
             raise UserError(f"{file} is no longer there.")
         jobs = self._library.ledger.jobs
-        jobs.set_outcome(self._job.id, 0, FileOutcome("added", segments=count))
+        detail = " ".join(warned)
+        if detail:
+            log.warning("job %s: %s", self._job.id, detail)
+        jobs.set_outcome(self._job.id, 0, FileOutcome("added", detail=detail, segments=sum(counts.values())))
         jobs.set(self._job.id, share=1.0)
 
     def _tell(self, share: float, current: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shlex
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from indexer.archive import Tell, restore, untold
+from indexer.archive import Tell, Warn, restore, untold
 from indexer.documents import check_may_change, recover, settle, unknown_documents
 from indexer.generations import delete_collection, finish_switch
 from indexer.home_files import bring_made, bring_models
@@ -89,14 +90,16 @@ def merge(library: Library, store: Store, collection: str, into: str) -> int:
     return count
 
 
-def bring_backup(file: Path, library: Library, store: Store, tell: Tell = untold) -> dict[str, int]:
+def bring_backup(
+    file: Path, library: Library, store: Store, tell: Tell = untold, warn: Warn = log.warning
+) -> dict[str, int]:
     """Bring every collection of a backup in, each under its name, with its models and what people kept and taught;
     of its generations the one that answered, and the log names the others: their models come along, so each can be
     built again, and nobody pays its size who only wants the documents. A collection of the same name is added to if it
-    has the same model; else the name is numbered. How many documents of which."""
+    has the same model; else the name is numbered. How many documents of which. `warn`: as `restore`'s."""
     with tempfile.TemporaryDirectory(dir=library.home, prefix=SCRATCH) as scratch:
         home = Path(scratch) / "home"
-        restore(file, home, models=library.home, tell=lambda share, current: tell(RESTORED * share, current))
+        restore(file, home, models=library.home, tell=lambda share, current: tell(RESTORED * share, current), warn=warn)
         bring_models(home, library.home)
         other = Library(home)
         try:
@@ -235,11 +238,16 @@ def _bring_part(source: Place, target: Place, rows: Sequence[DocumentRow]) -> No
 
 
 def _keep(source: Library, target: Library, document: str) -> None:
+    """The original and its text; a document whose original is gone or damaged where it comes from, which a restore has
+    told, comes without it: it is searched as before."""
     if source.home == target.home:
         return
-    if not target.originals.keep(source.originals.path(document), document):
-        raise UserError(f"The original of the document {document} could not be kept: it is damaged in the backup.")
-    target.originals.keep_text(document, source.originals.text(document))
+    target.originals.keep(source.originals.path(document), document)
+    try:
+        extraction = source.originals.text(document)
+    except (OSError, EOFError, zlib.error, KeyError, ValueError):  # gone or damaged too: read again with the original
+        return
+    target.originals.keep_text(document, extraction)
 
 
 Names = dict[str, FileStamp]  # name → the file that it was read from

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from lexicon import make_lexicon_model
@@ -123,7 +126,10 @@ def test_jobs_of_a_restored_home_touch_nothing_of_the_home_it_came_from(tmp_path
     library.ledger.jobs.add("backup", "documents", "", [Source(str(tmp_path / "victim"), "victim", 0)])
     backup(library, store, file)
     home.stop_store()
-    with_ledger(file, tmp_path / "old.tar", home.folder)  # nobody forgot its jobs
+    library.ledger.snapshot(tmp_path / "ledger")
+    changed(
+        file, tmp_path / "old.tar", {"ledger.sqlite3": (tmp_path / "ledger").read_bytes()}
+    )  # nobody forgot its jobs
     for number, source in enumerate((file, tmp_path / "old.tar")):
         restore(source, tmp_path / f"restored-{number}")
         there = Library(tmp_path / f"restored-{number}")
@@ -133,20 +139,100 @@ def test_jobs_of_a_restored_home_touch_nothing_of_the_home_it_came_from(tmp_path
     assert upload.read_text() == "Words that wait."
 
 
-def with_ledger(file: Path, target: Path, home: Path) -> None:
-    """The archive with a home's ledger as it is, and a manifest that agrees."""
-    Library(home).ledger.snapshot(home / "copy")
-    content = {"ledger.sqlite3": (home / "copy").read_bytes()}
-    with tarfile.open(file) as old, tarfile.open(target, "w") as new:
+def changed(file: Path, target: Path, content: Mapping[str, bytes | None], mode: Literal["w", "w:gz"] = "w") -> None:
+    """The archive with other content of some members (None: without them), and a manifest that agrees."""
+    members = {}
+    with tarfile.open(file) as old:
         for member in old:
-            data = content.get(member.name) or old.extractfile(member).read()  # type: ignore[union-attr]
-            if member.name == "manifest.json":
-                manifest = json.loads(data)
-                manifest["files"] |= {name: hashlib.sha256(one).hexdigest() for name, one in content.items()}
-                data = json.dumps(manifest).encode()
-            info = tarfile.TarInfo(member.name)
+            members[member.name] = old.extractfile(member).read()  # type: ignore[union-attr]
+    manifest = json.loads(members.pop("manifest.json"))
+    members = {name: data for name, data in {**members, **content}.items() if data is not None}
+    manifest["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    with tarfile.open(target, mode) as new:
+        for name, data in {**members, "manifest.json": json.dumps(manifest).encode()}.items():
+            info = tarfile.TarInfo(name)
             info.size = len(data)
             new.addfile(info, io.BytesIO(data))
+
+
+FORGED: dict[str, dict[str, bytes | None]] = {
+    "another description": {"collections/documents/spec.json": b'{"x": 1}'},
+    "no description": {"collections/documents/spec.json": b"[]"},
+    "vectors cut": {"collections/documents/vectors.f32": bytes(6)},
+    "no vectors": {"collections/documents/vectors.f32": None},
+    "empty passages": {"collections/documents/segments.jsonl": b"{}\n"},
+    "no passages": {"collections/documents/segments.jsonl": b"null\n"},
+    "no ledger": {"ledger.sqlite3": b"no database at all" * 100},
+    "other settings": {"settings.json": b"[1]"},
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_an_archive_that_holds_nonsense_is_refused_in_a_sentence(archive: Path, tmp_path: Path, forged: str) -> None:
+    changed(archive, tmp_path / "bad.tar", FORGED[forged])
+    with pytest.raises(UserError, match=r"bad\.tar is damaged|settings"):
+        restore(tmp_path / "bad.tar", tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.tar"]
+
+
+def test_an_archive_that_unpacks_to_very_much_more_is_refused(archive: Path, tmp_path: Path) -> None:
+    changed(archive, tmp_path / "good.tar.gz", {}, "w:gz")
+    restore(tmp_path / "good.tar.gz", tmp_path / "one")
+    # No byte of it is unpacked: what a member's head says is enough.
+    with gzip.open(tmp_path / "bomb.tar.gz", "wb") as bomb:
+        info = tarfile.TarInfo("settings.json")
+        info.size = 1 << 30
+        bomb.write(info.tobuf())
+    with pytest.raises(UserError, match="100 times its size"):
+        restore(tmp_path / "bomb.tar.gz", tmp_path / "two")
+    assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize("kind", ["gone", "damaged"])
+def test_a_backup_tells_of_originals_that_are_not_whole_and_a_restore_brings_all_else(
+    tmp_path: Path, kind: str
+) -> None:
+    home, files = Home(tmp_path / "home"), tmp_path / "files"
+    files.mkdir()
+    for name in ("a", "b"):
+        (files / f"{name}.txt").write_text(f"The words of {name}.")
+    home.index(files)
+    library = Library(home.folder)
+    (document,) = [row.document for row in library.documents("documents") if row.names == ("files/a.txt",)]
+    original = library.originals.path(document)
+    original.unlink() if kind == "gone" else original.write_text("The words of x.")
+    (files / "a.txt").unlink()
+    told = "The originals of 1 documents are gone or damaged: files/a.txt."
+    assert told in home.command("labse_search.library", "backup", str(tmp_path / "all.tar")).stderr
+    home.stop_store()
+    restored, other = Home(tmp_path / "restored"), Home(tmp_path / "other")
+    arguments = ("restore", str(tmp_path / "all.tar"), "--store", str(restored.folder))
+    assert told in restored.command("labse_search.library", *arguments).stderr
+    problem = "original_missing" if kind == "gone" else "original_damaged"
+    assert [one.code for one in restored.problems()] == [problem]
+    there, store = Library(other.folder), open_store("", home=other.folder)
+    warned: list[str] = []
+    assert bring_backup(tmp_path / "all.tar", there, store, warn=warned.append) == {"documents": 2}
+    store.close()
+    assert told in warned[0] and [one.code for one in other.problems()] == ["original_missing"]
+    restored.stop_store()
+    other.stop_store()
+
+
+def test_files_whose_names_are_no_unicode_are_restored(tmp_path: Path) -> None:
+    home, files = Home(tmp_path / "home"), tmp_path / "files"
+    files.mkdir()
+    path = os.fsdecode(os.fsencode(files) + b"/caf\xe9.txt")
+    try:
+        Path(path).write_text("Words under an old name.")
+    except OSError:
+        pytest.skip("this disk takes names in Unicode only")
+    home.index(files)
+    home.command("labse_search.library", "backup", str(tmp_path / "all.tar"))
+    home.stop_store()
+    restore(tmp_path / "all.tar", tmp_path / "restored")
+    library = Library(tmp_path / "restored")
+    assert library.job_files(library.jobs()[0].id)[0].source.path == path
 
 
 def test_weights_can_stay_out_and_a_restore_says_what_is_missing(made: Home, tmp_path: Path) -> None:

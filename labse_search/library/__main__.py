@@ -159,7 +159,7 @@ def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
     target = arguments.file.expanduser().resolve()
     with _opened(settings) as (library, store):
         weights = weight_bytes(library)
-        counts = backup(library, store, target, weights=not arguments.without_models)
+        counts = backup(library, store, target, weights=not arguments.without_models, warn=_log)
     print(backup_sentence(target, counts, weights, kept=not arguments.without_models))
     return 0
 
@@ -170,7 +170,7 @@ def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
 
     if not arguments.store or settings.store:
         raise UserError("Say where to: --store NEW_FOLDER")
-    counts = restore(arguments.file.expanduser(), settings.home)
+    counts = restore(arguments.file.expanduser(), settings.home, warn=_log)
     print(f"{settings.home}: {sum(counts.values())} passages in {len(counts)} collections")
     library = Library(settings.home)
     print("".join(f"{sentence}\n" for sentence in [*_further(library), *without_model(library)]), end="")

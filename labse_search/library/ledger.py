@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labse_search.home import at_home
-from labse_search.library.database import BUSY_SECONDS, Database
+from labse_search.library.database import BUSY_SECONDS, Database, path_text, path_value
 from labse_search.library.documents import Documents
 from labse_search.library.generations import Generations
 from labse_search.library.jobs import Jobs
@@ -30,7 +30,8 @@ class Ledger(Database):
     def move_models(self, place: Callable[[str], str]) -> None:
         """Let collections, generations and jobs name the models where `place` says that they are."""
         with self.write() as database:
-            database.create_function("place", 1, place)
+            # A file's name may be no Unicode: such a path is bytes in the table.
+            database.create_function("place", 1, lambda path: path_value(place(path_text(path))))
             for table in ("collections", "generations", "jobs"):
                 database.execute(f"UPDATE {table} SET model = place(model)")
             database.execute("UPDATE job_files SET path = place(path)")
