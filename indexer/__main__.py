@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _index(arguments: argparse.Namespace) -> int:
     from indexer.console import print_summary, show, summary
-    from indexer.sources import walk
+    from indexer.sources import is_folder, walk
     from indexer.worker import do_job, do_or_follow, waiting
 
     launched = int(os.environ.get("WORLD_SIZE", "1"))
@@ -95,18 +95,18 @@ def _index(arguments: argparse.Namespace) -> int:
             print(f"Going on with an interrupted job: {left.files - left.files_done} files.", file=sys.stderr)
             do_job(library, settings, left, report=progress)
     if arguments.watch and row.state == "done":
-        _watch(library, settings, [path for path in paths if path.is_dir()], do)
+        _watch(library, settings, [path for path in paths if is_folder(path)], do)
     return 0 if row.state == "done" else 1
 
 
 def _there(arguments: argparse.Namespace, library: Library, collection: str) -> list[Path]:
     """The paths; with --remove-missing without those that are gone and from which something was read. UserError if one
     of these is not to be taken for deleted."""
-    from indexer.sources import missing
+    from indexer.sources import is_gone, missing
 
     if not arguments.remove_missing:
         return list(arguments.paths)
-    gone = [path for path in arguments.paths if not path.exists() and missing([path], library, collection)]
+    gone = [path for path in arguments.paths if is_gone(str(path)) and missing([path], library, collection)]
     if not arguments.dry_run:
         _check_doubtful(gone, library, collection, yes=arguments.yes)  # before anything else is done
     return [path for path in arguments.paths if path not in gone]
@@ -179,12 +179,12 @@ def _remove_missing(library: Library, settings: Settings, arguments: argparse.Na
     """How many names. UserError while a job is at work, whose files may be those that seem gone under other names, or
     if a person does not say that so much was deleted."""
     from indexer.documents import remove_gone
-    from indexer.sources import missing
+    from indexer.sources import is_gone, missing
     from indexer.worker import collection_lock
     from labse_search.store import open_store
 
     collection = settings.collection
-    there = [path for path in arguments.paths if path.exists()]  # the others were asked about
+    there = [path for path in arguments.paths if not is_gone(str(path))]  # the others were asked about
     _check_doubtful(there, library, collection, yes=arguments.yes)
     lock = library.lock(collection_lock(collection))
     if lock is None:

@@ -43,7 +43,7 @@ class Preflight:
 
     def without(self, documents: Set[str]) -> Preflight:
         """The same, but what has one of these contents is there already."""
-        known = [source for source in self.new if document_id(Path(source.path)) in documents]
+        known = [source for source in self.new if _content(source) in documents]
         new = tuple(source for source in self.new if source not in known)
         return replace(self, new=new, already=(*self.already, *known))
 
@@ -55,7 +55,8 @@ def preflight(
     second, if that is known (estimate.py)."""
     stored = {row.document for row in library.documents(collection)}
     private = PrivateFiles(library.home)
-    new, already, unsupported, too_large, refused, passed_over = [], [], [], [], [], []
+    new, already, unsupported, passed_over = list[Source](), list[Source](), list[Source](), list[Source]()
+    too_large, refused = [], []
     for source in sources:
         path = Path(source.path)
         if source.reason:
@@ -64,12 +65,14 @@ def preflight(
             refused.append(source.name)
         elif source.size > max_file_bytes:
             too_large.append((source.name, source.size))
-        elif not _readable(path, source.name):
-            unsupported.append(source)
-        elif document_id(path) in stored:
-            already.append(source)
         else:
-            new.append(source)
+            try:
+                kind = (
+                    unsupported if not _readable(path, source.name) else already if document_id(path) in stored else new
+                )
+                kind.append(source)
+            except OSError:  # this one only: the others may be read
+                passed_over.append(replace(source, reason="not_permitted"))
     return Preflight(
         tuple(new),
         tuple(already),
@@ -80,6 +83,14 @@ def preflight(
         rate=rate,
         passed_over=tuple(passed_over),
     )
+
+
+def _content(source: Source) -> str:
+    """The id of what the file holds; "" where it cannot be read any more, which its job will tell."""
+    try:
+        return document_id(Path(source.path))
+    except OSError:
+        return ""
 
 
 def extension(name: str) -> str:

@@ -27,10 +27,14 @@ def walk(paths: Sequence[Path], library: Library, collection: str) -> list[Sourc
     taken: set[str] = set()
     seen: set[Path] = set()
     for path in paths:
-        if not path.exists():
-            raise UserError(f"{path} does not exist.")
-        root = path.resolve()
-        if private.holds(root, root.stat()):
+        try:
+            if not path.exists():
+                raise UserError(f"{path} does not exist.")
+            root = path.resolve()
+            status = root.stat()
+        except OSError as error:  # the folder above may not be entered, a drive does not answer
+            raise UserError(f"{path} cannot be looked at ({error.strerror}).") from error
+        if private.holds(root, status):
             raise UserError(
                 f"{path} belongs to {private.home}, where labse-search keeps its own data; that is never indexed. "
                 "Choose another path."
@@ -67,6 +71,15 @@ def is_gone(path: str) -> bool:
     except OSError as error:
         return isinstance(error, FileNotFoundError | NotADirectoryError)
     return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that can be looked at just now. Path.is_dir raises where the folder above may not be
+    entered, or a network drive answers with an error."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def missing(paths: Iterable[Path], library: Library, collection: str) -> list[str]:
@@ -117,7 +130,8 @@ def _found(root: Path, private: PrivateFiles) -> Iterator[_Found]:
     unlisted: list[_Found] = []
 
     def not_listed(error: OSError) -> None:
-        unlisted.append(_Found(Path(error.filename), reason="not_permitted"))
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):  # else it went meanwhile
+            unlisted.append(_Found(Path(error.filename), reason="not_permitted"))
 
     for folder, subfolders, names in os.walk(root, onerror=not_listed):
         names += [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
@@ -130,12 +144,12 @@ def _found(root: Path, private: PrivateFiles) -> Iterator[_Found]:
 
 
 def _is_entered(folder: Path, private: PrivateFiles) -> bool:
-    if folder.name.startswith(".") or folder.is_symlink():
+    if folder.name.startswith(".") or os.path.islink(folder):  # Path.is_symlink raises in a folder of no rights
         return False
     try:
         return not private.holds(folder, folder.stat())
     except OSError:
-        return False
+        return True  # listing it says why it cannot be
 
 
 def _look_at(path: Path, root: Path, private: PrivateFiles) -> _Found | None:
@@ -143,9 +157,10 @@ def _look_at(path: Path, root: Path, private: PrivateFiles) -> _Found | None:
     try:
         status = path.stat()
     except OSError as error:
-        if path.is_symlink():
+        if os.path.islink(path):
             return _Found(path, reason="link_broken")
-        return _Found(path, reason="not_permitted") if isinstance(error, PermissionError) else None
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+        return None if gone else _Found(path, reason="not_permitted")
     if private.holds(path, status):
         return _Found(path, reason="private")
     if path.is_symlink() and (not stat.S_ISREG(status.st_mode) or not path.resolve().is_relative_to(root)):

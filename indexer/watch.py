@@ -22,7 +22,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from indexer.sources import MANY, missing, walk
+from indexer.sources import MANY, is_folder, missing, walk
 from labse_search.errors import UserError
 from labse_search.library import Library, Source, document_id
 
@@ -93,6 +93,7 @@ class FolderWatch:
         """Until `stop`: index what is new, announce what is gone, remove it after the grace."""
         observer: BaseObserver | None = None
         roots: Roots = {}
+        failed = ""  # what the last look met
         try:
             while not self._stopping.is_set():
                 if (found := self._roots()) != roots or observer is None:
@@ -101,8 +102,11 @@ class FolderWatch:
                 settled = False
                 try:
                     settled = self._look()
-                except UserError as error:  # a folder that went while it was looked at, a disk that is full
-                    log.warning("%s", error)
+                    failed = ""
+                except (UserError, OSError) as error:  # a folder that went while it was looked at, a disk that is full
+                    if str(error) != failed:  # once, and not at every look
+                        log.warning("%s", error)
+                    failed = str(error)
                 longest = LOOK_SECONDS if observer else POLL_SECONDS
                 self._wait(longest if settled else max(BUSY_SECONDS, self._took * SHARE), roots)
         finally:
@@ -181,7 +185,7 @@ class FolderWatch:
 
     def _look(self) -> bool:
         """Compare the folders with the collection, and act. False if a job is at work, after which more may show."""
-        there = [folder for folder in self.folders if folder.is_dir()]
+        there = [folder for folder in self.folders if is_folder(folder)]
         self._tell_lost(there)
         started = time.monotonic()
         fresh = self._fresh(there)
@@ -191,7 +195,7 @@ class FolderWatch:
         if self._is_indexing():  # a file that was renamed has both names until its job is done
             return False
         gone = missing(there, self._library, self.collection)
-        if all(folder.is_dir() for folder in there):  # else a folder went meanwhile, and all in it only seems gone
+        if all(map(is_folder, there)):  # else a folder went meanwhile, and all in it only seems gone
             self._settle_gone(set(gone), self._grace(set(gone), there))
         return True
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.documents import remove_gone
-from indexer.sources import walk
+from indexer.sources import is_folder, walk
 from indexer.watch import FolderWatch, Times
 from labse_search.errors import UserError, arose_at
 from labse_search.library import Library, Source
@@ -83,7 +83,7 @@ class Watching:
         """Keep the collection in step with this folder from now on, also after the next start. UserError for what is
         no folder, belongs to the home, or overlaps with a folder that is watched."""
         folder = folder.resolve()
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise UserError(f"{folder} is no folder.")
         walk([folder], self._library, collection)  # raises if the folder must not be read
         for other, watched in self._library.ledger.watches.all():
@@ -180,7 +180,7 @@ class _One:
         self._thread.join()
 
     def shown(self) -> Watched:
-        state = "failed" if self.failed else "on" if self.folder.is_dir() else "lost"
+        state = "failed" if self.failed else "on" if is_folder(self.folder) else "lost"
         return Watched(self.folder, state, self.watch.pending(), tuple(self.news))
 
     def say(self, what: str, names: Sequence[str]) -> None:

@@ -9,6 +9,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 500  # of patience: less than a test may take, more than a busy machine needs
 
+# Python code for a process of root, after which the rights of files count for it as for everybody.
+AS_ANYBODY = """
+import ctypes, os
+if os.name == "posix" and os.geteuid() == 0:
+    libc = ctypes.CDLL(None, use_errno=True)
+    head, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(head, sets) == 0
+    for at in (0, 1):
+        sets[at] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(head, sets) == 0
+"""
+
 
 def run(*command: str | Path, status: int | None = 0, **options: Any) -> subprocess.CompletedProcess[str]:
     """The command to its end, which must have this exit status; None: any."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from bench import MODEL
 from library_case import Home
+from processes import AS_ANYBODY, run
 
 from indexer.__main__ import _remove_missing
 from indexer.worker import collection_lock
@@ -43,6 +45,29 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> N
     ]
     assert len(library.jobs()) == 1
     home.stop_store()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="takes the rights of root away as Linux does")
+def test_what_may_not_be_read_is_told_file_by_file(tmp_path: Path) -> None:
+    home, files = Home(tmp_path / "home"), tmp_path / "files"
+    (files / "listed" / "below").mkdir(parents=True)
+    for name in ("a.txt", "closed.txt", "closed.weird", "listed/b.txt", "listed/below/c.txt"):
+        (files / name).write_text("Words.")
+    for name, rights in {"closed.txt": 0, "closed.weird": 0, "listed": 0o400}.items():
+        (files / name).chmod(rights)
+    code = f"{AS_ANYBODY}\nimport sys; from indexer.__main__ import main; sys.exit(main())"
+    arguments = ("-c", code, files, "--model", MODEL, "--dry-run", "--json")
+    try:
+        plan = json.loads(run(sys.executable, *arguments, env=home.environ()).stdout)
+    finally:
+        (files / "listed").chmod(0o700)
+    assert plan["new"] == ["files/a.txt"]
+    assert {(file["name"], file["reason"]) for file in plan["skipped"]} == {
+        ("files/closed.txt", "not_permitted"),
+        ("files/closed.weird", "not_permitted"),
+        ("files/listed/b.txt", "not_permitted"),
+        ("files/listed/below", "not_permitted"),
+    }
 
 
 def test_what_came_from_files_that_are_gone_is_removed_and_can_be_put_back(tmp_path: Path) -> None:

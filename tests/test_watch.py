@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import queue
 import shutil
 import signal
@@ -212,6 +214,43 @@ def test_nothing_is_removed_when_the_watched_folder_itself_is_gone(tmp_path: Pat
         shutil.move(drive, tmp_path / "unplugged")
         assert recorded.next() == ("lost", ["drive"])
         assert bench.names() == ["drive/a.txt"] and watch.pending() == {}
+    finally:
+        watch.stop()
+        thread.join()
+
+
+class Drive(type(Path())):  # type: ignore[misc]
+    """A folder on a drive that answers with an error for a while."""
+
+    answers = True
+
+    def resolve(self, strict: bool = False) -> Drive:
+        return self
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        if not Drive.answers:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self))
+        return super().stat(follow_symlinks=follow_symlinks)
+
+
+def test_a_drive_that_answers_with_an_error_ends_no_watch(
+    tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drive").mkdir()
+    (tmp_path / "drive" / "a.txt").write_text("Words on a drive.")
+    recorded = Recorded(bench)
+    watch = FolderWatch(bench.library, "notes", [Drive(tmp_path / "drive")], recorded, Times(quiet=0.05, grace=0.0))
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        assert recorded.next() == ("index", ["drive/a.txt"])
+        monkeypatch.setattr(Drive, "answers", False)
+        assert recorded.next() == ("lost", ["drive"])
+        assert bench.names() == ["drive/a.txt"] and watch.pending() == {}
+        monkeypatch.setattr(Drive, "answers", True)
+        (tmp_path / "b.txt").write_text("More words.")
+        (tmp_path / "b.txt").rename(tmp_path / "drive" / "b.txt")
+        assert recorded.next() == ("index", ["drive/b.txt"])
     finally:
         watch.stop()
         thread.join()
