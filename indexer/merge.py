@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from indexer.archive import Tell, Warn, restore, untold
-from indexer.documents import check_may_change, recover, settle, unknown_documents
+from indexer.documents import check_may_change, recover, remove_documents, settle, unknown_documents
 from indexer.generations import delete_collection, finish_switch
 from indexer.home_files import bring_made, bring_models
 from indexer.sources import folders, numbered
@@ -45,6 +45,7 @@ SEGMENTS = 1000  # copied at a time
 SCRATCH = "restoring-"  # begins the name of the folder in the home where a backup is unpacked
 RESTORED = 0.6  # of the work of bringing a backup in, once it is restored beside: an untested guess
 Item = TypeVar("Item")
+Names = dict[str, FileStamp]  # name → the file that it was read from
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,12 @@ def _bring(source: Place, target: Place, came: Callable[[int], None] = lambda do
         )
     recover(target.library, target.store, target.collection)
     rows = source.library.ledger.documents.all(source.collection, ("stored", "removed"))
+    brought: list[str] = []
     for part in _parts(rows, DOCUMENTS):
-        _bring_part(source, target, part)
+        brought += _bring_part(source, target, part)
         came(len(part))
     target.store.optimize(target.collection)
+    remove_documents(target.library, target.store, target.collection, _taken_out(source, brought))
     return sum(row.state == "stored" for row in rows)
 
 
@@ -208,9 +211,9 @@ def _check(source: Place) -> None:
         )
 
 
-def _bring_part(source: Place, target: Place, rows: Sequence[DocumentRow]) -> None:
+def _bring_part(source: Place, target: Place, rows: Sequence[DocumentRow]) -> list[str]:
     """In the order that makes it safe: originals, the ledger says "storing", passages, and one transaction that says
-    "stored" and gives the names."""
+    "stored" and gives the names. Documents that are stored in the target now and were not before."""
     ledger = target.library.ledger
     names = _free_names(source, target, rows)
     there = {row.document for row in rows if ledger.documents.version(target.collection, row.document) >= 0}
@@ -222,19 +225,48 @@ def _bring_part(source: Place, target: Place, rows: Sequence[DocumentRow]) -> No
             version = source.library.ledger.documents.version(source.collection, row.document)
             state: Literal["storing", "removed"] = "storing" if row.state == "stored" else "removed"
             ledger.documents.put(replace(row, collection=target.collection, state=state), version=max(0, version))
-    _copy_segments(source, target, [row for row in fresh if row.state == "stored"], names)
+    brought = [row.document for row in fresh if row.state == "stored"]
+    _copy_segments(source, target, brought, names)
     with ledger.transaction():
+        taken_out = _taken_out(source, brought)
         for row in rows:
             if row.document in there and row.state == "removed":
                 continue
-            for name, file in names[row.document].items():
-                ledger.names.put(target.collection, name, row.document, file)
+            _give_names(target, row, names[row.document])
             if row.document in there:
                 ledger.names.set_unsettled(target.collection, [row.document])
             elif row.state == "stored":
-                ledger.documents.set_state(target.collection, row.document, "stored")
-    for document in there & set(ledger.names.unsettled(target.collection)):
+                came = "removing" if row.document in taken_out else "stored"
+                ledger.documents.set_state(target.collection, row.document, came)
+    remove_documents(target.library, target.store, target.collection, taken_out)
+    for document in {row.document for row in rows} & set(ledger.names.unsettled(target.collection)):
         settle(target.library, target.store, target.collection, document)
+    return [document for document in brought if document not in taken_out]
+
+
+def _taken_out(source: Place, documents: Sequence[str]) -> list[str]:
+    """Of documents that the source had those that a person has removed from it while they were copied: they stay out,
+    and can be put back."""
+    stored = {row.document for row in source.library.ledger.documents.all(source.collection)}
+    return [document for document in documents if document not in stored]
+
+
+def _give_names(target: Place, row: DocumentRow, names: Names) -> None:
+    """Inside a transaction. A path of the disk stands behind one name only, that of the document which was read from it
+    last: of two that stood for one file, the next change would reach one and leave the other as it was."""
+    known = target.library.ledger.names
+    for name, file in names.items():
+        other = known.at_path(target.collection, file.path) if file.path else None
+        if other is not None and other[0] != name:
+            if other[1] == row.document:  # the same file with the same content, under the name that it has here
+                known.set_unsettled(target.collection, [row.document])
+                continue
+            there = target.library.ledger.documents.get(target.collection, other[1])
+            if there is not None and there.added > row.added:
+                file = FileStamp()
+            else:
+                known.put(target.collection, other[0], other[1])
+        known.put(target.collection, name, row.document, file)
 
 
 def _keep(source: Library, target: Library, document: str) -> None:
@@ -248,9 +280,6 @@ def _keep(source: Library, target: Library, document: str) -> None:
     except (OSError, EOFError, zlib.error, KeyError, ValueError):  # gone or damaged too: read again with the original
         return
     target.originals.keep_text(document, extraction)
-
-
-Names = dict[str, FileStamp]  # name → the file that it was read from
 
 
 def _free_names(source: Place, target: Place, rows: Sequence[DocumentRow]) -> dict[str, Names]:
@@ -276,10 +305,9 @@ def _free_name(target: Place, name: str, document: str, taken: Mapping[str, str]
     raise AssertionError("numbers do not end")
 
 
-def _copy_segments(source: Place, target: Place, rows: Sequence[DocumentRow], names: Mapping[str, Names]) -> None:
-    documents = tuple(row.document for row in rows)
+def _copy_segments(source: Place, target: Place, documents: Sequence[str], names: Mapping[str, Names]) -> None:
     fingerprint = source.store.info(source.collection).spec.fingerprint
-    segments = source.store.segments(source.collection, Filter(documents=documents)) if documents else ()
+    segments = source.store.segments(source.collection, Filter(documents=tuple(documents))) if documents else ()
     for part in _parts(segments, SEGMENTS):
         found = source.store.vectors(source.collection, [one.point for one in part])
         vectors = np.stack([found[one.point] for one in part])

@@ -93,6 +93,52 @@ def test_merged_collections_keep_every_document_and_both_names(bench: Bench) -> 
     assert is_sound(bench, "one") and bench.library.documents("two") == []
 
 
+@pytest.mark.parametrize(("source", "into"), [("old", "new"), ("new", "old")])
+def test_of_two_versions_of_a_file_the_newer_one_stands_for_it_after_a_merge(
+    bench: Bench, source: str, into: str
+) -> None:
+    path, same = bench.write("docs/a.txt", "The old words."), bench.write("docs/same.txt", "Words that both have.")
+    index(bench, "old", path.parent)
+    path.write_text("The newer words.", encoding="utf-8")
+    index(bench, "new", path, same)  # under other names
+    assert merge(bench.library, bench.store, source, into) == 2
+    names = bench.library.ledger.names
+    assert [known for known, _ in names.under(into, str(bench.files))].count("same.txt") == (into == "new")
+    assert len(names.under(into, str(bench.files))) == 2 and is_sound(bench, into)
+    path.write_text("The newest words.", encoding="utf-8")
+    same.write_text("Other words.", encoding="utf-8")
+    index(bench, into, path.parent)
+    texts = sorted(one.segment.text for one in bench.store.segments(into))
+    assert texts == ["Other words.", "The newest words.", "The old words."]  # that of another collection is kept
+    assert is_sound(bench, into)
+
+
+class Removing:
+    """A store during whose first or last call of a merge a person removes a document from the source."""
+
+    def __init__(self, bench: Bench, document: str, during: str) -> None:
+        self._bench, self._document, self._during = bench, document, during
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._during:
+            remove_documents(self._bench.library, self._bench.store, "notes", [self._document])
+        return getattr(self._bench.store, name)
+
+
+@pytest.mark.parametrize("during", ["upsert", "optimize"])
+def test_what_a_person_removes_during_a_merge_stays_out_and_can_be_put_back(
+    bench: Bench, during: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.merge.DOCUMENTS", 1)  # a group each
+    index(bench, "notes", *(bench.write(f"{number}.txt", f"Words of number {number}.") for number in range(3)))
+    index(bench, "other", bench.write("other.txt", "Words of the other one."))
+    document = bench.library.documents("notes")[0].document
+    merge(bench.library, Removing(bench, document, during), "notes", "other")  # type: ignore[arg-type]
+    assert document not in [row.document for row in bench.library.documents("other")]
+    assert [row.document for row in bench.library.removed_documents("other")] == [document]
+    assert len(bench.library.documents("other")) == 3 and is_sound(bench, "other")
+
+
 def test_what_would_be_lost_is_refused(bench: Bench) -> None:
     index(bench, "one", bench.write("a.txt", "Words."))
     bench.library.add_index_job("one", MODEL, [])
