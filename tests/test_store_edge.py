@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import stat
 import subprocess
@@ -497,6 +498,23 @@ def test_it_ends_when_its_folder_is_gone(folder: Path) -> None:
     store.close()
     if os.name == "posix":
         assert not Path(known["address"]).parent.exists()  # hundreds of these would fill the temporary folder
+
+
+def test_a_copy_of_the_folder_is_served_by_a_process_of_its_own(folder: Path, tmp_path: Path) -> None:
+    """It was served by the original's, whose address and key it has: what was erased there was erased here."""
+    store = open_store(folder)
+    store.create(NAME, SPEC)
+    put(store, "a", 3)
+    before = pid(folder)
+    shutil.copytree(folder, tmp_path / "copy")
+    copied = open_store(tmp_path / "copy")
+    try:
+        copied.drop(NAME)
+        assert copied.collections() == [] and pid(tmp_path / "copy") != before
+    finally:
+        copied.stop()
+    assert alive(before) and pid(folder) == before
+    assert store.count(NAME) == 3 and open_store(folder).count(NAME) == 3
 
 
 @POSIX

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import logging
 import os
 import shutil
@@ -25,7 +24,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from labse_search.errors import UserError
-from labse_search.files import write_private
 from labse_search.machine import end_with_parent
 from labse_search.settings import write_privately
 from labse_search.store.edge import wire
@@ -67,12 +65,11 @@ class StoreProcess:
         place = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=None if short else "/tmp"))
         address = rf"\\.\pipe\{place.name}" if sys.platform == "win32" else str(place / "socket")
         listener = Listener(address, family=wire.family(), backlog=64)
-        known = {"address": address, "pid": os.getpid(), "version": wire.VERSION}
-        write_private(self.folder / wire.ADDRESS, json.dumps(known).encode())
+        wire.write_address(self.folder, address)
         threading.Thread(target=self._accept, args=(listener, key), name="accept", daemon=True).start()
-        identity = self._identity()
+        identity = wire.folder_identity(self.folder)
         while not self.stopping.wait(1.0):
-            if self._identity() != identity:
+            if wire.folder_identity(self.folder) != identity:
                 shutil.rmtree(place, ignore_errors=True)
                 os._exit(0)  # the folder is gone: nothing to flush to
             if sys.platform != "win32" and not Path(address).exists():
@@ -121,13 +118,6 @@ class StoreProcess:
     def _idle(self) -> bool:
         with self._lock:
             return not self._clients and time.monotonic() - self._last_client > self.idle_seconds
-
-    def _identity(self) -> tuple[int, int] | None:
-        try:
-            status = self.folder.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_dev, status.st_ino
 
     def _remove_old_socket(self) -> None:
         """A killed process leaves its socket's folder behind."""

@@ -2,12 +2,13 @@
 
 No pickle: reading a message can run nothing, whoever sent it. Both sides also find here where the process listens.
 Files in the store's folder, all of mode 0600: `key` (the socket's secret), `address.json` (where it listens, pid,
-version), `process.lock` (held by the process while it lives), `start.lock` (held by who starts it), `process.log`.
+version, which folder it serves), `process.lock` (held by the process while it lives), `start.lock` (held by who starts it), `process.log`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sys
 from collections.abc import Sequence
@@ -19,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labse_search.files import write_private_once
+from labse_search.files import write_private, write_private_once
 
 KEY, ADDRESS, PROCESS_LOCK, START_LOCK, LOG = "key", "address.json", "process.lock", "start.lock", "process.log"
 COLLECTIONS = "collections"
-VERSION = 3  # of the requests and answers: one more whenever they change. Processes before the first say none
+VERSION = 4  # of the requests and answers: one more whenever they change. Processes before the first say none
 MAX_MESSAGE_BYTES = 1 << 30  # a limit against garbage lengths, not against large batches
 
 Array = NDArray[Any]
@@ -75,10 +76,29 @@ def read_key(folder: Path) -> bytes:
     return path.read_bytes()
 
 
+def folder_identity(folder: Path) -> list[int] | None:
+    """[device, inode]: they stay when the folder is moved on its disk, and no copy has them. None if it is gone."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return [status.st_dev, status.st_ino]
+
+
+def write_address(folder: Path, address: str) -> None:
+    """Say that this process serves the folder at this address."""
+    known = {"address": address, "pid": os.getpid(), "version": VERSION, "folder": folder_identity(folder)}
+    write_private(folder / ADDRESS, json.dumps(known).encode())
+
+
 def read_address(folder: Path) -> dict[str, Any] | None:
-    """{"address", "pid", "version"} of the process that listens or listened last."""
+    """{"address", "pid", "version"} of the process that listens or listened last. None if there was none, and for the
+    address of another folder's process, which a copy of that folder has: its key is the same."""
     try:
         found = json.loads((folder / ADDRESS).read_text("utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("address"), str) else None
+    if not isinstance(found, dict) or not isinstance(found.get("address"), str):
+        return None
+    served = found.get("folder")  # versions before 4 did not say
+    return found if served is None or served == folder_identity(folder) else None
