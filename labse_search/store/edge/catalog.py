@@ -83,9 +83,12 @@ class Catalog:
         with self._lock:
             if number not in self.generations(collection):
                 raise missing(generation_name(collection, number), str(self.folder), self.collections())
-            serving = {**self._serving, collection: number}
-            write_private(self.folder / SERVING, json.dumps(serving, ensure_ascii=False).encode())
-            self._serving = serving
+            self._write_serving({**self._serving, collection: number})
+
+    def _write_serving(self, serving: dict[str, int]) -> None:
+        """By whoever holds the lock; in the file first, so that memory never says what the file does not."""
+        write_private(self.folder / SERVING, json.dumps(serving, ensure_ascii=False).encode())
+        self._serving = serving
 
     def _folders(self) -> list[str]:
         return [path.name for path in self.collections_folder.iterdir() if path.is_dir() and path.name[0] != "."]
@@ -147,8 +150,7 @@ class Catalog:
             self._drop_folder(self._folder_name(generation_name(collection, each)))
         with self._lock:
             if collection in self._serving:
-                self._serving = {key: value for key, value in self._serving.items() if key != collection}
-                write_private(self.folder / SERVING, json.dumps(self._serving, ensure_ascii=False).encode())
+                self._write_serving({key: value for key, value in self._serving.items() if key != collection})
 
     def _drop_folder(self, name: str) -> None:
         with self._lock:

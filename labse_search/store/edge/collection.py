@@ -12,11 +12,13 @@ copy in a child process, and this file opens, writes and closes.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,8 @@ from labse_search.store.edge.shard import ServingShard
 from labse_search.store.edge.state import State, damaged, read_spec, read_state, short, write_spec, write_state
 from labse_search.store.folding import VERSION
 from labse_search.store.payload import Payload, check_model
+
+log = logging.getLogger(__name__)
 
 REST_SECONDS = 2.0  # without a write, then the shard is flushed and its count recorded
 FLUSH_POINTS = 10_000  # unflushed at most: after a kill they are read again from the log, 20,000 a second
@@ -149,10 +153,15 @@ class Collection:
             self.save_state(words=version)
 
     def save_state(self, **changes: str | int | None) -> None:
-        """Change fields of `state` and write all of it."""
-        for name, value in changes.items():
-            setattr(self.state, name, value)
-        write_state(self.folder, self.state)
+        """Change fields of `state`: in the file first, so that memory never says what the file does not."""
+        changed = replace(self.state, **changes)  # type: ignore[arg-type]
+        try:
+            write_state(self.folder, changed)
+        except OSError as error:
+            if read_state(self.folder) != changed:
+                raise
+            log.warning("%s: the state was written, and may not outlive a power cut: %s", self.name, short(error))
+        self.state = changed
 
     def _write(self, operation: qe.UpdateOperation, points: Sequence[str]) -> None:
         with self.writing:
@@ -200,9 +209,6 @@ class Collection:
 def _open_whole(folder: Path, state: State) -> qe.EdgeShard:
     """The shard that counts, opened; leftovers of others are removed. CollectionDamaged if the engine cannot open it,
     or if it holds another number of segments than at its last rest; StoreUnavailable for what may pass."""
-    for leftover in folder.glob("shard-*"):
-        if leftover.name != state.shard:
-            shutil.rmtree(leftover)
     path = folder / state.shard
     if not path.is_dir():
         raise damaged(folder.name, f"its folder {state.shard} is missing")
@@ -224,4 +230,7 @@ def _open_whole(folder: Path, state: State) -> qe.EdgeShard:
     if state.segments is not None and state.segments != count:
         shard.close()
         raise damaged(folder.name, f"it held {state.segments} segments when it was closed and holds {count} now")
+    for leftover in folder.glob("shard-*"):  # only now: where this one is not whole, another one may be
+        if leftover.name != state.shard:
+            shutil.rmtree(leftover, ignore_errors=True)
     return shard

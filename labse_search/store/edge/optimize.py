@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import qdrant_edge as qe
 
-from labse_search.errors import StoreUnavailable
+from labse_search.errors import StoreUnavailable, UserError
 from labse_search.files import used_bytes
 from labse_search.records import Filter
 from labse_search.store.edge.disk import copy_tree
@@ -63,23 +63,21 @@ class Optimizer:
         with self._running:
             if self._ending or not self._pays():
                 return
-            with collection.writing:
-                collection.shard.engine.flush()
-                source = collection.folder / collection.state.shard
-                number = int(source.name.removeprefix("shard-")) + 1
-                copy = collection.folder / f"shard-{number}"
-                self._check_room(source)
-                copy_tree(source, copy)
-                self._touched = set()
-                written = collection.state.written
+            source, copy = collection.folder / collection.state.shard, _next_shard(collection.folder)
             try:
+                with collection.writing:
+                    collection.shard.engine.flush()
+                    self._check_room(source)
+                    copy_tree(source, copy)
+                    self._touched = set()
+                    written = collection.state.written
                 self._run_child(copy)
                 self._take_over(copy, written)
-            except BaseException:
-                shutil.rmtree(copy, ignore_errors=True)
-                raise
             finally:
                 self._touched = None
+                for shard in (source, copy):  # the state says which one counts, whatever went wrong
+                    if shard.name != collection.state.shard:
+                        shutil.rmtree(shard, ignore_errors=True)  # what stays is removed by the next opening
 
     def run_in_background(self, quiet_seconds: float) -> None:
         """Begin in a thread of its own if that pays now, so many seconds after the last write."""
@@ -107,8 +105,8 @@ class Optimizer:
     def _run_quietly(self) -> None:
         try:
             self.run()
-        except StoreUnavailable as error:
-            log.warning("%s", error)
+        except Exception as error:  # a thread of its own: nobody else hears of it, and a second later is too soon
+            log.warning("optimising %s: %s", self._collection.name, error, exc_info=not isinstance(error, UserError))
             self._next_try = time.monotonic() + RETRY_SECONDS
 
     def _run_child(self, copy: Path) -> None:
@@ -124,9 +122,17 @@ class Optimizer:
 
     def _take_over(self, copy: Path, written: int) -> None:
         """Carry over what was written since the copy was made, then let the copy serve."""
-        collection = self._collection
         shard = open_shard(copy)
-        touched = self._touched
+        try:
+            old = self._serve(shard, copy, written)
+        except BaseException:
+            shard.close()
+            raise
+        old.close()
+
+    def _serve(self, shard: qe.EdgeShard, copy: Path, written: int) -> qe.EdgeShard:
+        """Returns the shard that served before."""
+        collection, touched = self._collection, self._touched
         assert touched is not None
         while len(touched) > BATCH:
             self._carry(shard, touched)
@@ -135,16 +141,13 @@ class Optimizer:
             while touched:
                 self._carry(shard, touched)
             shard.flush()
-            old, old_folder = collection.shard.engine, collection.folder / collection.state.shard
             count = shard.count(qe.CountRequest(exact=True))
             if count != collection.shard.count(Filter()):
-                shard.close()
                 raise StoreUnavailable(f'Optimising "{collection.name}" lost segments and was undone.')
-            collection.state.written -= written
-            collection.save_state(shard=copy.name, segments=count, indexed=count)
-            collection.shard.engine = shard
-        old.close()
-        shutil.rmtree(old_folder)
+            left = collection.state.written - written
+            collection.save_state(shard=copy.name, segments=count, indexed=count, written=left)
+            old, collection.shard.engine = collection.shard.engine, shard
+        return old
 
     def _carry(self, shard: qe.EdgeShard, touched: set[str]) -> None:
         """Make up to one batch of points in the copy what they are here."""
@@ -166,3 +169,9 @@ class Optimizer:
                 f'Optimising "{self._collection.name}" needs {needed_mb} MB on the disk of {source.parent}, {free_mb} '
                 "MB are free. Searching works without it, only slower."
             )
+
+
+def _next_shard(folder: Path) -> Path:
+    """A name that no shard has or had: a leftover may be there that could not be removed."""
+    numbers = [int(path.name.removeprefix("shard-")) for path in folder.glob("shard-*")]
+    return folder / f"shard-{max(numbers) + 1}"

@@ -2,7 +2,8 @@
 
 No pickle: reading a message can run nothing, whoever sent it. Both sides also find here where the process listens.
 Files in the store's folder, all of mode 0600: `key` (the socket's secret), `address.json` (where it listens, pid,
-version, which folder it serves), `process.lock` (held by the process while it lives), `start.lock` (held by who starts it), `process.log`.
+version, which folder it serves), `process.lock` (held by the process while it lives), `start.lock` (held by who starts
+it), `process.log`.
 """
 
 from __future__ import annotations
