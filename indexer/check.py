@@ -128,7 +128,7 @@ def own_collections(library: Library, store: Store) -> list[str]:
             owner = ""
         except CollectionForeign:
             continue
-        if owner in ("", home_id(library.home)):
+        if not owner or owner == home_id(library.home):
             found.append(collection)
     return found
 
@@ -154,7 +154,7 @@ def uploads_left(library: Library) -> Iterator[Path]:
 def _check_collection(library: Library, store: Store, collection: str, *, full: bool) -> list[Problem]:
     rows = library.documents(collection)
     info = store.info(collection)
-    if info.owner not in ("", home_id(library.home)):
+    if info.owner and info.owner != home_id(library.home):
         return [Problem("collection_foreign", collection)]
     counts = store.facet(collection, "document")
     known = {row.document for row in library.ledger.documents.all(collection, ("stored", "storing", "removing"))}

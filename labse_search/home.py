@@ -54,16 +54,21 @@ def _close(home: Path) -> None:
 
 def home_id(home: Path) -> str:
     """Which home this is, as 32 hex digits that no other home has: what it signs its collections on a server with. Made
-    when first asked for; a backup does not carry it, so a restored library is a home of its own."""
+    when first asked for; a backup does not carry it, so a restored library is a home of its own. UserError if the file
+    says something else."""
     path = open_home(home) / IDENTITY
-    try:
-        known = path.read_text("ascii").strip()
-        if known:
-            return known
-    except FileNotFoundError:
-        pass
-    write_private_once(path, secrets.token_hex(16).encode())  # another process may have been faster: its name counts
-    return path.read_text("ascii").strip()
+    if not path.exists():
+        write_private_once(
+            path, secrets.token_hex(16).encode()
+        )  # another process may have been faster: its name counts
+    known = path.read_bytes().strip()
+    if not re.fullmatch(rb"[0-9a-f]{32}", known):
+        raise UserError(
+            f"{path} is damaged: it should say in 32 hex digits which home this is. Put it back from a copy, or delete "
+            "it: a new one is made then, and collections on a Qdrant server are made this home's again by: "
+            "python -m labse_search.library take-over --collection NAME"
+        )
+    return known.decode()
 
 
 def at_home(home: Path, path: str) -> str:

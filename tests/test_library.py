@@ -20,6 +20,7 @@ from labse_search.home import home_id, open_home
 from labse_search.library import DocumentRow, Library, Source, document_id, segments_digest
 from labse_search.library.records import FileOutcome, FileStamp
 from labse_search.records import Extraction, Note, Segment, Unit
+from labse_search.store import open_store
 
 
 @pytest.fixture
@@ -376,3 +377,15 @@ def test_a_home_has_one_identity_whoever_asks_first(tmp_path: Path) -> None:
         found = set(pool.map(lambda _: home_id(tmp_path / "home"), range(16)))
     assert len(found) == 1 and len(found.pop()) == 32
     assert home_id(tmp_path / "other") != home_id(tmp_path / "home")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"a" * 31, b"g" * 32, b"\xff" * 32, b"a" * 64])
+def test_a_damaged_identity_is_told_and_never_taken_for_none(tmp_path: Path, content: bytes) -> None:
+    """An empty one let a home change every other home's collections on a server."""
+    (tmp_path / "home-id").write_bytes(content)
+    with pytest.raises(UserError, match=r"home-id is damaged.*delete it.*take-over"):
+        home_id(tmp_path)
+    with pytest.raises(UserError, match="home-id is damaged"):
+        open_store("http://127.0.0.1:9", home=tmp_path)
+    (tmp_path / "home-id").unlink()
+    assert len(home_id(tmp_path)) == 32

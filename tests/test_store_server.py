@@ -156,6 +156,15 @@ def test_a_collection_of_somebody_else_is_left_alone() -> None:
     store.close()
 
 
+@pytest.mark.parametrize("home", ["", "b" * 32])
+def test_only_who_asks_for_no_protection_may_change_every_collection(home: str) -> None:
+    client = QdrantClient(":memory:")
+    ServerStore(client, ":memory:", "a" * 32).create("notes", SPEC)
+    with pytest.raises(CollectionForeign, match="another home"):
+        ServerStore(client, ":memory:", home).drop("notes")
+    ServerStore(client, ":memory:").drop("notes")
+
+
 Fault = Callable[..., None]
 
 

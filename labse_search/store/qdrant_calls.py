@@ -37,8 +37,10 @@ T = TypeVar("T")
 class ServerCalls:
     """The base of ServerStore, without the protocol's calls."""
 
-    def __init__(self, client: QdrantClient, location: str, home: str = "", folder: Path | None = None) -> None:
-        """`home`: home_id() of who asks. Without it every collection may be changed. `folder`: where that home lies."""
+    def __init__(
+        self, client: QdrantClient, location: str, home: str | None = None, folder: Path | None = None
+    ) -> None:
+        """`home`: home_id() of who asks. With None every collection may be changed. `folder`: where that home lies."""
         self._folder = folder
         self.location = location
         self._home = home
@@ -48,7 +50,7 @@ class ServerCalls:
         self._records: dict[str, dict[str, Any]] = {}  # our metadata; all but the owner never changes
 
     @classmethod
-    def connect(cls, url: str, api_key: str = "", *, home: str = "", folder: Path | None = None) -> Self:
+    def connect(cls, url: str, api_key: str = "", *, home: str | None = None, folder: Path | None = None) -> Self:
         """Connected and answered once; StoreUnavailable if nobody does."""
         store = cls(_client(url, api_key), url, home, folder)
         store._names()
@@ -103,10 +105,10 @@ class ServerCalls:
     # Owners
 
     def _signature(self) -> dict[str, str]:
-        return {"owner": self._home, "computer": platform.node()} if self._home else {}
+        return {} if self._home is None else {"owner": self._home, "computer": platform.node()}
 
     def _sign(self, collection: str) -> None:
-        if self._home:
+        if self._home is not None:
             record = {**self._fresh_record(collection), **self._signature()}
             self._in(collection, lambda: self._client.update_collection(collection, metadata={SPEC_KEY: record}))
             self._records.pop(collection, None)
@@ -115,7 +117,7 @@ class ServerCalls:
         """CollectionForeign unless the collection is this home's. Asked of the server, since another home may have
         taken it over."""
         record = self._fresh_record(collection)
-        if not self._home or record.get("owner") == self._home:
+        if self._home is None or record.get("owner") == self._home:
             return
         of = f"another home, on the computer {record['computer']!r}" if record.get("owner") else "no home yet"
         raise CollectionForeign(
