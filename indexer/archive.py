@@ -73,6 +73,7 @@ def backup(
     for what they were made of. `warn`: hears of originals that are gone or damaged."""
     with ExitStack() as locks:
         for collection in library.ledger.collections.all():
+            library.ledger.collections.check_store(collection, store.location)
             lock = library.lock(collection_lock(collection))
             if lock is None:
                 raise UserError(

@@ -15,7 +15,13 @@ import numpy as np
 
 from indexer.documents import broken_off, unfinished, wrong_documents
 from indexer.worker import collection_lock, waiting
-from labse_search.errors import CollectionDamaged, CollectionForeign, CollectionMissing, StoreUnavailable
+from labse_search.errors import (
+    CollectionDamaged,
+    CollectionElsewhere,
+    CollectionForeign,
+    CollectionMissing,
+    StoreUnavailable,
+)
 from labse_search.home import home_id
 from labse_search.library import DocumentRow, Library, document_id, segments_digest
 from labse_search.records import Filter
@@ -32,6 +38,7 @@ PROBLEMS = {
     "ledger_replaced": "The ledger's files were replaced or deleted while it was open: additions may be missing.",
     "store_silent": "The store does not answer, or only with an error. Nothing can be said until it does.",
     "collection_foreign": "Another home has this collection on the server now. Here it is only read.",
+    "collection_elsewhere": "Another store holds this collection. Here nothing is known of it.",
     "collection_missing": "The store has lost this collection.",
     "collection_damaged": "The store cannot read this collection.",
     "segments_missing": "The store lacks passages of this document.",
@@ -50,6 +57,9 @@ PROBLEMS = {
     "original_missing": "The original is gone. Search works; add the file again to be able to rebuild.",
     "original_damaged": "The original no longer has the content it was kept for. Add the file again.",
 }
+
+# What no repair may touch: nothing is known of the store's own files, or they are somebody else's.
+LEFT_ALONE = ("store_silent", "collection_foreign", "collection_elsewhere")
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,8 @@ def check(library: Library, store: Store, collection: str, *, full: bool = False
         return [Problem("collection_missing", collection)] if known else []
     except CollectionForeign as error:
         return [Problem("collection_foreign", collection, detail=str(error))]
+    except CollectionElsewhere as error:
+        return [Problem("collection_elsewhere", collection, detail=str(error))]
     except CollectionDamaged as error:  # some damage shows only when the engine reads what is damaged
         return [Problem("collection_damaged", collection, detail=str(error))]
     except StoreUnavailable as error:
@@ -85,13 +97,13 @@ def check(library: Library, store: Store, collection: str, *, full: bool = False
 def advice(problems: Sequence[Problem]) -> str:
     """What to do about them, in a sentence or two."""
     codes = {problem.code for problem in problems}
-    sentences = [PROBLEMS[code] for code in ("store_silent", "collection_foreign") if code in codes]
+    sentences = [PROBLEMS[code] for code in LEFT_ALONE if code in codes]
     if "segments_unknown" in codes:
         sentences.append(
             "The store holds documents that this home does not know; they stay unless you say otherwise: "
             "python -m labse_search.library check --discard-unknown"
         )
-    if codes - {"store_silent", "collection_foreign", "segments_unknown"}:
+    if codes - {*LEFT_ALONE, "segments_unknown"}:
         sentences.append(
             "Press Repair in the Collection tab, or run: python -m labse_search.library check --repair (it rebuilds "
             "from the originals and deletes nothing)"
@@ -152,6 +164,7 @@ def uploads_left(library: Library) -> Iterator[Path]:
 
 
 def _check_collection(library: Library, store: Store, collection: str, *, full: bool) -> list[Problem]:
+    library.ledger.collections.check_store(collection, store.location)
     rows = library.documents(collection)
     info = store.info(collection)
     if info.owner and info.owner != home_id(library.home):

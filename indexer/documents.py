@@ -117,6 +117,7 @@ def settle(library: Library, store: Store, collection: str, document: str) -> No
 
 def all_generations(library: Library, store: Store, collection: str) -> list[str]:
     """The names of the collection's generations in the store, the one that answers first."""
+    library.ledger.collections.check_store(collection, store.location)
     others = library.ledger.generations.others(collection)
     there = {*store.generations(collection)} if others else set()
     return [collection, *(generation_name(collection, number) for number in others if number in there)]
@@ -184,6 +185,7 @@ def remove_documents(
     """Take documents out of the collection under all their names, and out of every job that would bring them back.
     Their originals and names stay in the library, so that `restore_documents` can put them back. `files_gone`: the
     names no longer stand for files, so that one which comes back is new. How many were there."""
+    library.ledger.collections.check_store(collection, store.location)
     if documents:
         check_may_change(store, collection)
     with library.ledger.transaction():
@@ -235,6 +237,7 @@ def recover(library: Library, store: Store, collection: str) -> None:
     """Finish what a killed process left half done: names are told to the store, removals are completed, documents of
     jobs that will not go on are taken out again. A document of a job that goes on is left for it: what is stored need
     not be encoded again."""
+    library.ledger.collections.check_store(collection, store.location)
     for document in library.ledger.names.unsettled(collection):
         settle(library, store, collection, document)
     for row in library.ledger.documents.all(collection, ("removing", "stored")):

@@ -22,7 +22,7 @@ from labse_search.store import Store
 def switch(library: Library, store: Store, collection: str, number: int) -> str | None:
     """Let this generation answer from now on. Returns a job that brings in what was added since it answered last, None
     if it has everything. UserError while a job is at work, or if it is not whole."""
-    with _alone(library, collection):
+    with _alone(library, store, collection):
         finish_switch(library, store, collection)
         generations = library.ledger.generations
         wanted = generations.get(collection, number)
@@ -47,6 +47,7 @@ def switch(library: Library, store: Store, collection: str, number: int) -> str 
 
 def finish_switch(library: Library, store: Store, collection: str) -> None:
     """Make a switch that was begun, and let the store's name mean what the ledger says. Nothing happens otherwise."""
+    library.ledger.collections.check_store(collection, store.location)
     generations = library.ledger.generations
     known = generations.all(collection)
     for one in known:
@@ -64,7 +65,7 @@ def finish_switch(library: Library, store: Store, collection: str) -> None:
 
 def drop(library: Library, store: Store, collection: str, number: int) -> Generation:
     """Free the room of a generation that does not answer. UserError for the one that does."""
-    with _alone(library, collection):
+    with _alone(library, store, collection):
         finish_switch(library, store, collection)
         one = library.ledger.generations.get(collection, number)
         if one.state == "serving":
@@ -86,7 +87,7 @@ def delete_collection(library: Library, store: Store, collection: str) -> int:
     """Erase a collection: all generations, all documents, and the originals that no other collection has. How many
     documents. Killed in the middle, the next call goes on."""
     states = ("stored", "storing", "removing", "removed")
-    with _alone(library, collection):
+    with _alone(library, store, collection):
         with suppress(CollectionMissing, CollectionDamaged):  # of these nothing is left to lose
             check_may_change(store, collection)
         documents = [row.document for row in library.ledger.documents.all(collection, states)]
@@ -114,8 +115,9 @@ def _forget_measured(library: Library, one: Generation) -> None:
 
 
 @contextmanager
-def _alone(library: Library, collection: str) -> Iterator[None]:
-    """While no job of the collection is at work. UserError if one is."""
+def _alone(library: Library, store: Store, collection: str) -> Iterator[None]:
+    """While no job of the collection is at work. UserError if one is, or if another store has the collection."""
+    library.ledger.collections.check_store(collection, store.location)
     with ExitStack() as locks:
         for name in (collection_lock(collection), reembedding_lock(collection)):
             lock = library.lock(name)

@@ -157,6 +157,7 @@ def move_models(there: Path, place: Callable[[str], str]) -> None:
     if (there / "ledger.sqlite3").is_file():
         with closing(Ledger(there / "ledger.sqlite3")) as ledger:
             ledger.move_models(place)
+            ledger.collections.move_to("")  # which was unpacked beside it
     for file in (there / FOLDER).glob("*/run.json"):
         try:
             run = load(file.parent)

@@ -12,7 +12,7 @@ from indexer.check import Problem, check, check_home, unknown_originals
 from indexer.generations import finish_switch
 from indexer.repair import discard_unknown, rebuild_ledger, recovered, repair, unknown_passages
 from indexer.worker import do_all, waiting
-from labse_search.errors import CollectionMissing, LedgerDamaged, StoreUnavailable
+from labse_search.errors import LedgerDamaged, UserError
 from labse_search.library import Library, document_id
 from labse_search.settings import Settings
 from labse_search.store import Store, open_store
@@ -35,7 +35,7 @@ def look(settings: Settings, *, full: bool) -> list[Problem]:
         if any(problem.code in LEDGER_LOST for problem in problems):
             return problems
         for collection in library.ledger.collections.all():
-            with suppress(StoreUnavailable, CollectionMissing):  # which the check reports
+            with suppress(UserError):  # which the check reports
                 finish_switch(library, store, collection)
             problems += check(library, store, collection, full=full)
         return problems

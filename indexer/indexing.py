@@ -78,6 +78,7 @@ class Indexer:
         return jobs.get(job_id)
 
     def _open(self, job: Job) -> None:
+        self.library.ledger.collections.check_store(self.collection, self.store.location)
         self.library.originals.sweep()
         spec = CollectionSpec(self.encoder.dimension, self.encoder.fingerprint, self.encoder.model)
         job.patiently(lambda: self.store.create(self.collection, spec))
@@ -95,7 +96,7 @@ class Indexer:
     def _take_out_halves(self, job: Job) -> None:
         try:
             recover(self.library, self.store, self.collection)
-        except StoreUnavailable as problem:  # why the job failed, most likely: the next job does it
+        except UserError as problem:  # why the job failed, most likely: the next job does it
             log.warning("job %s: %s", job.id, problem)
 
 

@@ -99,6 +99,7 @@ class Reembedding:
         return run_to_end(self._library, self._job.id, self._build, segments=lambda: self._stored)
 
     def _build(self) -> None:
+        self._library.ledger.collections.check_store(self._collection, self._store.location)
         spec = CollectionSpec(self._encoder.dimension, self._encoder.fingerprint, self._encoder.model)
         self._store.create(self._target, spec)
         self._same_cut = self._cuts_alike()

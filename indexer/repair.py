@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from indexer.check import PROBLEMS, Problem, name_of, own_collections
+from indexer.check import LEFT_ALONE, PROBLEMS, Problem, name_of, own_collections
 from indexer.documents import recover, sources_of, take_back, unfinished
 from indexer.reembed import add_reembed_job
 from indexer.sources import folders
@@ -21,7 +21,6 @@ from labse_search.library import Library, Source, document_id
 from labse_search.records import Filter
 from labse_search.store import Store, rewrite_words
 
-LEFT_ALONE = ("store_silent", "collection_foreign")
 ORIGINAL_LOST = ("original_missing", "original_damaged")
 _READ_AGAIN = ("segments_missing", "segments_changed", "vectors_damaged")
 _EXTENSIONS = {"text": "txt"}  # where a kind is not the extension that its reader goes by

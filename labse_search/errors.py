@@ -7,6 +7,7 @@ UserError
 │   └── CollectionDamaged  the files of one collection are not what was stored
 ├── CollectionMissing    no collection of that name
 ├── CollectionForeign    a collection on a server belongs to another home, which alone may change it
+├── CollectionElsewhere  a collection of this home is kept in another store than the one that was asked for
 ├── LedgerDamaged        the library's ledger is no longer readable
 └── Unreadable           one file gives no text: `code` is stable, `detail` is for the log
 
@@ -67,6 +68,12 @@ class CollectionMissing(UserError):
 
 class CollectionForeign(UserError):
     """The collection on a server belongs to another home, which alone may change it."""
+
+    pass
+
+
+class CollectionElsewhere(UserError):
+    """The ledger describes what another store holds of this collection: here nothing may be believed of it."""
 
     pass
 

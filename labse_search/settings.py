@@ -137,7 +137,7 @@ def flags_again(store: str | None, collection: str | None) -> str:
 
 def is_url(store: str) -> bool:
     """Whether a store is a Qdrant server's address and not a folder."""
-    return store.startswith(("http://", "https://"))
+    return store.lower().startswith(("http://", "https://"))
 
 
 def _check_is_no_address(store: str, where: str) -> None:

@@ -20,6 +20,7 @@ from qdrant_client import QdrantClient, models
 
 from labse_search.errors import CollectionForeign, StoreUnavailable
 from labse_search.records import CollectionSpec, Segment, StoredSegment
+from labse_search.settings import Settings
 from labse_search.store import StoreQuestion, open_store
 from labse_search.store.payload import INTEGER_FIELDS, KEYWORD_FIELDS, NUMBER_FIELDS
 from labse_search.store.qdrant_server import ServerStore
@@ -76,6 +77,16 @@ def test_a_url_opens_a_server_and_sends_the_key(answering: tuple[str, list[int],
     assert store.location == url
     assert store.collections() == []
     assert set(keys) == {KEY}
+    store.close()
+
+
+def test_a_url_in_capitals_is_a_url(answering: tuple[str, list[int], list[str]], tmp_path: Path) -> None:
+    """It was taken for a folder, which was made."""
+    url = answering[0].replace("http", "HTTP")
+    settings = Settings.from_env({"LABSE_HOME": str(tmp_path), "LABSE_STORE": url})
+    assert settings.store == Settings().with_arguments(store=url, collection=None, model=None).store == url
+    store = open_store(url, home=tmp_path)
+    assert store.collections() == []
     store.close()
 
 

@@ -57,11 +57,15 @@ def main() -> int:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Library, Store]]:
-    """The home's library and its store, which is closed afterwards."""
+def _opened(settings: Settings, *, anywhere: bool = False) -> Iterator[tuple[Library, Store]]:
+    """The home's library and its store, which is closed afterwards. CollectionElsewhere if another one holds the
+    collection, unless it may be `anywhere`."""
     store = open_store(settings.store, home=settings.home, api_key=settings.api_key)
     try:
-        yield Library(settings.home), store
+        library = Library(settings.home)
+        if not anywhere:
+            library.ledger.collections.check_store(settings.collection, store.location)
+        yield library, store
     finally:
         store.close()
 
@@ -136,7 +140,7 @@ def _documents(settings: Settings, problems: Sequence[Problem]) -> int:
 
 
 def _take_over(settings: Settings, arguments: argparse.Namespace) -> int:
-    with _opened(settings) as (library, store):
+    with _opened(settings, anywhere=True) as (library, store):
         store.take_over(settings.collection)
         spec = store.info(settings.collection).spec
         library.ledger.collections.put(
@@ -157,7 +161,7 @@ def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from indexer.home_files import backup_sentence, weight_bytes
 
     target = arguments.file.expanduser().resolve()
-    with _opened(settings) as (library, store):
+    with _opened(settings, anywhere=True) as (library, store):
         weights = weight_bytes(library)
         counts = backup(library, store, target, weights=not arguments.without_models, warn=_log)
     print(backup_sentence(target, counts, weights, kept=not arguments.without_models))

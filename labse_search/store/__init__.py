@@ -16,6 +16,7 @@ import numpy as np
 
 from labse_search.home import home_id
 from labse_search.records import CollectionInfo, CollectionSpec, Filter, Found, StoredSegment
+from labse_search.settings import is_url
 from labse_search.similarity import Vectors
 
 FacetKey = Literal["language", "kind", "folder", "document"]
@@ -171,7 +172,7 @@ def rewrite_words(store: Store, collection: str) -> int:
 def open_store(location: str, *, home: Path, api_key: str = "") -> Store:
     """The store at `location`: a URL (http:// or https://) of a Qdrant server, or "" for the embedded one in
     `home`/store, whose process is started if none is running."""
-    if location.startswith(("http://", "https://")):
+    if is_url(location):
         from labse_search.store.qdrant_server import ServerStore
 
         store: Store = ServerStore.connect(location, api_key=api_key, home=home_id(home), folder=home)
