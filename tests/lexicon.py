@@ -7,6 +7,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 import numpy as np
+from measured import save_usual_profile
 
 CONCEPTS = 400
 LANGUAGES = ("en", "de", "fr", "ru")
@@ -42,6 +43,7 @@ def make_lexicon_model(folder: Path, *, dimension: int = 48, noise: float = 0.25
     model = SentenceTransformer(modules=[static, Normalize()], device="cpu")
     model.save(str(folder), create_model_card=False)
     (folder / "labse.json").write_text(json.dumps({"languages": list(LANGUAGES)}), encoding="utf-8")
+    save_usual_profile(folder)
     return folder
 
 

@@ -4,6 +4,7 @@ at import."""
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,9 +48,15 @@ def modules() -> list[tuple[Path, str]]:
     return rooms
 
 
+@functools.cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def imports(file: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -103,7 +110,7 @@ def test_no_imports_go_in_a_circle() -> None:
 def imports_at_the_top(file: Path, known: set[str]) -> set[str]:
     """The known modules that the module itself needs; imports inside of functions are there to come late."""
     found: set[str] = set()
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in parsed(file).body:
         if isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= names & known or {node.module}
@@ -126,7 +133,7 @@ def test_nothing_is_done_at_import() -> None:
     """No call stands by itself at the top of a module; in commands the last line does."""
     wrong = []
     for file, _ in modules():
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        for node in parsed(file).body:
             if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
                 wrong.append(f"{file.relative_to(ROOT)}, line {node.lineno}")
     assert not wrong

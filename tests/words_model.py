@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from measured import save_usual_profile
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
@@ -63,6 +64,7 @@ def words_model() -> Path:
         [{"idx": n, "name": str(n), "path": path, "type": kind} for n, (path, kind) in enumerate(MODULES.items())],
     )
     shutil.copy(LABSE_MINI / "labse.json", folder)  # its languages
+    save_usual_profile(folder)
     return folder
 
 
