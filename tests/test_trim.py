@@ -17,7 +17,7 @@ from labse_search.encoder import load_encoder
 from labse_search.encoder.hub import LABSE_MINI
 from labse_search.encoder.safetensors import Tensors
 from labse_search.errors import UserError
-from labse_search.trim import trim
+from labse_search.trim import Trimmed, trim
 
 GERMAN = ["Der Hund ist am Fluss.", "Die Katze trinkt Wasser aus dem Fluss", "Über der Brücke scheint die Sonne!"]
 
@@ -57,23 +57,40 @@ def in_shards(model: Path, target: Path) -> None:
     (target / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": listed}))
 
 
-@pytest.mark.parametrize("kind", ["wordpiece", "unigram", "static", "shipped"])
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trimmed, Path]:
+    """labse-mini trimmed to what a German corpus needs, and the folder."""
+    folder = tmp_path_factory.mktemp("shipped")
+    corpus = folder / "corpus.txt"
+    corpus.write_text("\n".join(GERMAN * 10 + ["Quetschkartoffeln schmecken wunderbar"]), encoding="utf-8")
+    return trim(LABSE_MINI, folder / "small", languages=["de"], corpus=[corpus]), folder / "small"
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram", "static"])
 def test_kept_text_has_the_same_vectors_here_and_in_sentence_transformers(
     kind: str, tiny_labse: Path, tiny_xlmr: Path, tmp_path: Path
 ) -> None:
-    known = {"wordpiece": tiny_labse, "unigram": tiny_xlmr, "shipped": LABSE_MINI}
-    model = known.get(kind) or make_static(tmp_path, tiny_labse)
+    model = {"wordpiece": tiny_labse, "unigram": tiny_xlmr}.get(kind) or make_static(tmp_path, tiny_labse)
     texts = ["der hund ist am fluss", "die katze, die nacht und das brot!", "stadt"]
     (tmp_path / "corpus.txt").write_text("\n".join(texts), encoding="utf-8")
-
     done = trim(model, tmp_path / "small", languages=["de"], corpus=[tmp_path / "corpus.txt"])
-
-    before, after = load_encoder(str(model), precision="fp32"), load_encoder(str(tmp_path / "small"), precision="fp32")
     assert done.tokens_after < done.tokens_before
+    check_that_vectors_are_the_same(model, tmp_path / "small", texts)
+
+
+def test_kept_text_has_the_vectors_of_the_shipped_model(shipped: tuple[Trimmed, Path]) -> None:
+    done, small = shipped
+    assert done.tokens_after < done.tokens_before
+    check_that_vectors_are_the_same(LABSE_MINI, small, GERMAN)
+
+
+def check_that_vectors_are_the_same(model: Path, small: Path, texts: list[str]) -> None:
+    """Here and in sentence-transformers."""
+    before, after = load_encoder(str(model), precision="fp32"), load_encoder(str(small), precision="fp32")
     assert after.tokenizer.count(texts) == before.tokenizer.count(texts)
     np.testing.assert_allclose(after.encode(texts), before.encode(texts), atol=1e-6)
     np.testing.assert_allclose(
-        sentence_transformers_vectors(tmp_path / "small", texts), sentence_transformers_vectors(model, texts), atol=1e-6
+        sentence_transformers_vectors(small, texts), sentence_transformers_vectors(model, texts), atol=1e-6
     )
 
 
@@ -87,11 +104,10 @@ def test_without_a_corpus_the_scripts_of_the_languages_stay(tiny_labse: Path, tm
     assert after.fingerprint != before.fingerprint
 
 
-def test_shards_stay_shards_in_their_number_formats(tmp_path: Path) -> None:
-    trim(LABSE_MINI, tmp_path / "small", languages=["ka"])
-
-    before, after = Tensors(LABSE_MINI), Tensors(tmp_path / "small")
-    index = json.loads((tmp_path / "small" / "model.safetensors.index.json").read_text())
+def test_shards_stay_shards_in_their_number_formats(shipped: tuple[Trimmed, Path]) -> None:
+    small = shipped[1]
+    before, after = Tensors(LABSE_MINI), Tensors(small)
+    index = json.loads((small / "model.safetensors.index.json").read_text())
     assert len(set(index["weight_map"].values())) == 2
     sizes = []
     for name, shard in index["weight_map"].items():
@@ -115,12 +131,8 @@ def test_files_that_held_only_heads_go(tiny_labse: Path, tmp_path: Path) -> None
     assert pieces.keys() == whole.keys() and all(np.array_equal(pieces[name], whole[name]) for name in whole)
 
 
-def test_held_out_lines_tell_what_it_costs(tmp_path: Path) -> None:
-    corpus = tmp_path / "corpus.txt"
-    corpus.write_text("\n".join(GERMAN * 10 + ["Quetschkartoffeln schmecken wunderbar"]), encoding="utf-8")
-
-    done = trim(LABSE_MINI, tmp_path / "small", languages=["de"], corpus=[corpus])
-
+def test_held_out_lines_tell_what_it_costs(shipped: tuple[Trimmed, Path]) -> None:
+    done = shipped[0]
     assert done.bytes_after < done.bytes_before / 3  # what is left are the layers and the tokenizer
     assert done.covered is not None and 0.5 < done.covered < 1  # line 31 is held out, its words were never counted
     assert done.unchanged == 0.75  # 3 of the 4 held-out lines
