@@ -65,13 +65,15 @@ class Home:
         """python -m ARGUMENTS to its end, which must have this exit status."""
         return finish(self.start(*arguments, **more), status=status)
 
-    def command(self, module: str, *arguments: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, module: str, *arguments: str, status: int | None = 0, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         """As `run`, in this process: a tenth of the time."""
         output, errors = io.StringIO(), io.StringIO()
         main = importlib.import_module(f"{module}.__main__").main
         argv, kept = sys.argv, os.environ.copy()
         sys.argv = [module, *arguments]
-        os.environ.update(self.environ())
+        os.environ.update(self.environ(**more))
         try:
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
                 done = main()

@@ -60,7 +60,7 @@ def test_no_text_and_no_key_gets_into_a_log_when_all_goes_well_or_files_are_brok
     job = add(home, files)
     output = work(home)
     assert Library(home.folder).job(job).state == "done"
-    home.run("labse_search.search", SECRET, LABSE_API_KEY=KEY)
+    output += home.command("labse_search.search", SECRET, LABSE_API_KEY=KEY).stderr
     written = logs(home) + output
     assert job in written  # something was logged at all
     assert SECRET not in written and SECRET.lower() not in written.lower() and KEY not in written

@@ -2,13 +2,11 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from library_case import Home
-from processes import run
 
 from labse_search.records import Mode
 from labse_search.search import Searcher
@@ -28,8 +26,8 @@ QUESTIONS = [
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that holds the examples."""
     home = tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "indexer", "examples", "--store", home, "--json"]
-    summary = json.loads(run(*command, env={**os.environ, "LABSE_MODEL": "labse-mini"}).stdout)
+    settings = {"LABSE_MODEL": "labse-mini", "LABSE_PRECISION": "auto"}
+    summary = json.loads(Home(home).command("indexer", "examples", "--json", **settings).stdout)
     assert summary["state"] == "done"
     assert summary["outcomes"] == {"added": len(summary["files"])}
     return home
@@ -58,7 +56,7 @@ def test_the_command_prints_hits_and_tells_in_a_line_what_it_cannot_look_for(hom
     keys = ("rank", "score", "text", "language", "document", "place", "start", "end", "neighbours")
     assert [key for key in keys if key not in first] == []
     latin = os.fsdecode(b"caf\xe9")
-    broken = run(sys.executable, "-m", "labse_search.search", "--store", home, latin, status=2)
+    broken = Home(home).command("labse_search.search", latin, status=2)
     assert broken.stdout == "" and broken.stderr.startswith("error: The question is not valid UTF-8 text.")
 
 
