@@ -45,22 +45,30 @@ def tuned(home: Path, base: str, seed: int) -> Run:
     return run
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    """Answered by a model that was tuned here from one that was tuned here, and moved to "now"."""
-    home = Home(tmp_path / "before")
-    (tmp_path / "ferry.txt").write_text(ASKED, encoding="utf-8")
-    home.index(tmp_path / "ferry.txt")
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Answered by a model that was tuned there from one that was tuned there, and moved from a folder "before".
+    Nobody may change it."""
+    folder = tmp_path_factory.mktemp("home")
+    home = Home(folder / "before")
+    (folder / "ferry.txt").write_text(ASKED, encoding="utf-8")
+    home.index(folder / "ferry.txt")
     first = tuned(home.folder, str(MODEL), 1)
     second = tuned(home.folder, str(first.model), 2)
     for run in (first, second):
         home.command("labse_search.library", "reembed", "--model", str(run.model), "--switch")
     save(home.folder, {"model": str(second.model)})
     home.stop_store()
-    shutil.move(home.folder, tmp_path / "now")
-    moved = Home(tmp_path / "now")
-    yield moved
-    moved.stop_store()
+    return home.folder.rename(folder / "moved")
+
+
+@pytest.fixture
+def home(moved: Path, tmp_path: Path) -> Iterator[Home]:
+    """At "now" what lay at "before"."""
+    shutil.copytree(moved, tmp_path / "now")
+    home = Home(tmp_path / "now")
+    yield home
+    home.stop_store()
 
 
 def tuned_runs(home: Path) -> tuple[Run, Run]:
@@ -101,7 +109,7 @@ def test_a_moved_home_takes_in_further_files_and_embeds_them_again(home: Home, t
     assert home.problems() == []
 
 
-def test_files_that_wait_in_a_moved_home_are_indexed(home: Home) -> None:
+def test_files_that_wait_in_a_moved_home_are_indexed(home: Home, moved: Path) -> None:
     library = Library(home.folder)
     model = library.ledger.collections.all()["documents"][0]
     upload = home.folder / "uploads" / f"staged-{'ab' * 16}"
@@ -109,7 +117,7 @@ def test_files_that_wait_in_a_moved_home_are_indexed(home: Home) -> None:
     upload.write_text(FURTHER, encoding="utf-8")
     (document,) = [row.document for row in library.documents("documents")]
     original = library.originals.path(document)
-    before = home.folder.with_name("before")  # where the paths of these jobs were written down
+    before = moved.with_name("before")  # where the paths of these jobs were written down
     sources = [Source(str(before / "uploads" / upload.name), "bread.txt", len(FURTHER), kept=True)]
     sources += [Source(str(before / original.relative_to(home.folder)), "again.txt", original.stat().st_size)]
     job = library.add_index_job("documents", model, sources)
@@ -122,10 +130,10 @@ def test_files_that_wait_in_a_moved_home_are_indexed(home: Home) -> None:
     assert [one.outcome for one in library.job_files(waiting)] == ["removed"]
 
 
-def test_a_tuning_that_waits_in_a_moved_home_is_found(home: Home) -> None:
+def test_a_tuning_that_waits_in_a_moved_home_is_found(home: Home, moved: Path) -> None:
     library = Library(home.folder)
     run = runs(home.folder, "documents")[0]
-    before = home.folder.with_name("before") / run.folder.relative_to(home.folder)
+    before = moved.with_name("before") / run.folder.relative_to(home.folder)
     job = library.ledger.jobs.add("tune", "documents", run.base, [Source(str(before), run.name)])
     assert library.job_files(job)[0].source.path == str(run.folder)
 
