@@ -85,7 +85,7 @@ def alive(process: int) -> bool:
         os.kill(process, 0)
         state = Path(f"/proc/{process}/stat")
         return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
-    except (ProcessLookupError, FileNotFoundError):
+    except (ProcessLookupError, FileNotFoundError):  # it ends while it is looked at
         return False
 
 
@@ -137,11 +137,12 @@ def test_the_number_of_segments_is_told_at_rest_and_while_they_are_written(folde
     def at_rest() -> bool:
         return json.loads(state.read_text())["segments"] is not None
 
-    for count in (3, 5):
-        put(store, "d", count)
-        assert store.info(NAME).segments == count
-        wait_until(at_rest)
-        assert store.info(NAME).segments == count
+    put(store, "d", 3)
+    assert store.info(NAME).segments == 3
+    wait_until(at_rest)
+    assert store.info(NAME).segments == 3
+    put(store, "d", 5)
+    assert store.info(NAME).segments == 5
     store.delete(NAME, Filter(indexes=(0, 1)))
     assert store.info(NAME).segments == 3
     wait_until(at_rest)
