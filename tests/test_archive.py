@@ -64,7 +64,7 @@ def check(home: Home, *more: str, status: int) -> list[dict[str, str]]:
 
 def test_a_restored_library_gives_byte_identical_answers(indexed: Home, archive: Path, tmp_path: Path) -> None:
     other = Home(tmp_path / "elsewhere" / "home")
-    other.run("labse_search.library", "restore", str(archive), "--store", str(other.folder))
+    other.command("labse_search.library", "restore", str(archive), "--store", str(other.folder))
     assert other.answers() == indexed.answers()
     assert other.problems() == []
     assert not list(other.folder.parent.glob(".*")) and not (other.folder / "collections").exists()
