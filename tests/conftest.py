@@ -17,6 +17,9 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Each core has a worker of pytest-xdist already: more threads wait for each other (one test took 34 s, not 13).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Containers ask for no bytecode, and then each of a thousand processes compiles our modules anew: up to a third of its
+# start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import psutil
 import pytest
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests import tiny.py beside them
+sys.dont_write_bytecode = False  # as above, in this process and those that it spawns
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -36,9 +40,11 @@ pytest.register_assert_rewrite("browser_case")  # or its assertions do not say w
 from browser_case import browser, contexts, visit  # noqa: E402, F401  # fixtures of the browser tests
 
 # Files that take longest: begun first, so that no worker is left alone with one of them at the end.
-LONG = """test_browser test_browser_access test_store_edge test_browser_models test_questions test_attack test_kills
-test_offline test_batch test_ui test_log test_watch test_archive test_races test_repair test_generations test_pipeline
-test_finetune test_pretrain test_encoder test_encoder_pool test_teach_tuning test_hostile""".split()
+LONG = """test_browser test_moved_home test_browser_early test_kills test_store_edge test_backup test_finetune
+test_questions test_browser_access test_archive test_segment test_hostile test_trim test_map test_loss test_log
+test_races test_attack test_browser_models test_sandbox test_pipeline test_pretrain test_unanswered test_identifier
+test_encoder_pool test_generations test_repair test_ui test_offline test_encoder test_watch test_server test_keeping
+test_align_kept test_search_links test_quick_import test_fetch test_teach_tuning test_public_names""".split()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
