@@ -6,10 +6,15 @@ import json
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO
+
+from filelock import FileLock
+
+_CHANGING = threading.Lock()  # threads take turns without asking the disk every few milliseconds
 
 
 @contextmanager
@@ -28,6 +33,16 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     with _made_aside(path) as aside, aside.open("wb") as file:
         yield file
         _sync(file)
+
+
+@contextmanager
+def changing(home: Path, what: str) -> Iterator[None]:
+    """While nobody else changes the home's files of this kind: no other thread and no other process. For whoever reads
+    a file and writes it again with a change; the system frees the lock of a process that dies."""
+    folder = home / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _CHANGING, FileLock(folder / f"{what}.lock", thread_local=False):
+        yield
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import platformdirs
 
 from labse_search.errors import UserError
-from labse_search.files import write_private
+from labse_search.files import changing, write_private
 from labse_search.home import at_home
 from labse_search.naming import collection_name
 
@@ -124,9 +124,10 @@ def save(home: Path, changes: Mapping[str, str]) -> None:
     for name, text in changes.items():
         if text:
             _parse(name, text, known[name])
-    values = {name: str(value) for name, value in read_saved(home).items()} | dict(changes)
-    kept = {name: value for name, value in values.items() if value}
-    write_private(home / FILE, json.dumps(kept, ensure_ascii=False, indent=1).encode())
+    with changing(home, "settings"):
+        values = {name: str(value) for name, value in read_saved(home).items()} | dict(changes)
+        kept = {name: value for name, value in values.items() if value}
+        write_private(home / FILE, json.dumps(kept, ensure_ascii=False, indent=1).encode())
 
 
 def flags_again(store: str | None, collection: str | None) -> str:

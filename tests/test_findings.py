@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from fastapi import FastAPI
 from lexicon import sentence
 from page_case import HOSTILE, page_client
+from processes import finish, next_line, start
 from starlette.testclient import TestClient
 
 from indexer.sources import walk
@@ -47,6 +50,31 @@ def test_what_is_kept_stays_with_its_note_and_tags(tmp_path: Path) -> None:
     assert again[0].kept >= again[1].kept > 0 and Findings(tmp_path).all("another") == []
     findings.drop("книги", DOCUMENT, 0)
     assert [one.index for one in findings.all("книги")] == [1]
+
+
+def test_what_two_processes_keep_at_once_is_all_kept(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from labse_search.library.findings import Finding, Findings\n"
+        "from labse_search.library.searches import SavedSearches\n"
+        "home, who = Path(sys.argv[1]), sys.argv[2]\n"
+        "print(flush=True)\n"
+        "sys.stdin.readline()\n"  # both begin at once
+        "for number in range(20):\n"
+        "    Findings(home).keep('c', Finding(who * 32, number, 't', 'p', 'en', 'x', 's', 'q'))\n"
+        "    SavedSearches(home).keep('c', f'q={who}{number}', 'q', [])\n"
+    )
+    processes = [start(sys.executable, "-c", code, tmp_path, who, stdin=subprocess.PIPE) for who in "ab"]
+    for process in processes:
+        next_line(process)
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        finish(process)
+    assert len(Findings(tmp_path).all("c")) == len(SavedSearches(tmp_path).all("c")) == 40
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"findings": [{"document": "x"}]}', '{"findings": [3]}'])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -19,7 +18,7 @@ from typing import Any, Literal
 
 from labse_search.align.documents import Alignment
 from labse_search.errors import UserError
-from labse_search.files import written_aside
+from labse_search.files import changing, written_aside
 from labse_search.records import UNKNOWN_LANGUAGE, Pair
 
 FOLDER = "alignments"
@@ -28,7 +27,6 @@ MOST_UNDONE = 200  # corrections that can be taken back
 OWN_SCORE = 0.6  # of a bead that a person made: as sure as the surest translations
 Bead = tuple[int, int, int, int, float | None]
 Action = Literal["merge", "split", "unlink"]
-_LOCK = threading.Lock()  # whoever changes a file in this process, through whichever object
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,7 @@ class Alignments:
     """Those of all collections of one home. UserError for a file that was damaged. Any thread may call."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         self._folder = home / FOLDER
 
     def all(self, collection: str) -> list[KeptAlignment]:
@@ -141,12 +140,12 @@ class Alignments:
 
     def put(self, one: KeptAlignment) -> None:
         """Keep it, in the place of an earlier one of the same documents."""
-        with _LOCK:
+        with changing(self._home, FOLDER):
             self._write(one)
 
     def change(self, alignment: str, action: Action | Literal["undo"], at: int) -> KeptAlignment:
         """Correct it, or take the last correction back. UserError if there is none of this id, or nothing to change."""
-        with _LOCK:
+        with changing(self._home, FOLDER):
             one = self.get(alignment)
             if one is None:
                 raise UserError("This alignment is gone.")
@@ -170,7 +169,7 @@ class Alignments:
         """Those of another collection or home; what is kept here of the same two documents stays."""
         for one in alignments:
             ours = replace(one, collection=collection)
-            with _LOCK:
+            with changing(self._home, FOLDER):
                 if self.get(ours.id) is None:
                     self._write(ours)
 

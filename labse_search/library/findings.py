@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from labse_search.errors import UserError
-from labse_search.files import written_aside
+from labse_search.files import changing, written_aside
 
 MOST = 5000  # findings of one collection
 MAX_NOTE, MAX_TAGS, MAX_TAG = 5000, 20, 60  # characters, tags, characters
-_LOCK = threading.Lock()  # whoever changes a file in this process, through whichever object
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,16 @@ class Findings:
     """Kept passages, a file for each collection. Any thread may call."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         self._folder = home / "findings"
-        self._lock = _LOCK
 
     def all(self, collection: str) -> list[Finding]:
         """The newest first. UserError for a file that was damaged."""
-        with self._lock:
-            return sorted(self._read(collection), key=lambda one: -one.kept)
+        return sorted(self._read(collection), key=lambda one: -one.kept)
 
     def keep(self, collection: str, finding: Finding) -> None:
         """A passage that is kept already stays as it is. UserError when there are too many."""
-        with self._lock:
+        with self._changing():
             found = self._read(collection)
             if any(_same(one, finding.document, finding.index) for one in found):
                 return
@@ -65,7 +63,7 @@ class Findings:
         """Change note and tags of a kept passage; nothing happens if it is not kept."""
         note = note.strip()[:MAX_NOTE]
         clean = tuple(dict.fromkeys(tag.strip()[:MAX_TAG] for tag in tags if tag.strip()))[:MAX_TAGS]
-        with self._lock:
+        with self._changing():
             found = self._read(collection)
             self._write(
                 collection,
@@ -74,23 +72,26 @@ class Findings:
 
     def drop(self, collection: str, document: str, index: int) -> None:
         """Nothing happens if it is not kept."""
-        with self._lock:
+        with self._changing():
             self._write(collection, [one for one in self._read(collection) if not _same(one, document, index)])
 
     def move(self, collection: str, to: str) -> None:
         """The findings of a collection that got another name, or was merged into another one."""
         self.add(to, self.all(collection))
-        with self._lock:
+        with self._changing():
             self._file(collection).unlink(missing_ok=True)
 
     def add(self, collection: str, findings: Sequence[Finding]) -> None:
         """Findings with note and tags, of another collection or home; what is kept here already stays as it is."""
-        with self._lock:
+        with self._changing():
             there = self._read(collection)
             known = {(one.document, one.index) for one in there}
             new = [one for one in findings if (one.document, one.index) not in known]
             if new:
                 self._write(collection, [*there, *new])
+
+    def _changing(self) -> AbstractContextManager[None]:
+        return changing(self._home, "findings")
 
     def _file(self, collection: str) -> Path:
         # Names of collections may hold any letters; names of files may not everywhere.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -16,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from labse_search.errors import UserError
-from labse_search.files import written_aside
+from labse_search.files import changing, written_aside
 
 MOST = 50  # searches of one collection: all are asked when somebody looks whether there is anything new
 MOST_SEEN = 5_000  # passages remembered of one search, the latest
-_LOCK = threading.Lock()  # whoever changes a file in this process, through whichever object
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,12 @@ class SavedSearches:
     """Those of all collections of one home. Every call raises UserError for a file that was damaged."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         self._folder = home / "searches"
-        self._lock = _LOCK
 
     def all(self, collection: str) -> list[SavedSearch]:
         """The newest first."""
-        with self._lock:
-            return sorted(self._read(collection), key=lambda one: -one.saved)
+        return sorted(self._read(collection), key=lambda one: -one.saved)
 
     def keep(self, collection: str, address: str, question: str, found: Sequence[str]) -> None:
         """Save a search with what it finds now. UserError when there are too many."""
@@ -79,7 +76,7 @@ class SavedSearches:
     def move(self, collection: str, to: str) -> None:
         """The searches of a collection that got another name, or was merged into another one."""
         self.add(to, self.all(collection))
-        with self._lock:
+        with changing(self._home, "searches"):
             self._file(collection).unlink(missing_ok=True)
 
     def add(self, collection: str, searches: Sequence[SavedSearch]) -> None:
@@ -93,7 +90,7 @@ class SavedSearches:
             self._change(collection, joined)
 
     def _change(self, collection: str, act: Callable[[list[SavedSearch]], list[SavedSearch]]) -> None:
-        with self._lock:
+        with changing(self._home, "searches"):
             searches = act(self._read(collection))
             with written_aside(self._file(collection)) as lines:
                 value = {"collection": collection, "searches": [asdict(one) for one in searches]}
