@@ -12,6 +12,7 @@ from indexer.check import Problem, check, check_home, unknown_originals
 from indexer.generations import finish_switch
 from indexer.repair import discard_unknown, rebuild_ledger, recovered, repair, unknown_passages
 from indexer.worker import do_all, waiting
+from labse_search.encoder import default_model
 from labse_search.errors import LedgerDamaged, UserError
 from labse_search.library import Library, document_id
 from labse_search.settings import Settings
@@ -97,10 +98,15 @@ class _Mending:
 
     def add_unknown_originals(self) -> None:
         sources = recovered(self.library, unknown_originals(self.library), self.log)
+        if not sources:
+            return
         known = self.library.ledger.collections.all()
-        if sources and known:
-            collection = self.settings.collection if self.settings.collection in known else next(iter(known))
-            self.do([self.library.add_index_job(collection, known[collection][0], sources)])
+        collection = self.settings.collection if self.settings.collection in known else next(iter(known), None)
+        if collection is None:  # ledger and store are lost: nobody knows the names of collections, nor their models
+            collection, model = self.settings.collection, self.settings.model or default_model()
+        else:
+            model = known[collection][0]
+        self.do([self.library.add_index_job(collection, model, sources)])
 
     def do(self, jobs: Sequence[str]) -> None:
         do_all(self.library, self.settings, jobs, log=self.log)

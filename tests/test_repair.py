@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -456,6 +457,19 @@ def test_an_original_that_the_ledger_lost_is_found_and_added_again(home: Home) -
     assert "does not know" in found
     home.command("labse_search.library", "check", "--repair", status=0)
     assert row.document in {one.document for one in Library(home.folder).documents("documents")}
+    assert home.problems() == []
+
+
+def test_where_ledger_and_store_are_lost_the_originals_are_added_again(home: Home) -> None:
+    home.stop_store()
+    shutil.rmtree(home.store_folder)
+    for path in home.folder.glob("ledger.sqlite3*"):
+        path.unlink()
+    (home.folder / "settings.json").write_text(json.dumps({"model": MODEL}))
+    done = home.command("labse_search.library", "check", "--repair", status=0)
+    assert "8 originals were in no collection" in done.stderr
+    rows = Library(home.folder).documents("documents")
+    assert len(rows) == 8 and all(name.startswith("recovered/") for row in rows for name in row.names)
     assert home.problems() == []
 
 
