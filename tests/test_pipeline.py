@@ -369,8 +369,9 @@ def test_removed_documents_can_be_put_back(bench: Bench) -> None:
     assert bench.is_sound()
 
 
-def test_an_upload_is_kept_and_its_temporary_copy_goes(bench: Bench, tmp_path: Path) -> None:
-    upload = tmp_path / "upload-1"
+def test_an_upload_is_kept_and_its_temporary_copy_goes(bench: Bench) -> None:
+    upload = bench.library.home / "uploads" / "upload-1"
+    upload.parent.mkdir()
     upload.write_text("Dropped on the page.", encoding="utf-8")
     job = bench.library.add_index_job("notes", MODEL, [Source(str(upload), "folder/page.txt", 20, kept=True)])
     assert bench.run(job).outcomes == {"added": 1}
