@@ -24,6 +24,7 @@ from labse_search.errors import (
 )
 from labse_search.home import home_id
 from labse_search.library import DocumentRow, Library, document_id, segments_digest
+from labse_search.naming import generation_name
 from labse_search.records import Filter
 from labse_search.similarity import Vectors
 from labse_search.store import Store, words_outdated
@@ -47,6 +48,7 @@ PROBLEMS = {
     "segments_unknown": "The store holds passages of a document that the ledger does not know.",
     "segments_removed": "The store still holds passages of a document that was removed.",
     "words_outdated": "The words of this collection were folded by another version: some are not found.",
+    "generation_other": "The store answers by another generation, or another model, than the ledger says.",
     "generation_damaged": "A generation that does not answer lacks or has passages that it should not.",
     "names_changed": "The store knows this document under other names than the ledger.",
     "document_unfinished": "This document is half way in, and its job does not go on. Press Retry, or repair.",
@@ -81,7 +83,7 @@ def check(library: Library, store: Store, collection: str, *, full: bool = False
         return [Problem("ledger_damaged", collection, detail="; ".join(damage[:3]))]
     try:
         return _check_collection(library, store, collection, full=full)
-    except CollectionMissing:
+    except CollectionMissing:  # the one that answers: others may be there
         known = library.ledger.documents.all(collection, ("stored", "storing"))
         return [Problem("collection_missing", collection)] if known else []
     except CollectionForeign as error:
@@ -136,7 +138,7 @@ def own_collections(library: Library, store: Store) -> list[str]:
     for collection in store.collections():
         try:
             owner = store.info(collection).owner
-        except CollectionDamaged:  # the embedded store's, which is this home's own
+        except (CollectionDamaged, CollectionMissing):  # the embedded store's, which is this home's own
             owner = ""
         except CollectionForeign:
             continue
@@ -169,6 +171,13 @@ def _check_collection(library: Library, store: Store, collection: str, *, full: 
     info = store.info(collection)
     if info.owner and info.owner != home_id(library.home):
         return [Problem("collection_foreign", collection)]
+    known_generations = library.ledger.generations.all(collection)
+    for one in known_generations:
+        if one.state == "serving" and (one.number, one.fingerprint) != (info.generation, info.spec.fingerprint):
+            if one.number not in store.generations(collection):
+                raise CollectionMissing(generation_name(collection, one.number))
+            detail = f"generation {info.generation} by {info.spec.model} instead of {one.number} by {one.model}"
+            return [Problem("generation_other", collection, detail=detail)]
     counts = store.facet(collection, "document")
     known = {row.document for row in library.ledger.documents.all(collection, ("stored", "storing", "removing"))}
     removed = {row.document for row in library.removed_documents(collection)}
@@ -179,9 +188,12 @@ def _check_collection(library: Library, store: Store, collection: str, *, full: 
     ]
     for row in rows:
         problems += _check_document(library, store, row, counts.get(row.document, 0), full=full)
-    for one in library.ledger.generations.all(collection):
-        wrong = wrong_documents(library, store, one) if one.state == "ready" else []
+    for one in known_generations:
         detail = f"generation {one.number}"
+        try:
+            wrong = wrong_documents(library, store, one) if one.state == "ready" else []
+        except CollectionDamaged as error:  # the one that answers is not
+            wrong, detail = [""], f"{detail}: {error}"
         problems += [Problem("generation_damaged", collection, document, "", detail) for document in wrong]
     if words_outdated(info):
         problems.append(Problem("words_outdated", collection))

@@ -46,7 +46,8 @@ def switch(library: Library, store: Store, collection: str, number: int) -> str 
 
 
 def finish_switch(library: Library, store: Store, collection: str) -> None:
-    """Make a switch that was begun, and let the store's name mean what the ledger says. Nothing happens otherwise."""
+    """Make a switch that was begun, and let the store's name mean what the ledger says. Nothing happens otherwise, nor
+    where the store has lost what the name should mean: the check tells, and the repair builds it again."""
     library.ledger.collections.check_store(collection, store.location)
     generations = library.ledger.generations
     known = generations.all(collection)
@@ -57,10 +58,47 @@ def finish_switch(library: Library, store: Store, collection: str) -> None:
             return
         if one.state == "dropping":
             _drop(library, store, one)
-    if len(known) > 1:
-        serving = generations.serving(collection)
-        if store.info(collection).generation != serving:
+    serving = generations.serving(collection)
+    if [one.number for one in known] not in ([], [1]) and serving in store.generations(collection):
+        try:
+            answers = store.info(collection).generation
+        except (CollectionDamaged, CollectionMissing):
+            answers = None
+        if answers != serving:
             store.serve(collection, serving)
+
+
+def enter_generations(library: Library, store: Store, collection: str) -> None:
+    """Let the ledger know of the store's generations what they are: their numbers, their models, and which of them
+    answers. Of the others nothing is known to be whole: `reembed` by their models goes over them."""
+    numbers = store.generations(collection)
+    try:
+        info = store.info(collection)
+    except CollectionMissing:  # what the name means is gone, the collection is not
+        store.serve(collection, numbers[-1])
+        info = store.info(collection)
+    specs = {}
+    for number in numbers:
+        name = generation_name(collection, number)
+        try:
+            specs[number] = store.info(name).spec
+        except CollectionDamaged:  # not the one that answers: its number must be free for the next one
+            store.put_aside(name)
+    with library.ledger.transaction():
+        library.ledger.collections.put(
+            collection, model=info.spec.model, fingerprint=info.spec.fingerprint, store=store.location
+        )
+        library.ledger.generations.enter(collection, specs, serving=info.generation)
+
+
+def agree_on_generations(library: Library, store: Store, collection: str) -> None:
+    """Let the ledger and the store mean the same generation: the ledger's where the store has it, else the store's."""
+    finish_switch(library, store, collection)
+    info, known = store.info(collection), library.ledger.generations.all(collection)
+    answers = next((one.number, one.fingerprint) for one in known if one.state == "serving")
+    unknown = {*store.generations(collection)} - {one.number for one in known}
+    if unknown or (info.generation, info.spec.fingerprint) != answers:
+        enter_generations(library, store, collection)
 
 
 def drop(library: Library, store: Store, collection: str, number: int) -> Generation:
@@ -72,6 +110,12 @@ def drop(library: Library, store: Store, collection: str, number: int) -> Genera
             raise UserError(f"Generation {number} of {collection!r} is the one that answers. Switch to another first.")
         if one.job:
             library.ask(one.job, "cancel")
+        serving = library.ledger.generations.serving(collection)
+        if serving not in store.generations(collection):
+            raise UserError(
+                f"The store has lost generation {serving} of {collection!r}, which answers. First build it again: "
+                "python -m labse_search.library check --repair"
+            )
         library.ledger.generations.set_state(collection, number, "dropping")
         _drop(library, store, one)
         return one

@@ -88,6 +88,9 @@ class _Mending:
 
     def collection(self, collection: str) -> None:
         found = check(self.library, self.store, collection, full=self.full)
+        if any(problem.code == "generation_other" for problem in found):
+            self.do(repair(self.library, self.store, collection, found, log=self.log))
+            found = check(self.library, self.store, collection, full=self.full)
         if not found:
             return
         self.do(repair(self.library, self.store, collection, found, log=self.log))

@@ -13,6 +13,7 @@ from indexer.claims import Claims
 from indexer.commit import Committer
 from indexer.documents import recover
 from indexer.encoding import Encoding
+from indexer.generations import finish_switch
 from indexer.inspect import Inspector, Reader
 from indexer.job import STORE_TRIES, Job, Requested
 from indexer.pipeline import Pipeline
@@ -21,6 +22,7 @@ from labse_search.encoder import Encoder
 from labse_search.errors import StoreUnavailable, UserError
 from labse_search.library import JobRow, Library
 from labse_search.library.records import JobState
+from labse_search.naming import generation_name
 from labse_search.records import CollectionSpec
 from labse_search.store import Store
 
@@ -81,7 +83,11 @@ class Indexer:
         self.library.ledger.collections.check_store(self.collection, self.store.location)
         self.library.originals.sweep()
         spec = CollectionSpec(self.encoder.dimension, self.encoder.fingerprint, self.encoder.model)
-        job.patiently(lambda: self.store.create(self.collection, spec))
+        name = self.collection
+        if self.library.ledger.generations.all(name):  # the one that the ledger says, whatever the store's name means
+            name = generation_name(name, self.library.ledger.generations.serving(name))
+        job.patiently(lambda: self.store.create(name, spec))
+        job.patiently(lambda: finish_switch(self.library, self.store, self.collection))
         self.library.ledger.collections.put(
             self.collection, model=spec.model, fingerprint=spec.fingerprint, store=self.store.location
         )

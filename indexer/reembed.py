@@ -220,7 +220,12 @@ class Reembedding:
                 f"The texts of {len(self._without_text):,} documents are no longer kept. Add those files again, then "
                 "embed again."
             )
+        known = self._library.ledger.generations.segments(self._collection, self._generation.number)
         wrong = wrong_documents(self._library, self._store, self._generation)
+        unknown = [document for document in wrong if document not in known]
+        if unknown:  # of an earlier life of the generation: nothing that is written down is theirs
+            self._store.delete(self._target, Filter(documents=tuple(unknown)))
+            wrong = wrong_documents(self._library, self._store, self._generation)
         if wrong:
             self._library.ledger.generations.forget_documents(self._collection, wrong, self._generation.number)
             raise UserError(f"The store holds other passages of {len(wrong):,} documents than were stored. Try again.")

@@ -12,12 +12,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.check import LEFT_ALONE, PROBLEMS, Problem, name_of, own_collections
-from indexer.documents import recover, sources_of, take_back, unfinished
+from indexer.documents import recover, sources_of, take_back, unfinished, wrong_documents
+from indexer.generations import agree_on_generations, enter_generations
 from indexer.reembed import add_reembed_job
 from indexer.sources import folders
 from indexer.worker import collection_lock
-from labse_search.errors import StoreUnavailable, UserError
+from labse_search.errors import CollectionDamaged, StoreUnavailable, UserError
 from labse_search.library import Library, Source, document_id
+from labse_search.library.generations import Generation
+from labse_search.naming import generation_name
 from labse_search.records import Filter
 from labse_search.store import Store, rewrite_words
 
@@ -59,6 +62,9 @@ class _Repair:
         self._log = log
 
     def run(self) -> list[str]:
+        if self._found["generation_other"]:  # what else is wrong, the next look can tell
+            agree_on_generations(self._library, self._store, self._collection)
+            return []
         jobs = self._retried()
         if self._found["change_unfinished"]:
             recover(self._library, self._store, self._collection)
@@ -72,7 +78,7 @@ class _Repair:
         for document in self._found["segments_removed"]:  # a person took it out: that was not finished
             self._store.delete(self._collection, Filter(documents=(document,)))
         if self._found["collection_damaged"]:
-            self._put_aside()
+            self._put_aside(self._collection)
         jobs += self._generations_again()
         sources = self._to_read_again() + self._unknown_sources()
         if sources:
@@ -101,23 +107,32 @@ class _Repair:
     def _generations_again(self) -> list[str]:
         """Jobs that embed again what generations that do not answer lack, or have of documents that are gone."""
         jobs = []
-        wrong = self._found["generation_damaged"]
-        for one in self._library.ledger.generations.all(self._collection) if wrong else ():
-            if one.state == "ready":
+        known = self._library.ledger.generations.all(self._collection) if self._found["generation_damaged"] else []
+        for one in known:
+            wrong = self._wrong_in(one) if one.state == "ready" else []
+            if wrong:
                 self._library.ledger.generations.forget_documents(self._collection, wrong, one.number)
                 job = add_reembed_job(self._library, self._collection, model=one.model, fingerprint=one.fingerprint)
                 jobs += [job] if job else []
         return jobs
+
+    def _wrong_in(self, generation: Generation) -> list[str]:
+        """Documents that have to be embedded again; all of them where the generation cannot be read."""
+        try:
+            return wrong_documents(self._library, self._store, generation)
+        except CollectionDamaged:
+            self._put_aside(generation_name(self._collection, generation.number))
+            return wrong_documents(self._library, self._store, generation)
 
     def _tell_names(self, document: str) -> None:
         names = self._library.ledger.names.of(self._collection, document)
         if names:
             self._store.rename(self._collection, document, names, folders(names))
 
-    def _put_aside(self) -> None:
-        aside = self._store.put_aside(self._collection)
+    def _put_aside(self, name: str) -> None:
+        aside = self._store.put_aside(name)
         if aside is None:
-            raise UserError(f"{self._collection} at {self._store.location} is damaged: that is for its operator.")
+            raise UserError(f"{name} at {self._store.location} is damaged: that is for its operator.")
         self._log(f"the damaged collection now lies in {aside}; remove it when all is well again")
 
     def _to_read_again(self) -> list[Source]:
@@ -188,14 +203,14 @@ def rebuild_ledger(library: Library, store: Store, *, log: Log = lambda line: No
     collections = own_collections(library, store)
     for collection in collections:
         try:
-            spec = store.info(collection).spec
+            enter_generations(library, store, collection)
             names: dict[str, set[str]] = {}
             for stored in store.segments(collection):
                 names.setdefault(stored.document, set()).update(stored.names)
         except StoreUnavailable as error:
             log(f"{collection}: {error}")
             continue
-        library.ledger.collections.put(collection, model=spec.model, fingerprint=spec.fingerprint, store=store.location)
+        model = library.ledger.collections.all()[collection][0]
         seen |= {*names}
         sources = []
         for document, known in sorted(names.items()):
@@ -206,7 +221,7 @@ def rebuild_ledger(library: Library, store: Store, *, log: Log = lambda line: No
         if collection == collections[-1]:
             sources += recovered(library, [one for one in library.originals.documents() if one not in seen], log)
         if sources:
-            jobs.append(library.add_index_job(collection, spec.model, sources))
+            jobs.append(library.add_index_job(collection, model, sources))
     return jobs
 
 

@@ -21,7 +21,7 @@ from indexer.documents import remove_documents, restore_documents
 from indexer.generations import delete_collection, drop, finish_switch, switch
 from indexer.job import Job
 from indexer.reembed import BATCH, FIRST_BATCH, Reembedding, add_reembed_job, next_batch
-from indexer.repair import repair
+from indexer.repair import rebuild_ledger, repair
 from indexer.sandbox import ReaderPool
 from indexer.worker import REEMBEDDING_WORKER, WORKER, reembedding_lock, waiting, worker_of
 from labse_search.encoder import Encoder, Task
@@ -277,6 +277,116 @@ def test_a_generation_that_lost_passages_is_not_switched_to_and_repaired(bench: 
     (job,) = repair(bench.library, bench.store, "notes", found)
     assert go_on(bench, job, Turned()).state == "done"
     assert bench.is_sound() and switch(bench.library, bench.store, "notes", 2) is None
+
+
+def lose(bench: Bench, generation: str) -> str:
+    """The generation's files damaged, or dropped by a server's operator: what the check says."""
+    if isinstance(bench.store, ServerStore):
+        bench.store._client.delete_collection(generation)
+        return "collection_missing"
+    bench.store.stop()  # type: ignore[attr-defined]
+    (bench.library.home / "store" / "collections" / generation / "state.json").write_text("garbage")
+    return "collection_damaged"
+
+
+def run_by(model: Any, bench: Bench, jobs: Sequence[str]) -> None:
+    pipeline = bench.pipeline()
+    pipeline.encoder = model
+    for job in jobs:
+        row = pipeline.run(job)
+        assert row.state == "done", row.error
+
+
+def test_the_generation_that_answers_is_built_again_and_not_another_one_instead(bench: Bench) -> None:
+    """The one beside it was written to, whose model is another: the job failed, and the check found nothing."""
+    build(bench)
+    switch(bench.library, bench.store, "notes", 2)
+    before = vectors(bench, 1)
+    expected = lose(bench, "notes@2")
+    found = check(bench.library, bench.store, "notes")
+    assert expected in [one.code for one in found]
+    run_by(Turned(), bench, repair(bench.library, bench.store, "notes", found))
+    assert bench.store.info("notes").generation == 2 and bench.store.info("notes").spec.model == "turned"
+    assert bench.is_sound() and len(bench.texts()) == 4
+    assert vectors(bench, 1).keys() == before.keys()
+    assert switch(bench.library, bench.store, "notes", 1) is None and bench.is_sound()
+
+
+def test_what_is_kept_beside_a_lost_generation_can_be_switched_to_and_not_dropped(bench: Bench) -> None:
+    build(bench)
+    switch(bench.library, bench.store, "notes", 2)
+    if isinstance(bench.store, ServerStore):
+        bench.store._client.delete_collection("notes@2")
+    else:
+        bench.store.put_aside("notes@2")
+    assert [one.code for one in check(bench.library, bench.store, "notes")] == ["collection_missing"]
+    with pytest.raises(UserError, match="lost generation 2.*--repair"):
+        drop(bench.library, bench.store, "notes", 1)
+    assert switch(bench.library, bench.store, "notes", 1) is None
+    assert bench.store.info("notes").generation == 1 and len(bench.texts()) == 4
+    assert {one.code for one in check(bench.library, bench.store, "notes")} == {"generation_damaged"}
+    (job,) = repair(bench.library, bench.store, "notes", check(bench.library, bench.store, "notes"))
+    assert go_on(bench, job, Turned()).state == "done" and bench.is_sound()
+
+
+def test_a_damaged_generation_that_does_not_answer_is_built_again_and_not_the_one_that_does(bench: Bench) -> None:
+    """The whole one was put aside, and the damaged one stayed."""
+    build(bench)
+    lose(bench, "notes@2")
+    found = check(bench.library, bench.store, "notes")
+    assert {one.code for one in found} == {"generation_damaged"}
+    before = vectors(bench, 1)
+    (job,) = repair(bench.library, bench.store, "notes", found)
+    assert vectors(bench, 1).keys() == before.keys()
+    assert go_on(bench, job, Turned()).state == "done"
+    assert bench.is_sound() and switch(bench.library, bench.store, "notes", 2) is None
+
+
+def test_a_store_that_answers_by_another_generation_than_the_ledger_says_is_told(bench: Bench) -> None:
+    build(bench)
+    bench.store.serve("notes", 2)
+    assert [one.code for one in check(bench.library, bench.store, "notes")] == ["generation_other"]
+    found = check(bench.library, bench.store, "notes")
+    assert repair(bench.library, bench.store, "notes", found) == []
+    assert bench.store.info("notes").generation == 1 and bench.is_sound()
+
+
+def test_a_rebuilt_ledger_knows_the_generations_as_the_store_has_them(bench: Bench) -> None:
+    """It had the one that answers as the first one: the next switch then served the first one's vectors as its own."""
+    build(bench)
+    switch(bench.library, bench.store, "notes", 2)
+    before = [(row.document, row.names) for row in bench.library.documents("notes")]
+    bench.library.close()
+    for path in bench.library.home.glob("ledger.sqlite3*"):
+        path.unlink()
+    bench.library = Library(bench.library.home)
+    run_by(Turned(), bench, rebuild_ledger(bench.library, bench.store))
+    assert states(bench) == [(1, "building"), (2, "serving")]
+    assert [one.fingerprint for one in bench.library.ledger.generations.all("notes")] == [
+        encoder().fingerprint,
+        "f" * 64,
+    ]
+    assert sorted((row.document, row.names) for row in bench.library.documents("notes")) == sorted(before)
+    assert bench.store.info("notes").generation == 2 and bench.is_sound()
+    with pytest.raises(UserError, match="not whole.*reembed"):
+        switch(bench.library, bench.store, "notes", 1)
+    assert build(bench, encoder()).state == "done"
+    assert switch(bench.library, bench.store, "notes", 1) is None and bench.is_sound()
+    drop(bench.library, bench.store, "notes", 2)
+    assert bench.store.generations("notes") == [1] and bench.is_sound()
+
+
+def test_a_ledger_that_was_rebuilt_without_its_generations_is_told_of_them(bench: Bench) -> None:
+    """As versions before this one left it."""
+    build(bench)
+    switch(bench.library, bench.store, "notes", 2)
+    with bench.library.ledger.write() as database:
+        database.execute("DELETE FROM generations")
+        database.execute("DELETE FROM generation_documents")
+    found = check(bench.library, bench.store, "notes")
+    assert [one.code for one in found] == ["generation_other"]
+    assert repair(bench.library, bench.store, "notes", found) == []
+    assert states(bench) == [(1, "building"), (2, "serving")] and bench.is_sound()
 
 
 def test_no_question_fails_while_it_is_built_switched_and_rolled_back(bench: Bench) -> None:

@@ -140,12 +140,15 @@ def _documents(settings: Settings, problems: Sequence[Problem]) -> int:
 
 
 def _take_over(settings: Settings, arguments: argparse.Namespace) -> int:
+    from indexer.generations import agree_on_generations
+
     with _opened(settings, anywhere=True) as (library, store):
         store.take_over(settings.collection)
         spec = store.info(settings.collection).spec
         library.ledger.collections.put(
             settings.collection, model=spec.model, fingerprint=spec.fingerprint, store=store.location
         )
+        agree_on_generations(library, store, settings.collection)
     print(f"{settings.collection} at {store.location} is this home's now; the home that made it only reads it.")
     return 0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ from labse_search.errors import UserError
 from labse_search.home import at_home
 from labse_search.library.database import Database
 from labse_search.library.records import DocumentRow
+from labse_search.records import CollectionSpec
 
 GenerationState = Literal["building", "ready", "switching", "serving", "dropping"]
 
@@ -119,6 +120,21 @@ class Generations:
                 (collection, row[0] + 1, model, fingerprint, time.time()),
             )
         return int(row[0]) + 1
+
+    def enter(self, collection: str, specs: Mapping[int, CollectionSpec], *, serving: int) -> None:
+        """These are the collection's generations, whatever was known before. All but the one that answers are to be
+        built: which documents they hold is not known."""
+        now = time.time()
+        with self._database.write() as database:
+            for table in ("generation_documents", "generations"):
+                database.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
+            for number, spec in specs.items() if [*specs] != [1] else ():
+                state, served = ("serving", now) if number == serving else ("building", None)
+                database.execute(
+                    "INSERT INTO generations (collection, number, model, fingerprint, state, created, served) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (collection, number, spec.model, spec.fingerprint, state, now, served),
+                )
 
     def set_state(self, collection: str, number: int, state: GenerationState, *, job: str | None = None) -> None:
         """`job`: who builds it from now on; None leaves it."""

@@ -73,10 +73,13 @@ class Catalog:
         return sorted(number or 1 for base, number in map(split_generation, self._folders()) if base == collection)
 
     def serving(self, collection: str) -> int:
-        """The generation that the collection's name means."""
+        """The generation that the collection's name means, there or not: nobody may write to another one instead. Where
+        nothing is written down, the first one, or the last one where that was dropped."""
+        number = self._serving.get(collection)
+        if number is not None:
+            return number
         there = self.generations(collection)
-        number = self._serving.get(collection, 1)
-        return number if number in there or not there else there[-1]
+        return 1 if 1 in there or not there else there[-1]
 
     def serve(self, collection: str, number: int) -> None:
         """As `Store.serve`: durable when it returns."""
