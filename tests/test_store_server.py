@@ -19,7 +19,7 @@ import pytest
 from qdrant_client import QdrantClient, models
 
 from labse_search.errors import CollectionForeign, StoreUnavailable
-from labse_search.records import CollectionSpec, Segment, StoredSegment
+from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
 from labse_search.settings import Settings
 from labse_search.store import StoreQuestion, open_store
 from labse_search.store.payload import INTEGER_FIELDS, KEYWORD_FIELDS, NUMBER_FIELDS
@@ -165,6 +165,24 @@ def test_a_collection_of_somebody_else_is_left_alone() -> None:
     with pytest.raises(CollectionForeign, match="theirs.*not made by this program"):
         store.info("theirs")
     store.close()
+
+
+def test_what_is_written_goes_into_the_generation_that_another_process_has_just_switched_to() -> None:
+    """For two seconds it went into the one before: what was removed meanwhile went on being found."""
+    client = QdrantClient(":memory:")
+    page, command = ServerStore(client, ":memory:"), ServerStore(client, ":memory:")
+    segments = [StoredSegment(one * 32, (one,), (), "txt", 1.0, Segment(0, 0, 3, "cat", "en", {})) for one in "abc"]
+    rows = np.eye(4, dtype=np.float32)
+    for name in ("notes", "notes@2"):
+        page.create(name, SPEC)
+        page.upsert(name, segments[:2], rows[:2], fingerprint=SPEC.fingerprint)
+    assert page.count("notes") == 2  # where the alias points is known from now on
+    command.serve("notes", 2)
+    page.delete("notes", Filter(documents=("a" * 32,)))
+    page.upsert("notes", segments[2:], rows[2:3], fingerprint=SPEC.fingerprint)
+    page.rename("notes", "b" * 32, ["renamed"], [])
+    assert {one.document[0]: one.names for one in command.segments("notes")} == {"b": ("renamed",), "c": ("c",)}
+    assert {one.document[0]: one.names for one in command.segments("notes@1")} == {"a": ("a",), "b": ("b",)}
 
 
 @pytest.mark.parametrize("home", ["", "b" * 32])

@@ -70,17 +70,24 @@ class ServerCalls:
             if one.alias_name.endswith(SERVING)
         }
 
-    def _meant(self, name: str) -> str:
+    def _meant(self, name: str, *, fresh: bool = False) -> str:
         """The server's name of the collection or generation. Where the alias points is asked for every two seconds:
-        until then the generation before, which is kept, answers."""
+        until then the generation before, which is kept, answers. `fresh`: asked for now, as what is written must be in
+        the one that answers from now on."""
         collection, generation = split_generation(name)
         if generation is not None:
             return collection_of(collection, generation)
         asked, aliases = self._served
-        if time.monotonic() - asked > ALIAS_SECONDS:
+        if fresh or time.monotonic() - asked > ALIAS_SECONDS:
             aliases = self._aliases()
             self._served = (time.monotonic(), aliases)
         return aliases.get(collection, collection)
+
+    def _to_write(self, name: str) -> str:
+        """As `_meant`, of what is about to be changed. CollectionForeign unless it is this home's."""
+        collection = self._meant(name, fresh=True)
+        self._check_owner(collection)
+        return collection
 
     def _spec(self, collection: str) -> CollectionSpec:
         record = self._record(collection)

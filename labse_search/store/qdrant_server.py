@@ -67,7 +67,7 @@ class ServerStore(ServerCalls):
         self._served = (-ALIAS_SECONDS, {})
 
     def create(self, collection: str, spec: CollectionSpec) -> None:
-        collection = self._meant(check_name(collection))
+        collection = self._meant(check_name(collection), fresh=True)
         self._records.pop(collection, None)
         if not self._ask(lambda: self._client.collection_exists(collection)):
             try:
@@ -143,11 +143,10 @@ class ServerStore(ServerCalls):
 
     def upsert(self, collection: str, segments: Sequence[StoredSegment], vectors: Vectors, *, fingerprint: str) -> None:
         payloads, array = check_batch(segments, vectors)
-        collection = self._meant(collection)
+        collection = self._to_write(collection)
         spec = self._spec(collection)
         check_model(collection, spec, fingerprint)
         check_vectors(array, spec.dimension, len(segments))
-        self._check_owner(collection)
         for start in range(0, len(segments), BATCH):
             part = slice(start, start + BATCH)
             rows = document_rows([stored.segment.text for stored in segments[part]])
@@ -166,21 +165,18 @@ class ServerStore(ServerCalls):
     def delete(self, collection: str, where: Filter) -> None:
         if where == NO_FILTER:
             raise ValueError("delete needs a filter; `drop` removes a whole collection")
-        collection = self._meant(collection)
-        self._check_owner(collection)
+        collection = self._to_write(collection)
         selector = models.FilterSelector(filter=_some_filter(where))
         self._in(collection, lambda: self._client.delete(collection, selector, wait=True))
 
     def rename(self, collection: str, document: str, names: Sequence[str], folders: Sequence[str]) -> None:
-        collection = self._meant(collection)
-        self._check_owner(collection)
+        collection = self._to_write(collection)
         change = {"names": list(names), "folders": list(folders)}
         selector = _some_filter(Filter(documents=(document,)))
         self._in(collection, lambda: self._client.set_payload(collection, change, selector, wait=True))
 
     def mark_words(self, collection: str, version: int) -> None:
-        collection = self._meant(collection)
-        self._check_owner(collection)
+        collection = self._to_write(collection)
         record = {**self._record(collection), "words": version}
         self._in(collection, lambda: self._client.update_collection(collection, metadata={SPEC_KEY: record}))
 
