@@ -1,6 +1,7 @@
-"""What a person types and asks before the page has loaded: it is neither lost nor answered with something else.
+"""What a person does before an answer of the app has come: it is neither lost nor answered with something else.
 
-The first answer of the app, what the fields begin with, is held back by the test until the person has acted.
+At the start that is what the fields begin with, the first answer: the test holds it back until the person has acted.
+Later it is the answer to the last action while the next one is begun, or to what was asked of another collection.
 """
 
 from __future__ import annotations
@@ -16,33 +17,68 @@ from browser_home import CONCEPTS, QUESTION, small_home
 from lexicon import sentence
 from playwright.sync_api import expect
 
+from indexer.sources import walk
+from indexer.worker import do_job
+from labse_search.library import Library
+from labse_search.records import Pair
+from labse_search.settings import Settings
+from labse_search.teach import Teaching
+
 OTHER = sentence("de", CONCEPTS[1])
+OTHERS = {"other": CONCEPTS[4:7], "left": CONCEPTS[7:8], "right": CONCEPTS[8:9]}
+ASKED = "**/run/predict*"  # what the page asks of the app
 
 pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    home, model = small_home(tmp_path_factory.mktemp("early"))
+    """Several collections: "documents", and others with documents of their own. The first two have pairs to review."""
+    folder = tmp_path_factory.mktemp("early")
+    home, model = small_home(folder)
+    library, teaching = Library(home), Teaching(home)
+    for name, some in OTHERS.items():
+        (folder / name).mkdir()
+        for number, concepts in enumerate(some):
+            (folder / name / f"{name} {number}.txt").write_text(sentence("es", concepts) + ".")
+        job = library.add_index_job(name, str(model), walk([folder / name], library, name))
+        do_job(library, Settings(home=home, model=str(model)), library.job(job))
+        assert library.job(job).state == "done", library.job(job).error
+    library.close()
+    for name in ("documents", "other"):
+        teaching.pairs.add(name, [Pair(f"{name} {n}", f"{name} translated {n}", 1.2, "en", "de") for n in range(3)])
     with running_app(home, model) as app:
         yield app
 
 
+@pytest.fixture(scope="module")
+def view(app: App) -> str:
+    """The parameters that open a document of the collection "other"."""
+    library = Library(app.home)
+    document = library.documents("other")[0].document
+    library.close()
+    return f"?collection=other&view={document}.0"
+
+
 class Loading:
-    """The page of a visit while it loads, from the moment when the question can be typed: what it asks of the app first
-    waits for `release`, as many requests as are to be held."""
+    """The page of a visit while it loads, from the moment when the question can be typed. What its fields begin with,
+    and what it asks of the app then, waits for `release`: as many requests as are to be held, and later as `left` says.
+    """
 
     def __init__(self, visit: Visit, parameters: str = "", hold: int = 1) -> None:
         self.page = visit.page
         self.left = hold
+        self.begins = hold > 0
         self.held: list[Any] = []
-        self.page.route("**/run/predict*", self._hold)
+        self.page.route(ASKED, self._hold)
         self.page.goto(visit.address + parameters, wait_until="commit")
         self.box = self.page.locator("#question textarea")
-        self.box.wait_for(timeout=SECONDS)
+        self.box.wait_for(state="attached", timeout=SECONDS)  # another tab may be open
 
     def _hold(self, route: Any) -> None:
-        if self.left:
+        begins = route.request.post_data_json["data"] == []  # the one that fills the fields is given none
+        if self.left and (begins or not self.begins):
+            self.begins = False
             self.left -= 1
             self.held.append(route)
         else:
@@ -53,9 +89,9 @@ class Loading:
         self.is_held()
         self.held.pop(0).continue_()
 
-    def is_held(self) -> None:
-        """A request is waiting."""
-        while not self.held:
+    def is_held(self, requests: int = 1) -> None:
+        """So many requests are waiting."""
+        while len(self.held) < requests:
             self.page.wait_for_timeout(50)  # routes are told while Playwright waits; pytest's time limit ends this
 
     def is_answered(self, question: str) -> None:
@@ -127,4 +163,41 @@ def test_an_example_is_asked_as_soon_as_it_is_shown(app: App, visit: Visit) -> N
     expect(loading.box).to_have_value(question)
     visit.page.wait_for_function("q => new URL(location).searchParams.get('q') === q", arg=question, timeout=SECONDS)
     expect(visit.page.locator(".results")).to_have_attribute("data-state", re.compile("none|weak|results"))
+    visit.was_clean()
+
+
+def test_a_link_opens_a_document_of_the_collection_that_it_names(app: App, visit: Visit, view: str) -> None:
+    loading = Loading(visit, view)
+    expect(visit.page.locator(".viewer h2")).to_contain_text("other")
+    loading.release()
+    expect(visit.page.locator(".head .counts")).to_contain_text("3 passages")
+    expect(visit.page.locator(".viewer .source-text")).to_be_visible()
+    visit.page.evaluate("labse.go({ view: '' })")
+    visit.page.locator(".head select").select_option("documents")
+    expect(visit.page.locator(".head .counts")).to_contain_text("12 passages")
+    visit.page.go_back()
+    visit.page.go_back()
+    expect(visit.page.locator(".viewer .source-text")).to_be_visible()
+    expect(visit.page.locator(".head .counts")).to_contain_text("3 passages")
+    expect(visit.page.locator(".viewer [role=alert]")).to_have_count(0)
+    visit.was_clean()
+
+
+def test_a_tab_shows_the_collection_of_the_address_and_then_the_one_that_is_picked(app: App, visit: Visit) -> None:
+    followed: list[str] = []
+    visit.page.on("request", lambda one: followed.append(one.url) if "/events?" in one.url else None)
+    loading = Loading(visit, "?collection=other&tab=teach")
+    pair, picker = visit.page.locator(".review .pair"), visit.page.locator(".head select")
+    expect(pair).to_contain_text("other translated")
+    loading.release()
+    expect(picker).to_have_value("other")
+    expect(pair).to_contain_text("other translated")
+    picker.focus()
+    picker.select_option("documents")
+    expect(visit.page.locator(".head .counts")).to_contain_text("12 passages")
+    expect(pair).to_contain_text("documents translated")
+    expect(picker).to_be_focused()
+    assert [url.partition("collection=")[2] for url in followed] == ["other", "documents"]
+    visit.page.locator("#question textarea, .review h2").last.click()
+    expect(picker).to_have_value("documents")
     visit.was_clean()

@@ -20,6 +20,7 @@ from labse_search.teach.tuning import add_tune_job
 from labse_search.ui.events import Event
 from labse_search.ui.handlers.tuning import recipe_of
 from labse_search.ui.query import Query
+from labse_search.ui.strings import text
 from labse_search.ui.values import Jobs, Status
 
 
@@ -224,3 +225,30 @@ def test_translations_and_copies_are_listed_and_the_reader_names_translations(cl
     shown = handlers.aligning.shown("documents")
     assert [row["share"] for row in shown["pairs"]] == [0.8]
     assert [(row["source"]["document"], row["share"]) for row in shown["copies"]] == [(two, 0.9)]
+
+
+def test_nothing_is_done_to_the_open_collection_by_what_is_shown_of_another(client: Any) -> None:
+    from labse_search.ui.handlers import Handlers
+
+    handlers = Handlers(client.context)
+    teaching, judgements = handlers.shared.teaching, handlers.shared.teaching.judgements
+    teaching.pairs.add("documents", [Pair("ein Haus", "a house", 1.2, "de", "en")])
+    judgements.put("documents", "where?", "here", "a text", answers=True)
+    other = Event({"collection": "another", "document": "", "number": 1, "question": "where?", "passage": "here"})
+    answers = [
+        handlers.teaching.clear_pairs("documents", other),
+        handlers.teaching.take_back("documents", other),
+        handlers.judging.forget("documents", other),
+        handlers.tuning.switch("documents", other),
+        handlers.tuning.use_model("documents", other),
+        handlers.models.switch("documents", other),
+        handlers.models.drop_generation("documents", other),
+        handlers.models.embed_again("documents", other),
+        handlers.collection.read_again("documents", other),
+        handlers.collection.forget("documents", other),
+        handlers.manage.rename("documents", other),
+    ]
+    assert {answer["message"] for answer in answers} == {text("another_open")}
+    assert len(teaching.pairs.all("documents")) == 1 and len(judgements.questions("documents")) == 1
+    same = Event({"collection": "documents"})
+    assert handlers.teaching.clear_pairs("documents", same)["total"] == 0

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
+from labse_search.errors import UserError
 from labse_search.library.searches import SavedSearches
 from labse_search.teach import Teaching
 from labse_search.ui.context import AppContext
 from labse_search.ui.error_reports import explain
+from labse_search.ui.events import Event
 from labse_search.ui.strings import text
 from labse_search.ui.values import Jobs, Status
 
@@ -54,6 +56,13 @@ def guarded(act: Callable[[], Answer], instead: Callable[[str, str], Answer]) ->
         return act()
     except Exception as error:
         return instead(*explain(error))
+
+
+def same_collection(collection: str, event: Event) -> None:
+    """UserError if the event is of another collection than the open one: for a moment after another was opened the page
+    still shows the parts of the last, and what is done there must not happen to this one."""
+    if event.has("collection") and event.text("collection") != collection:
+        raise UserError(text("another_open"))
 
 
 def then_shown(act: Callable[[], object], shown: Callable[..., Value], collection: str) -> Value:

@@ -9,7 +9,7 @@ from indexer.documents import forget_removed, remove_documents, restore_document
 from indexer.repair import repair
 from labse_search.errors import UserError
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import MAX_CHOICES, Shared, Value, guarded, sentence
+from labse_search.ui.handlers.base import MAX_CHOICES, Shared, Value, guarded, same_collection, sentence
 from labse_search.ui.strings import text
 from labse_search.ui.values import documents_value, indexing
 
@@ -74,10 +74,11 @@ class CollectionHandlers:
 
         return guarded(mend, lambda *failed: self.documents(collection, sentence(*failed)))
 
-    def forget(self, collection: str) -> Value:
+    def forget(self, collection: str, event: Event) -> Value:
         """Erase the removed documents for good, with their originals; the page has asked."""
 
         def erase() -> Value:
+            same_collection(collection, event)
             forget_removed(self.context.library, collection)
             return self.documents(collection)
 
@@ -98,6 +99,7 @@ class CollectionHandlers:
 
     def _changed(self, event: Event, collection: str, act: Callable[[str], None]) -> Value:
         def change() -> Value:
+            same_collection(collection, event)
             document = event.document()
             if not document and event.text("document") != "":
                 raise UserError(text("gone"))

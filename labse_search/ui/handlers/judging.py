@@ -12,7 +12,7 @@ from labse_search.errors import UserError
 from labse_search.records import Filter
 from labse_search.teach import passage_name
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, sentence, then_shown
+from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence, then_shown
 from labse_search.ui.query import MAX_QUESTION
 from labse_search.ui.strings import text
 
@@ -67,12 +67,13 @@ class JudgingHandlers:
 
     def forget(self, collection: str, event: Event) -> Value:
         """Take one judgement back, from the list."""
-        judgements = self.shared.teaching.judgements
-        return then_shown(
-            lambda: judgements.take_back(collection, event.text("question"), event.text("passage")),
-            self.shown,
-            collection,
-        )
+
+        def act() -> None:
+            same_collection(collection, event)
+            judgements = self.shared.teaching.judgements
+            judgements.take_back(collection, event.text("question"), event.text("passage"))
+
+        return then_shown(act, self.shown, collection)
 
     def archive(self, collection: str) -> bytes:
         """A ZIP of queries.tsv, qrels.txt (TREC) and passages.tsv, of all questions. UserError where there are none."""

@@ -14,7 +14,7 @@ from indexer.keeping import KINDS, add_backup_job, add_restore_job
 from indexer.merge import merge, rename
 from labse_search.errors import UserError
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, sentence
+from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence
 from labse_search.ui.handlers.jobs import ask_job, job_value
 from labse_search.ui.strings import text
 
@@ -61,6 +61,7 @@ class ManageHandlers:
         """Rename the collection. What the page then opens."""
 
         def act() -> Value:
+            same_collection(collection, event)
             name = rename(self.context.library, self.context.store, collection, event.text("name"))
             return self.shown(name, to=name)
 

@@ -17,7 +17,7 @@ from labse_search.library import JobRow
 from labse_search.library.jobs import UNFINISHED
 from labse_search.settings import save
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, sentence, then_shown
+from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence, then_shown
 from labse_search.ui.handlers.jobs import ask_job, embed_again, job_value
 from labse_search.ui.model_value import SUGGESTED, model_name, model_value
 from labse_search.ui.strings import text
@@ -105,6 +105,7 @@ class ModelHandlers:
         """Build the collection's next generation by another model; the one that answers goes on answering."""
 
         def begin() -> None:
+            same_collection(collection, event)
             model = event.text("model").strip()
             if not model or not is_here(model):
                 raise UserError(text("gen_model"))
@@ -116,6 +117,7 @@ class ModelHandlers:
         """Let another generation answer."""
 
         def act() -> None:
+            same_collection(collection, event)
             if switch(self.context.library, self.context.store, collection, _number(event)) is not None:
                 self.context.wake()
 
@@ -123,9 +125,12 @@ class ModelHandlers:
 
     def drop_generation(self, collection: str, event: Event) -> Value:
         """Free a generation that does not answer."""
-        return then_shown(
-            lambda: drop(self.context.library, self.context.store, collection, _number(event)), self.shown, collection
-        )
+
+        def act() -> None:
+            same_collection(collection, event)
+            drop(self.context.library, self.context.store, collection, _number(event))
+
+        return then_shown(act, self.shown, collection)
 
     def request(self, collection: str, event: Event) -> Value:
         """Pause, cancel or go on with a job that fetches or embeds again."""

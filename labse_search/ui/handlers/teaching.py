@@ -18,7 +18,7 @@ from labse_search.teach import PairRow, Verdict, estimate_precision
 from labse_search.teach.mining import KIND, add_mine_job
 from labse_search.teach.pairs import Purpose, in_turn, is_kept
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, sentence
+from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence
 from labse_search.ui.handlers.jobs import ask_job, newest_job
 from labse_search.ui.strings import text
 from labse_search.ui.uploads import received
@@ -62,6 +62,7 @@ class TeachingHandlers:
         """Begin a job that looks for translations in the collection. The list then."""
 
         def begin() -> Value:
+            same_collection(collection, event)
             languages = [code for code in event.texts("languages") if code]
             add_mine_job(self.context.library, self.context.store, collection, languages)
             self.context.wake()
@@ -94,6 +95,7 @@ class TeachingHandlers:
         """Take the last word back; the pair is asked about next."""
 
         def back() -> Value:
+            same_collection(collection, event)
             undone = self.shared.teaching.pairs.undo(collection)
             rows = [row for row in self.shared.teaching.pairs.all(collection) if row.id == undone and not row.verdict]
             return {"undone": [pair_value(row) for row in rows]}
@@ -106,6 +108,7 @@ class TeachingHandlers:
         def read() -> Value:
             purpose: Purpose = "measure" if event.text("purpose") == "measure" else "train"
             sent = [(one.text("upload"), one.text("name")) for one in event.events("files")]
+            same_collection(collection, event)
             sources, refused = received(sent, self.context.uploads)
             if refused or not sources:
                 raise UserError(text("upload_refused"))
@@ -127,6 +130,7 @@ class TeachingHandlers:
         purpose: Purpose = "measure" if event.text("purpose") == "measure" else "train"
 
         def clear() -> Value:
+            same_collection(collection, event)
             self.shared.teaching.pairs.clear(collection, purpose)
             return {}
 

@@ -16,7 +16,7 @@ from labse_search.library.jobs import UNFINISHED
 from labse_search.teach.runs import Recipe, Run, find_run, plan_run, runs
 from labse_search.teach.tuning import KIND, add_tune_job, estimate
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, sentence, then_shown
+from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence, then_shown
 from labse_search.ui.handlers.jobs import ask_job, embed_again, job_value
 from labse_search.ui.handlers.teaching import threshold_of
 from labse_search.ui.strings import text
@@ -60,6 +60,7 @@ class TuningHandlers:
         """Write down what would be trained, and measure on this machine what it takes. Takes as long as that does."""
 
         def make() -> None:
+            same_collection(collection, event)
             for run in runs(self.context.settings.home, collection):
                 if run.state == "planned":
                     shutil.rmtree(run.folder)
@@ -103,6 +104,7 @@ class TuningHandlers:
         """Embed the collection again by an accepted model, beside the one that answers."""
 
         def begin() -> None:
+            same_collection(collection, event)
             run = self._run(event)
             if run.state != "accepted":
                 raise UserError(text("gone"))
@@ -114,6 +116,7 @@ class TuningHandlers:
         """Let another generation answer: the tuned model, or the one before."""
 
         def act() -> None:
+            same_collection(collection, event)
             number = event.number("number")
             if number is None:
                 raise UserError(text("gone"))

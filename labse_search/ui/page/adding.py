@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import QUIET, Parts, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, QUIET, Parts, with_event, with_name
 
 
 def wire(handlers: Handlers, parts: Parts) -> None:
@@ -11,7 +11,7 @@ def wire(handlers: Handlers, parts: Parts) -> None:
     adding, collection, drop = handlers.adding, parts.collection, parts.drop
     tick = with_name(handlers, adding.tick)
     shown = [parts.header, parts.jobs]
-    drop.stage(with_event(handlers, adding.stage), collection, drop, **QUIET)
+    drop.stage(with_event(handlers, adding.stage), collection, drop, **BY_ADDRESS)
     drop.check_path(with_event(handlers, adding.check_path), collection, drop, **QUIET)
     drop.start(with_event(handlers, adding.start), collection, drop, **QUIET).then(tick, collection, shown, **QUIET)
     drop.discard(with_event(handlers, adding.discard), collection, drop, **QUIET)

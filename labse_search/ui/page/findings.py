@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, QUIET, Parts, component, with_event, with_name
 from labse_search.ui.query import Query
 
 
@@ -36,7 +36,7 @@ def wire(handlers: Handlers, parts: Parts, more: Kept, tab: Any) -> None:
 
     parts.results.save_search(with_event(handlers, save), collection, saved, **QUIET)
     for handle, shown in ((handlers.saved.shown, saved), (handlers.batch.shown, batch)):
-        tab.select(with_name(handlers, handle), collection, shown, **QUIET)
+        tab.select(with_name(handlers, handle), collection, shown, **BY_ADDRESS)
         collection.change(with_name(handlers, handle), collection, shown, **QUIET)
     saved.open(with_event(handlers, handlers.saved.open), collection, saved, **QUIET)
     saved.drop(with_event(handlers, handlers.saved.drop), collection, saved, **QUIET)

@@ -24,6 +24,9 @@ from labse_search.ui.theme import script
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 # One of which none is left out, also one that comes while Gradio still takes the last one for unfinished.
 EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
+# One that may come before the hidden field holds the collection that the address names: while the page loads, and after
+# Back and Forward. The collection is the first of its inputs.
+BY_ADDRESS: dict[str, Any] = {**EACH, "js": "(name, ...rest) => [labse.opened(name), ...rest]"}
 # Run in the browser before a search: the address bar, and the sign that something is going on. A new question leaves
 # "passages like this one"; restoring what an address says does not. The first search also minds what was asked before.
 _ADDRESS = """(q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection) => {

@@ -11,7 +11,7 @@ from labse_search.errors import UserError
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
 from labse_search.ui.handlers.search import MOST, PAGE
-from labse_search.ui.page.parts import QUIET, RESTORE, Parts, searching, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, QUIET, RESTORE, Parts, searching, with_event, with_name
 from labse_search.ui.query import PERIOD_NAMES, Asked, Query, strings
 from labse_search.ui.strings import text
 
@@ -92,9 +92,9 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
     results.drop_filter(ui_drop_filter, fields, fields, **QUIET).then(**search)
     results.sample(with_name(handlers, handlers.search.sample), collection, results, **QUIET)
     view = with_event(handlers, handlers.search.view)
-    parts.viewer.turn(view, collection, parts.viewer, **QUIET)
+    parts.viewer.turn(view, collection, parts.viewer, **BY_ADDRESS)
     parts.viewer.ask(ui_ask, None, [question, steers], **QUIET).then(**search)
-    accordion.expand(ui_choices, [collection, *some], some, **QUIET)
+    accordion.expand(ui_choices, [collection, *some], some, **BY_ADDRESS)
 
 
 def publish(handlers: Handlers) -> None:

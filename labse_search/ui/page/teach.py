@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import EACH, QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, EACH, QUIET, Parts, component, with_event, with_name
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,10 @@ def wire(handlers: Handlers, parts: Parts, teach: Teach, tab: Any) -> None:
     """Connect the Teach tab's events with its handlers."""
     teaching, judging, collection = handlers.teaching, handlers.judging, parts.collection
     pairs, judged, tuned, tuning = teach.pairs, teach.judged, teach.tuned, handlers.tuning
-    opened = [with_name(handlers, teaching.shown), with_name(handlers, judging.shown)]
-    opened.append(with_name(handlers, tuning.shown))
-    for handle, shown in zip(opened, (pairs, judged, tuned), strict=True):
-        tab.select(handle, collection, shown, **QUIET)
+    for part, shown in ((teaching, pairs), (judging, judged), (tuning, tuned)):
+        tab.select(with_name(handlers, part.shown), collection, shown, **BY_ADDRESS)
     parts.results.judge(with_event(handlers, judging.judge), collection, judged, **EACH)
+    judged.shown(with_name(handlers, judging.shown), collection, judged, **QUIET)
     judged.forget(with_event(handlers, judging.forget), collection, judged, **EACH)
     pairs.look(with_name(handlers, teaching.look), collection, pairs, **QUIET)
     for name in ("mine", "take_in", "clear_pairs"):

@@ -1,7 +1,6 @@
 // @ts-check
 // The documents of the collection. Events to Python: 'remove' {document}, 'restore' {document}, 'reindex' {document}
-// (empty: all), 'only' {document}, 'refresh', 'check',
-// 'repair', 'forget'.
+// (empty: all), 'only' {document}, 'forget', all of them with {collection}; 'refresh', 'check', 'repair'.
 const { el, t, language, dir, button, date, number } = labse;
 const root = element.querySelector('.documents');
 const PAGE = 50, BARS = 12, BARS_BESIDE = 6;
@@ -52,7 +51,7 @@ const problems = value => {
 const row = one => {
   const gone = one.state === 'removed';
   const act = (key, event, data, then) => button(`link act-${key}`, t(key), click => { click.target.disabled = !then; trigger(event, data); then?.(); }, { 'aria-label': `${t(key)}: ${one.title}` });
-  const data = { document: one.document };
+  const data = { collection: props.value.collection, document: one.document };
   const actions = el('span', 'doc-actions', null, {}, ...(gone ? [act('undo', 'restore', data)]
     : [act('only_here', 'only', data, () => labse.goTo('tab_search')), act('reindex', 'reindex', data), act('remove', 'remove', data)]));
   const name = el('th', 'doc-name', null, { scope: 'row' }, el('bdi', 'title', one.title));
@@ -105,11 +104,11 @@ const draw = () => {
   const whole = button('link check', t('check_whole'), event => { event.target.disabled = true; event.target.textContent = t('checking_whole'); trigger('check'); });
   const all = button('link reindex-all', t('reindex_all'), event => {
     if (!window.confirm(t('reindex_sure', { documents: t('documents', { n: value.documents.length + value.more }) }))) return;
-    event.target.disabled = true; trigger('reindex', { document: '' });
+    event.target.disabled = true; trigger('reindex', { collection: value.collection, document: '' });
   });
   const gone = value.documents.filter(one => one.state === 'removed');
   const forget = button('link act-remove', t('forget_removed'), event => {
-    if (window.confirm(t('forget_sure', { documents: t('documents', { n: gone.length }) }))) { event.target.disabled = true; trigger('forget'); }
+    if (window.confirm(t('forget_sure', { documents: t('documents', { n: gone.length }) }))) { event.target.disabled = true; trigger('forget', { collection: value.collection }); }
   });
   nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, gone.length ? forget : null, find), value.more ? el('p', 'subdued', t('more_documents', { n: value.more })) : null, table(value)));
   const typing = root.contains(document.activeElement) && document.activeElement?.classList.contains('find');

@@ -57,6 +57,7 @@ interface Labse extends Record<string, any> {
   go(changes: Words, replace?: boolean): void;
   parameter(key: string): string;
   link(view: string): string;
+  opened(name: string): string;
   copy(words: string, beside: Element): Promise<boolean>;
   exports(what: string, parameters: URLSearchParams | string): HTMLElement;
   jobLine(job: Job & Words, running: string, done: { at: number; of: number; words: string }, ask: (wanted: string) => void): HTMLElement;

@@ -1,5 +1,6 @@
 // @ts-check
-// Answers that were judged, question by question. Event to Python: 'forget' {question, passage}.
+// Answers that were judged, question by question. Events to Python: 'forget' {collection, question, passage}, 'shown' when
+// another collection was opened.
 const { el, t, button } = labse;
 const root = element.querySelector('.judged-part');
 let last = '';
@@ -7,14 +8,14 @@ const row = one => {
   const right = one.answers.filter(answer => answer.answers).length;
   const list = el('ul', 'judgements');
   for (const answer of one.answers) list.append(el('li', null, null, {}, el('span', answer.answers ? 'ok' : 'wrong', t(answer.answers ? 'judge_yes' : 'judge_no')), el('bdi', 'clip', answer.text),
-    button('link act-remove', t('teach_forget'), event => { event.target.disabled = true; trigger('forget', { question: one.text, passage: answer.passage }); })));
+    button('link act-remove', t('teach_forget'), event => { event.target.disabled = true; trigger('forget', { collection: props.value.collection, question: one.text, passage: answer.passage }); })));
   return el('details', 'judged-question', null, {}, el('summary', null, null, {}, el('bdi', null, one.text), el('span', 'chip', t(`teach_${one.split}`)),
     el('span', 'subdued', t('teach_answers', { right, wrong: one.answers.length - right }))), list);
 };
 const draw = () => {
   const value = props.value;
   if (!value?.questions) return;
-  const now = JSON.stringify([value.questions, value.message]);
+  const now = JSON.stringify([value.collection, value.questions, value.message]);
   if (now === last) return;
   last = now;
   const open = new Set([...root.querySelectorAll('details[open] > summary > bdi')].map(node => node.textContent));
@@ -28,3 +29,7 @@ const draw = () => {
 };
 watch('value', draw);
 draw();
+if (labse.judgedOff) labse.judgedOff();
+const onStatus = event => { if (root.offsetParent && props.value?.collection && event.detail.collection !== props.value.collection) trigger('shown'); };
+window.addEventListener('labse-status', onStatus);
+labse.judgedOff = () => window.removeEventListener('labse-status', onStatus);

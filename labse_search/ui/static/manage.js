@@ -1,5 +1,5 @@
 // @ts-check
-// Whole collections and the whole library. Events to Python: 'rename' {name}, 'merge' {name, into}, 'erase' {name}, 'backup'
+// Whole collections and the whole library. Events to Python: 'rename' {collection, name}, 'merge' {name, into}, 'erase' {name}, 'backup'
 // {models}, 'delete_backup' {name}, 'bring' {name} or {place}, 'request' {job, action}, 'shown' when another collection
 // was opened or a job has changed.
 const { el, t, button, bytes } = labse;
@@ -17,7 +17,7 @@ const field = (key, id) => el('input', 'find', null, { id, type: 'text', placeho
 const this_one = value => {
   const box = el('section', 'manage', null, {}, el('h2', null, t('manage_title')));
   const name = field('manage_new_name', 'labse-new-name');
-  box.append(el('div', 'embed-row', null, {}, name, work('manage_rename', 'rename', () => name.value.trim() && { name: name.value.trim() })));
+  box.append(el('div', 'embed-row', null, {}, name, work('manage_rename', 'rename', () => name.value.trim() && { collection: value.collection, name: name.value.trim() })));
   if (value.others.length) {
     const into = el('select', 'pick', null, { 'aria-label': t('manage_into') });
     for (const one of value.others) into.append(el('option', null, one, { value: one }));

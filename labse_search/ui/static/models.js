@@ -16,7 +16,7 @@ const fetching = job => labse.jobLine(job, t('model_fetching', { name: job.model
 const generations = value => {
   const body = el('tbody'), lines = [];
   for (const one of value.generations) {
-    const act = (key, event) => button(`link ${key}`, t(key), click => { click.target.disabled = true; trigger(event, { number: one.number }); }, { 'aria-label': `${t(key)}: ${one.name}` });
+    const act = (key, event) => button(`link ${key}`, t(key), click => { click.target.disabled = true; trigger(event, { collection: value.collection, number: one.number }); }, { 'aria-label': `${t(key)}: ${one.name}` });
     const may = one.state === 'ready' ? [act('gen_switch', 'switch'), act('gen_drop', 'drop_generation')]
       : one.state === 'building' && ['cancelled', 'failed'].includes(one.job?.state) ? [act('gen_drop', 'drop_generation')] : [];
     body.append(el('tr', null, null, {}, el('th', null, null, { scope: 'row' }, el('bdi', null, one.name)), el('td', null, t(`gen_${one.state}`)),
@@ -25,7 +25,7 @@ const generations = value => {
   }
   return value.generations.length ? [el('div', 'table-box', null, {}, el('table', null, null, {}, body)), ...lines] : lines;
 };
-const work = (cls, key, event, model) => button(cls, t(key), click => { click.target.disabled = true; candidate = null; trigger(event, { model }); });
+const work = (cls, key, event, model) => button(cls, t(key), click => { click.target.disabled = true; candidate = null; trigger(event, { collection: props.value.collection, model }); });
 const looked = value => {
   const one = candidate, box = el('div', 'candidate', null, { role: 'status' }, about(one)), row = el('div', 'buttons');
   if (!one.here) {

@@ -134,6 +134,8 @@ window.labse = /** @type {any} */ ((() => {
     }, 0);
   }, true);
   const link = view => address({ view, tab: '' }).href;
+  // The open collection as the address says it; `name` is what the page holds, which follows when an answer has come.
+  const opened = name => parameter('collection') || window.labseCollection || name;
   const exports = (what, parameters) => el('span', 'exports', null, {}, el('span', 'subdued', t('export')),
     ...['csv', 'md', 'json'].map(kind => el('a', 'link', t(`export_${kind}`), { href: `export/${what}.${kind}?${parameters}`, download: '' })));
   // A job as one section: its state, its bar, what is left, and its buttons; `ask` hears "pause", "cancel" or "".
@@ -269,6 +271,6 @@ window.labse = /** @type {any} */ ((() => {
     module.default(element, ...given);
   };
 
-  return { get turn() { return turn; }, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, parameter, firstTab, link, copy, exports, jobLine, kept: new Set(), recent, addRecent,
+  return { get turn() { return turn; }, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, parameter, firstTab, link, opened, copy, exports, jobLine, kept: new Set(), recent, addRecent,
     clearRecent, busy, keyList, part, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
 })());

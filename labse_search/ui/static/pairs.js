@@ -1,14 +1,14 @@
 // @ts-check
 // Pairs of translations: found, imported, reviewed. Events to Python: 'mine' {languages}, 'request' {job, action}, 'look',
 // 'shown', 'say' {pair, verdict}, 'take_back', 'take_in' {files, purpose}, 'clear_pairs' {purpose}; all but 'look' with
-// {threshold, limit}, which say from which score pairs are kept and how many are listed.
+// {collection, threshold, limit}, which say whose pairs are shown, from which score they are kept, how many are listed.
 const { el, t, language, dir, button, number } = labse;
 const root = element.querySelector('.pairs-part');
 const MOST_LANGUAGES = 12, PAGE = 25, VERDICTS = { r: 'right', w: 'wrong', s: 'skip' };
 let value = {}, threshold = '', limit = PAGE, last = '', open = false, wantsBack = false, saying = null;
 let ahead = []; // pairs to review: the page goes on before the app has answered
 const said = new Set();
-const send = (event, data = {}) => trigger(event, { threshold, limit, ...data });
+const send = (event, data = {}) => trigger(event, { collection: value.collection, threshold, limit, ...data });
 const share = x => `${Math.round(1000 * x) / 10} %`;
 
 const languagePick = () => {
@@ -132,9 +132,12 @@ const onKey = event => {
   if (VERDICTS[event.key] && ahead.length) { event.preventDefault(); say(VERDICTS[event.key]); }
   else if (event.key === 'u') { event.preventDefault(); takeBack(); }
 };
+// Another collection was opened: its pairs, from whichever score.
+const onStatus = event => { if (root.offsetParent && value.collection && event.detail.collection !== value.collection) trigger('shown'); };
 if (labse.pairsOff) labse.pairsOff();
+window.addEventListener('labse-status', onStatus);
 document.addEventListener('keydown', onKey);
 const timer = setInterval(() => { if (root.offsetParent && ['queued', 'running'].includes(value.job?.state)) trigger('look'); }, 1000);
-labse.pairsOff = () => { document.removeEventListener('keydown', onKey); clearInterval(timer); };
+labse.pairsOff = () => { window.removeEventListener('labse-status', onStatus); document.removeEventListener('keydown', onKey); clearInterval(timer); };
 watch('value', take);
 take();

@@ -1,11 +1,13 @@
 // @ts-check
 // Tuning: what it takes, how far it is, before and after, applied and taken back. Events to Python: 'look', 'plan' {threshold
-// and the recipe}, 'start' {name}, 'request' {job, action}, 'delete_run' {name}, 'use_model' {name}, 'switch' {number}.
+// and the recipe}, 'start' {name}, 'request' {job, action}, 'delete_run' {name}, 'use_model' {name}, 'switch' {number}; all
+// but 'look' with {collection}: whose tunings are shown.
 const { el, t, button, date, duration, number, bytes, language } = labse;
 const root = element.querySelector('.tune-part');
 const FIELDS = [['epochs', 3, 0.5], ['processes', 0, 1], ['batch', 0, 1], ['learning_rate', 0, 'any'], ['scale', 20, 1], ['margin', 0.1, 0.05]];
 const chosen = {};
 let value = {}, last = '', planning = false, open = new Set(), advanced = false;
+const send = (event, data) => trigger(event, { collection: value.collection, ...data });
 const SVG = 'http://www.w3.org/2000/svg';
 const draw1 = (tag, attributes) => { const node = document.createElementNS(SVG, tag); for (const key in attributes) node.setAttribute(key, attributes[key]); return node; };
 const points = x => `${x > 0 ? '+' : ''}${x.toFixed(1)}`;
@@ -49,9 +51,9 @@ const own = run => {
 const apply = run => {
   if (run.state !== 'accepted') return null;
   const box = el('div', 'apply', null, {}), made = run.generation;
-  const act = (cls, key, event, data) => button(`${cls} ${event}`, t(key), click => { click.target.disabled = true; trigger(event, data); });
+  const act = (cls, key, event, data) => button(`${cls} ${event}`, t(key), click => { click.target.disabled = true; send(event, data); });
   if (!made) box.append(el('p', 'note', t('teach_apply_note', { passages: t('passages', { n: value.passages }), time: duration(value.passages * (run.plan.seconds_a_text || 0)) })), act('primary', 'teach_apply', 'use_model', { name: run.name }));
-  else if (run.building) box.append(labse.jobLine(run.building, t('gen_building'), { at: run.building.files_done, of: run.building.files, words: t('passages', { n: run.building.segments }) }, action => trigger('request', { job: run.building.id, action })));
+  else if (run.building) box.append(labse.jobLine(run.building, t('gen_building'), { at: run.building.files_done, of: run.building.files, words: t('passages', { n: run.building.segments }) }, action => send('request', { job: run.building.id, action })));
   else if (made.state === 'ready') box.append(el('p', 'note', t('teach_ready')), act('primary', 'gen_switch', 'switch', { number: made.number }));
   else if (made.state === 'serving') box.append(el('p', 'ok', t('teach_serving')), value.back ? act('secondary', 'teach_back', 'switch', { number: value.back }) : '');
   else box.append(el('p', 'note', t(`gen_${made.state}`)), act('secondary', 'teach_apply', 'use_model', { name: run.name }));
@@ -61,13 +63,13 @@ const plan = run => {
   const { seconds, memory, free, processes, training_pairs: pairs, dev_pairs: dev } = run.plan, small = memory * processes > free;
   return el('article', 'run planned', null, { 'data-run': run.name }, el('p', null, t('teach_plan', { time: duration(seconds), memory: bytes(memory * processes), free: bytes(free), pairs, dev })),
     run.counts.known ? null : el('p', 'note', t('teach_known_note')), small ? el('p', 'notice weak', t('teach_too_small'), { role: 'alert' }) : null,
-    el('div', 'buttons', null, {}, button('primary start', t('teach_start'), event => { event.target.disabled = true; trigger('start', { name: run.name }); }), button('link discard', t('discard'), () => trigger('delete_run', { name: run.name }))));
+    el('div', 'buttons', null, {}, button('primary start', t('teach_start'), event => { event.target.disabled = true; send('start', { name: run.name }); }), button('link discard', t('discard'), () => send('delete_run', { name: run.name }))));
 };
 const card = run => {
   const state = { accepted: 'teach_accepted', refused: 'teach_refused', open: 'teach_unfinished' }[run.state];
   const head = el('header', 'run-head', null, {}, el('h3', null, date(run.created)), el('span', `chip ${run.state}`, t(state)), el('span', 'counts', t('teach_run_counts', { base: run.base, n: run.counts.pairs, questions: run.counts.questions })));
   const box = el('article', 'run', null, { 'data-run': run.name, 'data-state': run.state }, head);
-  if (run.job) box.append(labse.jobLine(run.job, t('teach_tuning'), { at: run.step, of: run.steps, words: run.steps ? t('teach_step', { step: run.step, steps: run.steps }) : '' }, action => trigger('request', { job: run.job.id, action })));
+  if (run.job) box.append(labse.jobLine(run.job, t('teach_tuning'), { at: run.step, of: run.steps, words: run.steps ? t('teach_step', { step: run.step, steps: run.steps }) : '' }, action => send('request', { job: run.job.id, action })));
   const curves = [curve(t('teach_loss'), run.loss, 3), curve(t('teach_accuracy'), run.accuracy, 1)].filter(Boolean);
   const drawn = curves.length ? el('div', 'curves', null, {}, ...curves) : null;
   if (!run.verdict && drawn) box.append(drawn);
@@ -77,7 +79,7 @@ const card = run => {
     if (plots instanceof HTMLDetailsElement) plots.addEventListener('toggle', () => { if (plots.open && !pictures.children.length) pictures.append(...run.plots.map(name => el('img', null, null, { src: `teach/plot/${run.name}/${name}.png`, alt: name }))); });
     box.append(...verdict(run), ...[own(run), plots, apply(run)].filter(Boolean));
   }
-  if (!run.job || run.job.state === 'failed') box.append(button('link act-remove delete-run', t('teach_delete'), () => trigger('delete_run', { name: run.name })));
+  if (!run.job || run.job.state === 'failed') box.append(button('link act-remove delete-run', t('teach_delete'), () => send('delete_run', { name: run.name })));
   return box;
 };
 const recipe = () => {
@@ -103,7 +105,7 @@ const draw = () => {
   const busy = value.runs.some(run => run.job && run.job.state !== 'failed'), planned = value.runs.find(run => run.state === 'planned' && run.plan.seconds);
   const go = button('primary tune', t('teach_tune'), () => {
     planning = true; last = ''; draw();
-    trigger('plan', { threshold: labse.keepFrom || '', ...Object.fromEntries(Object.entries(chosen).map(([key, one]) => [key, String(one)])) });
+    send('plan', { threshold: labse.keepFrom || '', ...Object.fromEntries(Object.entries(chosen).map(([key, one]) => [key, String(one)])) });
   });
   go.disabled = busy || planning;
   const tune = el('section', null, null, { 'aria-labelledby': 'labse-teach-tune' }, el('h2', null, t('teach_tune_title'), { id: 'labse-teach-tune' }), el('p', 'note', t('teach_tune_note')),
@@ -127,6 +129,8 @@ const take = () => {
 if (labse.tuneOff) labse.tuneOff();
 const working = () => value.runs?.some(run => ['queued', 'running'].includes(run.job?.state) || ['queued', 'running'].includes(run.building?.state));
 const timer = setInterval(() => { if (root.offsetParent && !planning && working()) trigger('look'); }, 1000);
-labse.tuneOff = () => clearInterval(timer);
+const onStatus = event => { if (root.offsetParent && value.collection && event.detail.collection !== value.collection) trigger('look'); };
+window.addEventListener('labse-status', onStatus);
+labse.tuneOff = () => { window.removeEventListener('labse-status', onStatus); clearInterval(timer); };
 watch('value', take);
 take();

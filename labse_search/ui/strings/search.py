@@ -144,6 +144,7 @@ SEARCH: dict[str, str | tuple[str, str]] = {
     "next": "Next page",
     "later": "Too many pages are asked for at the same time. Try again in a moment.",
     "gone": "This document is no longer in the collection.",
+    "another_open": "Another collection is open now. Nothing was changed.",
     # findings
     "findings_none": "Nothing kept yet. “Keep” on a passage puts it here, with room for a note.",
     "findings_count": ("{n} passage kept", "{n} passages kept"),
