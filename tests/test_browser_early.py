@@ -201,3 +201,23 @@ def test_a_tab_shows_the_collection_of_the_address_and_then_the_one_that_is_pick
     visit.page.locator("#question textarea, .review h2").last.click()
     expect(picker).to_have_value("documents")
     visit.was_clean()
+
+
+def test_the_page_goes_to_the_collection_that_another_is_merged_into_also_the_second_time(
+    app: App, visit: Visit
+) -> None:
+    page = visit.page
+    picker, whole = page.locator(".head select"), page.locator(".whole")
+    page.on("dialog", lambda dialog: dialog.accept())
+    visit.open("?collection=left")
+    visit.tab("Collection")
+    whole.locator("#labse-new-name").fill("renamed")
+    whole.get_by_role("button", name="Rename").click()
+    expect(picker).to_have_value("renamed")
+    picker.select_option("right")
+    expect(whole.locator("select")).to_contain_text("renamed")  # the parts of "right" are drawn
+    whole.locator("select").select_option("renamed")
+    whole.get_by_role("button", name="Merge").click()
+    expect(page.locator(".head .counts")).to_contain_text("2 passages")
+    expect(picker).to_have_value("renamed")
+    visit.was_clean()

@@ -5,7 +5,6 @@
 const { el, t, button, bytes } = labse;
 const root = element.querySelector('.whole');
 let withModels = true;
-let followed = ''; // the name that the page was told to go to
 
 const work = (key, event, data, cls = 'secondary', about = '') => button(cls, t(key), click => {
   const given = data();
@@ -55,7 +54,6 @@ const draw = () => {
   const value = props.value;
   if (!value?.collection) return;
   if (value.erased) { location.href = location.pathname; return; }
-  if (value.to && value.to !== followed) { followed = value.to; window.dispatchEvent(new CustomEvent('labse-pick', { detail: value.to })); }
   const nodes = [];
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
   if (value.there) nodes.push(this_one(value));
@@ -66,7 +64,9 @@ const draw = () => {
   for (const [id, words] of typed) if (words && !value.to && document.getElementById(id)) /** @type {HTMLInputElement} */ (document.getElementById(id)).value = words;
   if (held) (document.getElementById(held) || [...root.querySelectorAll('[data-job] button')].find(one => one.textContent === held) || root.querySelector('[data-job]'))?.focus();
 };
-watch('value', draw);
+// Renamed, or merged into another one: the page goes there. Only as the answer comes in, and not when it is drawn again.
+const follow = () => { if (props.value?.to) window.dispatchEvent(new CustomEvent('labse-pick', { detail: props.value.to })); };
+watch('value', () => { draw(); follow(); });
 draw();
 if (labse.manageOff) labse.manageOff();
 const onStatus = event => { if (root.offsetParent && props.value?.collection && event.detail.collection !== props.value.collection) trigger('shown'); };
