@@ -23,6 +23,7 @@ from labse_search.ui.concurrency_limit import Busy, ConcurrencyLimit
 from labse_search.ui.events import Event
 from labse_search.ui.routes import OWN_PATHS
 from labse_search.ui.sessions import SESSION_SECONDS, SESSIONS, forget_old
+from labse_search.ui.strings import text
 from labse_search.ui.uploads import RoomLeft, store
 from labse_search.ui.users import add_user, hash_password, remove_user, users_file
 from labse_search.ui.viewer import Viewer
@@ -376,6 +377,12 @@ def test_nobody_on_the_network_names_a_folder_of_this_computer(client: Any, home
     assert here.library.ledger.watches.all() == []
     assert handlers.manage.bring("documents", Event({"place": str(home / "in" / "one.txt")}))["message"]
     assert handlers.settings.save(Event({"max_file_mb": "1"}))["message"]
+    here_or_not = (str(here.model), str(home / "none"), "~", "../x", ".", "C:\\x", "labse_search/models")
+    for model in here_or_not:  # and nothing is told of what is there
+        looked = handlers.models.look_at("documents", Event({"model": model}))
+        assert "candidate" not in looked and looked["message"] == text("model_unlisted"), model
+        assert handlers.models.embed_again("documents", Event({"model": model}))["message"] == text("model_unlisted")
+    assert handlers.models.look_at("documents", Event({"model": "labse-mini"}))["candidate"]["here"]
     assert "plan" not in handlers.adding.check_path("documents", Event({"place": str(home / "in")}))
     assert "plan" in Handlers(client.context).adding.check_path("documents", Event({"place": str(home / "in")}))
 

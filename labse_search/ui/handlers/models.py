@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 from indexer.estimate import measured_rate, probed_rate
@@ -23,6 +25,7 @@ from labse_search.ui.model_value import SUGGESTED, model_name, model_value
 from labse_search.ui.strings import text
 
 SHOWN = 3  # jobs that fetch, the newest
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 
 class ModelHandlers:
@@ -63,9 +66,7 @@ class ModelHandlers:
         for that and measured, which takes seconds."""
 
         def look() -> Value:
-            model = event.text("model").strip()
-            if not model:
-                raise UserError(text("gen_model"))
+            model = self._named(collection, event)
             value = model_value(model)
             passages = self.shared.status.counts(collection).passages
             if value["here"]:
@@ -84,7 +85,7 @@ class ModelHandlers:
         """Let a job fetch a model from the hub."""
 
         def begin() -> None:
-            add_fetch_job(self.context.library, collection, look_up(event.text("model").strip()))
+            add_fetch_job(self.context.library, collection, look_up(self._named(collection, event)))
             self.context.wake()
 
         return then_shown(begin, self.shown, collection)
@@ -106,8 +107,8 @@ class ModelHandlers:
 
         def begin() -> None:
             same_collection(collection, event)
-            model = event.text("model").strip()
-            if not model or not is_here(model):
+            model = self._named(collection, event)
+            if not is_here(model):
                 raise UserError(text("gen_model"))
             embed_again(self.context, collection, model)
 
@@ -142,6 +143,17 @@ class ModelHandlers:
         if any(job.state in ("queued", "running") for job in rows):
             self.context.wake()  # a worker that died is replaced
         return [job_value(job) | {"model": job.model, "bytes": job.bytes} for job in rows]
+
+    def _named(self, collection: str, event: Event) -> str:
+        """The model that the event names. UserError without one; and for any path, whether there is something or not,
+        where others reach the page: they must not learn of this computer's folders, nor have them read."""
+        model = event.text("model").strip()
+        if not model:
+            raise UserError(text("gen_model"))
+        offered = (*SUGGESTED, *self._tuned(collection))
+        if not self.context.local and model not in offered and (not _HUB_NAME.fullmatch(model) or Path(model).exists()):
+            raise UserError(text("model_unlisted"))
+        return model
 
     def _building(self, job: str) -> Value | None:
         row: JobRow | None = guarded(lambda: self.context.library.job(job), lambda *failed: None)

@@ -157,6 +157,7 @@ LIBRARY: dict[str, str | tuple[str, str]] = {
     "gen_drop": "Free its room",
     "gen_embed": "Embed again by this model",
     "gen_model": "Folder of a model, or its name on the hub",
+    "model_unlisted": "Choose a model of the list, or name one of the hub.",
     "model_window": "reads {n} tokens at once",
     "model_answers": "{name} answers.",
     "model_known_mini": "It finds the passage that answers a question, in about a hundred languages. LaBSE is better "
