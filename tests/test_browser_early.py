@@ -20,6 +20,7 @@ from playwright.sync_api import expect
 from indexer.sources import walk
 from indexer.worker import do_job
 from labse_search.library import Library
+from labse_search.library.findings import Findings
 from labse_search.records import Pair
 from labse_search.settings import Settings
 from labse_search.teach import Teaching
@@ -220,4 +221,25 @@ def test_the_page_goes_to_the_collection_that_another_is_merged_into_also_the_se
     whole.get_by_role("button", name="Merge").click()
     expect(page.locator(".head .counts")).to_contain_text("2 passages")
     expect(picker).to_have_value("renamed")
+    visit.was_clean()
+
+
+
+
+def test_two_pages_change_a_note_and_its_tags_apart(app: App, visit: Visit) -> None:
+    visit.open(f"?q={quote(OTHER)}")
+    visit.page.locator("button.keep[aria-pressed=false]").first.click()
+    passage = visit.page.locator("button.keep[aria-pressed=true]").first.get_attribute("data-passage")
+    other = visit.page.context.new_page()
+    fields = []
+    for page, field in ((visit.page, "note"), (other, "tags")):
+        page.goto(f"{visit.address}?tab=findings")
+        fields.append(page.locator(f"[data-passage='{passage}'] .finding-{field}"))
+        fields[-1].wait_for(timeout=SECONDS)
+    for field in fields:
+        field.fill("changed here")
+        with field.page.expect_response(ASKED, timeout=SECONDS):
+            field.blur()
+    kept = next(one for one in Findings(app.home).all("documents") if passage == f"{one.document}.{one.index}")
+    assert (kept.note, kept.tags) == ("changed here", ("changed here",))
     visit.was_clean()

@@ -43,7 +43,7 @@ def test_what_is_kept_stays_with_its_note_and_tags(tmp_path: Path) -> None:
     findings = Findings(tmp_path)
     findings.keep("книги", finding(0))
     findings.keep("книги", finding(1))
-    findings.annotate("книги", DOCUMENT, 0, " see §3 ", ("sea", " sea ", "", "flood"))
+    findings.annotate("книги", DOCUMENT, 0, note=" see §3 ", tags=("sea", " sea ", "", "flood"))
     findings.keep("книги", finding(0))  # again: changes nothing
     again = Findings(tmp_path).all("книги")
     assert {one.index: (one.note, one.tags) for one in again} == {0: ("see §3", ("sea", "flood")), 1: ("", ())}
@@ -140,6 +140,9 @@ def test_a_passage_is_kept_annotated_exported_and_dropped(client: Any) -> None:
     handlers.annotate("documents", Event({**passage, "note": "n", "tags": ["t", 7]}))
     exported_rows = client.get("/export/findings.json?collection=documents").json()
     assert [(one["note"], one["tags"], one["title"]) for one in exported_rows] == [("n", ["t"], "two.txt")]
+    for change in ({"note": "of one page"}, {"tags": ["of", "another"]}):  # neither says what the other field holds
+        kept = handlers.annotate("documents", Event({**passage, **change}))["findings"]
+    assert [(one["note"], one["tags"]) for one in kept] == [("of one page", ["of", "another"])]
     assert exported_rows[0]["link"].endswith(f"view={row.document}.0")
     assert handlers.drop("documents", Event(passage))["findings"] == []
     assert handlers.keep("documents", Event({"document": DOCUMENT, "index": 0}))["message"] != ""

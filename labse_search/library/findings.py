@@ -59,16 +59,25 @@ class Findings:
                 raise UserError(f"A collection keeps at most {MOST:,} findings. Export them and remove some.")
             self._write(collection, [*found, replace(finding, kept=time.time())])
 
-    def annotate(self, collection: str, document: str, index: int, note: str, tags: tuple[str, ...]) -> None:
-        """Change note and tags of a kept passage; nothing happens if it is not kept."""
-        note = note.strip()[:MAX_NOTE]
-        clean = tuple(dict.fromkeys(tag.strip()[:MAX_TAG] for tag in tags if tag.strip()))[:MAX_TAGS]
+    def annotate(
+        self,
+        collection: str,
+        document: str,
+        index: int,
+        *,
+        note: str | None = None,
+        tags: tuple[str, ...] | None = None,
+    ) -> None:
+        """Change the note or the tags of a kept passage, or both. What is None stays as it is: somebody else may have
+        changed it meanwhile. Nothing happens if the passage is not kept."""
+        changed: dict[str, Any] = {}
+        if note is not None:
+            changed["note"] = note.strip()[:MAX_NOTE]
+        if tags is not None:
+            changed["tags"] = tuple(dict.fromkeys(tag.strip()[:MAX_TAG] for tag in tags if tag.strip()))[:MAX_TAGS]
         with self._changing():
             found = self._read(collection)
-            self._write(
-                collection,
-                [replace(one, note=note, tags=clean) if _same(one, document, index) else one for one in found],
-            )
+            self._write(collection, [replace(one, **changed) if _same(one, document, index) else one for one in found])
 
     def drop(self, collection: str, document: str, index: int) -> None:
         """Nothing happens if it is not kept."""

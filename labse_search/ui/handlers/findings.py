@@ -61,11 +61,13 @@ class FindingsHandlers:
         return then_shown(add, self.shown, collection)
 
     def annotate(self, collection: str, event: Event) -> Value:
-        """Change note and tags. What is kept then."""
+        """Change the note or the tags, whichever the event holds. What is kept then."""
 
         def write() -> None:
             document, index = _passage(event)
-            self.findings.annotate(collection, document, index, event.text("note"), event.texts("tags"))
+            note = event.text("note") if event.has("note") else None
+            tags = event.texts("tags") if event.has("tags") else None
+            self.findings.annotate(collection, document, index, note=note, tags=tags)
 
         return then_shown(write, self.shown, collection)
 

@@ -1,5 +1,5 @@
 // @ts-check
-// Passages that were kept. Events to Python: 'annotate' {document, index, note, tags}, 'drop' {document, index}.
+// Passages that were kept. Events to Python: 'annotate' {document, index, note or tags}, 'drop' {document, index}.
 const { el, t, language, dir, button } = labse;
 const root = element.querySelector('.findings');
 let last = '', wanted = '';
@@ -8,11 +8,9 @@ const field = (one, key, value, tag) => {
   const id = `labse-${key}-${one.document}-${one.index}`;
   const input = el(tag, `finding-${key}`, null, { id, dir: 'auto', rows: tag === 'textarea' ? '2' : null, type: tag === 'input' ? 'text' : null });
   input.value = value;
-  input.addEventListener('change', () => {
-    const row = input.closest('.finding');
-    trigger('annotate', { document: one.document, index: one.index, note: row.querySelector('.finding-note').value,
-      tags: row.querySelector('.finding-tags').value.split(',').map(tag => tag.trim()).filter(Boolean) });
-  });
+  // Only what was changed here: the other field may have been changed in another tab.
+  input.addEventListener('change', () => trigger('annotate', { document: one.document, index: one.index,
+    [key]: key === 'tags' ? input.value.split(',').map(tag => tag.trim()).filter(Boolean) : input.value }));
   return el('div', 'finding-field', null, {}, el('label', null, t(`${key}_label`), { for: id }), input);
 };
 const row = one => el('article', 'finding', null, { 'data-passage': `${one.document}.${one.index}` },
