@@ -28,6 +28,10 @@ from labse_search.teach import Teaching
 OTHER = sentence("de", CONCEPTS[1])
 OTHERS = {"other": CONCEPTS[4:7], "left": CONCEPTS[7:8], "right": CONCEPTS[8:9]}
 ASKED = "**/run/predict*"  # what the page asks of the app
+# The passages on the cards as addresses name them, and the titles.
+CARDS = """() => { const cards = [...document.querySelectorAll("article.card")];
+  return [cards.map(one => `${one.dataset.document}.${one.dataset.index}`),
+    cards.map(one => one.querySelector(".title").textContent)]; }"""
 
 pytestmark = IN_BROWSER
 
@@ -224,6 +228,59 @@ def test_the_page_goes_to_the_collection_that_another_is_merged_into_also_the_se
     visit.was_clean()
 
 
+def test_what_is_pressed_before_the_last_press_was_answered_is_done_too(app: App, visit: Visit) -> None:
+    loading = Loading(visit, f"?q={quote(QUESTION)}", hold=0)
+    loading.is_answered(QUESTION)
+    stars, facets = visit.page.locator("button.keep"), visit.page.locator(".facet-value")
+    visit.page.evaluate("document.querySelectorAll('details.distant').forEach(one => { one.open = true; })")
+    loading.left = 1
+    stars.nth(0).click()
+    loading.is_held()
+    with visit.page.expect_response(ASKED, timeout=SECONDS):
+        stars.nth(1).click()
+    with visit.page.expect_response(ASKED, timeout=SECONDS):
+        loading.release()
+    assert len(Findings(app.home).all("documents")) == 2
+    loading.left = 2
+    for at in (0, 1):
+        facets.nth(at).click()
+        loading.is_held(at + 1)
+    for _ in range(2):
+        loading.release()
+    visit.page.wait_for_function("JSON.parse(new URL(location).searchParams.get('lang') || '[]').length === 2")
+    expect(visit.page.locator(".facet-value[aria-pressed=true]")).to_have_count(2)
+    expect(visit.page.locator(".chips .removable")).to_have_count(2)
+    loading.left = 2
+    for at in (0, 1):
+        visit.page.locator(".chips .removable").nth(at).click()
+        loading.is_held(at + 1)
+    for _ in range(2):
+        loading.release()
+    visit.page.wait_for_function("!new URL(location).searchParams.get('lang')")
+    expect(visit.page.locator(".chips .removable")).to_have_count(0)
+    visit.was_clean()
+
+
+def test_the_reader_shows_what_was_opened_last_and_steps_from_there(app: App, visit: Visit) -> None:
+    loading = Loading(visit, f"?q={quote(QUESTION)}", hold=0)
+    loading.is_answered(QUESTION)
+    shown, (cards, titles) = visit.page.locator(".viewer h2"), visit.page.evaluate(CARDS)
+    loading.left = 2
+    for at in (0, 1):
+        visit.page.evaluate("view => labse.go({ view })", cards[at])
+        loading.is_held(at + 1)
+    with visit.page.expect_response(ASKED, timeout=SECONDS):
+        loading.held.pop().continue_()  # the second overtakes the first
+    expect(shown).to_have_text(titles[1])
+    with visit.page.expect_response(ASKED, timeout=SECONDS):
+        loading.release()
+    loading.left = 1
+    visit.page.locator(".viewer-body").press("n")
+    loading.is_held()
+    visit.page.locator(".viewer-body").press("n")
+    loading.release()
+    expect(shown).to_have_text(titles[3])
+    visit.was_clean()
 
 
 def test_two_pages_change_a_note_and_its_tags_apart(app: App, visit: Visit) -> None:

@@ -119,13 +119,14 @@ class Query:
             changes[field] = tuple(one for one in getattr(self, field) if name != "all" and one != value)
         return replace(self, **changes)
 
-    def toggled(self, name: str, value: str) -> Query:
-        """The same with one value of one filter where it was not, without it where it was."""
+    def chosen(self, name: str, value: str, *, on: bool) -> Query:
+        """The same with one value of one filter, or without it; it may have been so before."""
         if name == "added":
-            return replace(self, like="", added="" if value == self.added or value not in PERIODS else value)
-        if name not in LISTS or value in getattr(self, name):
+            taken = value if value in PERIODS and on else ""
+            return replace(self, like="", added=taken if on or value == self.added else self.added)
+        if name not in LISTS or not on:
             return self.without(name, value)
-        changes: dict[str, Any] = {"like": "", name: strings([*getattr(self, name), value])}
+        changes: dict[str, Any] = {"like": "", name: strings(list(dict.fromkeys([*getattr(self, name), value])))}
         return replace(self, **changes)
 
     def chips(self, titles: Mapping[str, str]) -> list[dict[str, str]]:

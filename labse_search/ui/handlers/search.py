@@ -211,7 +211,7 @@ class SearchHandlers:
             wanted = Wanted.from_event(event)
             return self.viewer.value(collection, wanted) | {"also": also_in(self.shared, collection, wanted.document)}
 
-        return guarded(look, failed)
+        return guarded(look, failed) | {"number": event.number("number")}  # which of its questions it answers
 
     def part(self, collection: str, document: str, at: str, number: int) -> Value | None:
         """A part of a document's text with the passage `at` marked; None for one that the collection does not have."""

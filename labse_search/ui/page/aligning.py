@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import BY_ADDRESS, EACH, QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, QUIET, SHOWN, Parts, component, with_event, with_name
 
 
 def components() -> Any:
@@ -22,10 +22,10 @@ def wire(handlers: Handlers, parts: Parts, shown: tuple[Any, Any], tab: Any) -> 
     """Connect the list and the reader with their handlers."""
     aligning, collection, (listed, two) = handlers.aligning, parts.collection, shown
     tab.select(with_name(handlers, aligning.shown), collection, listed, **BY_ADDRESS)
-    listed.shown(with_name(handlers, aligning.shown), collection, listed, **QUIET)
+    listed.shown(with_name(handlers, aligning.shown), collection, listed, **SHOWN)
     listed.request(with_event(handlers, aligning.request), collection, listed, **QUIET)
     listed.forget(with_event(handlers, aligning.forget), collection, listed, **QUIET)
     two.align(with_event(handlers, aligning.align), collection, two, **BY_ADDRESS)
-    two.request(with_event(handlers, aligning.ask), collection, two, **EACH)
-    two.correct(with_event(handlers, aligning.correct), collection, two, **EACH)
-    two.to_review(with_event(handlers, aligning.to_review), collection, two, **EACH)
+    two.request(with_event(handlers, aligning.ask), collection, two, **QUIET)
+    two.correct(with_event(handlers, aligning.correct), collection, two, **QUIET)
+    two.to_review(with_event(handlers, aligning.to_review), collection, two, **QUIET)

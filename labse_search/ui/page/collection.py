@@ -8,7 +8,7 @@ import gradio as gr
 
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import BY_ADDRESS, QUIET, Parts, searching, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, QUIET, SHOWN, Parts, searching, with_event, with_name
 
 
 def wire(handlers: Handlers, parts: Parts, models: Any, whole: Any, tab: Any) -> None:
@@ -24,7 +24,7 @@ def wire(handlers: Handlers, parts: Parts, models: Any, whole: Any, tab: Any) ->
     documents.check(with_name(handlers, tabbed.check), collection, documents, **QUIET)
     documents.repair(with_name(handlers, tabbed.repair), collection, documents, **QUIET)
     documents.forget(with_event(handlers, tabbed.forget), collection, documents, **QUIET)
-    documents.refresh(with_name(handlers, tabbed.documents), collection, documents, **QUIET)
+    documents.refresh(with_name(handlers, tabbed.documents), collection, documents, **SHOWN)
     documents.remove(with_event(handlers, tabbed.remove), collection, documents, **QUIET)
     documents.restore(with_event(handlers, tabbed.restore), collection, documents, **QUIET)
     documents.reindex(with_event(handlers, tabbed.read_again), collection, documents, **QUIET)
@@ -37,7 +37,7 @@ def wire(handlers: Handlers, parts: Parts, models: Any, whole: Any, tab: Any) ->
 def _wire_models(handlers: Handlers, parts: Parts, models: Any, tab: Any) -> None:
     of, collection = handlers.models, parts.collection
     tab.select(with_name(handlers, of.shown), collection, models, **BY_ADDRESS)
-    models.shown(with_name(handlers, of.shown), collection, models, **QUIET)
+    models.shown(with_name(handlers, of.shown), collection, models, **SHOWN)
     models.look_at(with_event(handlers, of.look_at), collection, models, **QUIET)
     models.fetch(with_event(handlers, of.fetch), collection, models, **QUIET)
     models.use_for_new(with_event(handlers, of.use_for_new), collection, models, **QUIET)
@@ -50,7 +50,7 @@ def _wire_models(handlers: Handlers, parts: Parts, models: Any, tab: Any) -> Non
 def _wire_whole(handlers: Handlers, parts: Parts, whole: Any, tab: Any) -> None:
     manage, collection = handlers.manage, parts.collection
     tab.select(with_name(handlers, manage.shown), collection, whole, **BY_ADDRESS)
-    whole.shown(with_name(handlers, manage.shown), collection, whole, **QUIET)
+    whole.shown(with_name(handlers, manage.shown), collection, whole, **SHOWN)
     whole.rename(with_event(handlers, manage.rename), collection, whole, **QUIET)
     whole.merge(with_event(handlers, manage.merge), collection, whole, **QUIET)
     whole.backup(with_event(handlers, manage.backup), collection, whole, **QUIET)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import BY_ADDRESS, QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, QUIET, SHOWN, Parts, component, with_event, with_name
 from labse_search.ui.query import Query
 
 
@@ -37,12 +37,12 @@ def wire(handlers: Handlers, parts: Parts, more: Kept, tab: Any) -> None:
     parts.results.save_search(with_event(handlers, save), collection, saved, **QUIET)
     for handle, shown in ((handlers.saved.shown, saved), (handlers.batch.shown, batch)):
         tab.select(with_name(handlers, handle), collection, shown, **BY_ADDRESS)
-        collection.change(with_name(handlers, handle), collection, shown, **QUIET)
+        collection.change(with_name(handlers, handle), collection, shown, **SHOWN)
     saved.open(with_event(handlers, handlers.saved.open), collection, saved, **QUIET)
     saved.drop(with_event(handlers, handlers.saved.drop), collection, saved, **QUIET)
     batch.take_in(with_event(handlers, handlers.batch.take_in), collection, batch, **QUIET)
     batch.request(with_event(handlers, handlers.batch.request), collection, batch, **QUIET)
-    batch.look(with_name(handlers, handlers.batch.shown), collection, batch, **QUIET)
+    batch.look(with_name(handlers, handlers.batch.shown), collection, batch, **SHOWN)
 
 
 def _wire_findings(handlers: Handlers, parts: Parts) -> None:

@@ -21,12 +21,19 @@ from labse_search.ui.theme import script
 # An event of the page: no spinner over the component, not in the API listing, and a request of its own. Gradio's queue
 # sends all answers through one stream, which it ends when none is awaited; a page that has just asked again when it
 # hears of that (gradio 6.31, close_stream in its client) takes its new question for broken: "Connection errored out".
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-# One of which none is left out, also one that comes while Gradio still takes the last one for unfinished.
-EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
+# None is left out: by default Gradio forgets one that comes while the last of its kind is on its way.
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "queue": False,
+    "trigger_mode": "multiple",
+}
+# One that only asks what is to be shown now: while one is on its way another waits, and stands for all that come then.
+# Never with data of its own: with the one that has waited, Gradio would send the data of the one before.
+SHOWN: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 # One that may come before the hidden field holds the collection that the address names: while the page loads, and after
 # Back and Forward. The collection is the first of its inputs.
-BY_ADDRESS: dict[str, Any] = {**EACH, "js": "(name, ...rest) => [labse.opened(name), ...rest]"}
+BY_ADDRESS: dict[str, Any] = {**QUIET, "js": "(name, ...rest) => [labse.opened(name), ...rest]"}
 # Run in the browser before a search: the address bar, and the sign that something is going on. A new question leaves
 # "passages like this one"; restoring what an address says does not. The first search also minds what was asked before.
 _ADDRESS = """(q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection) => {

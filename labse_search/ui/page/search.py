@@ -67,12 +67,16 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
         return ui_sent
 
     def ui_facet(event: gr.EventData, *values: Any) -> Any:
-        one = Event(event._data)
-        return Query.from_controls(*values).toggled(one.text("name"), one.text("value")).controls()
+        query = Query.from_controls(*values)
+        for one in Event(event._data).events("filters"):
+            query = query.chosen(one.text("name"), one.text("value"), on=one.text("on") == "yes")
+        return query.controls()
 
     def ui_drop_filter(event: gr.EventData, *values: Any) -> Any:
-        sent = Event(event._data)
-        return Query.from_controls(*values).without(sent.text("name"), sent.text("value")).controls()
+        query = Query.from_controls(*values)
+        for one in Event(event._data).events("filters"):
+            query = query.without(one.text("name"), one.text("value"))
+        return query.controls()
 
     def ui_choices(name: str, *chosen: Any) -> Any:
         choices = handlers.search.choices(handlers.shared.collection_named(name))
@@ -80,9 +84,10 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
         return [gr.update(choices=offered, value=value) for offered, value in zip(choices, kept, strict=True)]
 
     search, restored = searching(handlers, parts), searching(handlers, parts, RESTORE)
+    latest = search | {"trigger_mode": "always_last"}
     triggers = [question.submit, go.click, mode.input, only.input, added.input, *(one.input for one in some)]
-    gr.on(triggers, trigger_mode="always_last", **search)
-    results.again(trigger_mode="always_last", **search)
+    gr.on(triggers, **latest)
+    results.again(**latest)
     results.extend(ui_extend, parts.inputs, results, **QUIET)
     results.ask(ui_ask, None, [question, steers], **QUIET).then(**search)
     results.like(sent("like"), None, like, **QUIET).then(**restored)

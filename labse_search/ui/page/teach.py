@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import BY_ADDRESS, EACH, QUIET, Parts, component, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, QUIET, SHOWN, Parts, component, with_event, with_name
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ def wire(handlers: Handlers, parts: Parts, teach: Teach, tab: Any) -> None:
     pairs, judged, tuned, tuning = teach.pairs, teach.judged, teach.tuned, handlers.tuning
     for part, shown in ((teaching, pairs), (judging, judged), (tuning, tuned)):
         tab.select(with_name(handlers, part.shown), collection, shown, **BY_ADDRESS)
-    parts.results.judge(with_event(handlers, judging.judge), collection, judged, **EACH)
-    judged.shown(with_name(handlers, judging.shown), collection, judged, **QUIET)
-    judged.forget(with_event(handlers, judging.forget), collection, judged, **EACH)
-    pairs.look(with_name(handlers, teaching.look), collection, pairs, **QUIET)
+    parts.results.judge(with_event(handlers, judging.judge), collection, judged, **QUIET)
+    judged.shown(with_name(handlers, judging.shown), collection, judged, **SHOWN)
+    judged.forget(with_event(handlers, judging.forget), collection, judged, **QUIET)
+    pairs.look(with_name(handlers, teaching.look), collection, pairs, **SHOWN)
     for name in ("mine", "take_in", "clear_pairs"):
         getattr(pairs, name)(with_event(handlers, getattr(teaching, name)), collection, pairs, **QUIET)
     for name in ("shown", "request", "say", "take_back"):
-        getattr(pairs, name)(with_event(handlers, getattr(teaching, name)), collection, pairs, **EACH)
-    tuned.look(with_name(handlers, tuning.shown), collection, tuned, **QUIET)
+        getattr(pairs, name)(with_event(handlers, getattr(teaching, name)), collection, pairs, **QUIET)
+    tuned.look(with_name(handlers, tuning.shown), collection, tuned, **SHOWN)
     for name in ("plan", "start", "use_model", "switch", "delete_run"):
         getattr(tuned, name)(with_event(handlers, getattr(tuning, name)), collection, tuned, **QUIET)
-    tuned.request(with_event(handlers, tuning.request), collection, tuned, **EACH)
+    tuned.request(with_event(handlers, tuning.request), collection, tuned, **QUIET)

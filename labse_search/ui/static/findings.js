@@ -2,7 +2,7 @@
 // Passages that were kept. Events to Python: 'annotate' {document, index, note or tags}, 'drop' {document, index}.
 const { el, t, language, dir, button } = labse;
 const root = element.querySelector('.findings');
-let last = '', wanted = '';
+let last = '', wanted = '', newest = 0;
 
 const field = (one, key, value, tag) => {
   const id = `labse-${key}-${one.document}-${one.index}`;
@@ -31,7 +31,8 @@ const list = value => {
 };
 const draw = () => {
   const value = props.value;
-  if (!value?.findings) return;
+  if (!value?.findings || value.nonce < newest) return; // one of several answers, overtaken by a later one
+  newest = value.nonce;
   labse.kept = new Set(value.findings.map(one => `${one.document}.${one.index}`));
   window.dispatchEvent(new Event('labse-kept'));
   const now = JSON.stringify([value.findings, value.message]);

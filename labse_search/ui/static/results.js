@@ -1,8 +1,8 @@
 // @ts-check
 // The answers: draws props.value (see cards.py) with textContent only; nothing of it ever becomes markup.
-// Events to Python: 'like' {like}, 'ask' {text}, 'again', 'drop_filter' {name, value}, 'sample', 'extend' {limit}, 'keep' {document, index, mark, question},
+// Events to Python: 'like' {like}, 'ask' {text}, 'again', 'drop_filter' {filters}, 'sample', 'extend' {limit}, 'keep' {document, index, mark, question},
 // 'unkeep' {document, index}, 'judge' {document, index, question, answers}: "yes", "no", or "" to take it back,
-// 'steer' {steers}, 'facet' {name, value}, 'sort' {sort}, 'save_search' {address}.
+// 'steer' {steers}, 'facet' {filters}, 'sort' {sort}, 'save_search' {address}.
 // A source is opened by the address (viewer.js follows it).
 const { el, t, language, dir, button, number } = labse;
 const root = element.querySelector('.results');
@@ -128,17 +128,31 @@ const mark = (card, article) => {
   labse.whySentence(article, card);
 };
 
+// Filters are sent with those that were pressed before and whose answer has not come: each is what it is to be then, so
+// that it does not matter which of them the app knows already.
 const chips = list => {
-  const row = el('div', 'chips');
+  const row = el('div', 'chips'), gone = [];
+  const drop = one => { gone.push(one); labse.busy(); trigger('drop_filter', { filters: gone }); };
   for (const one of list) {
     const label = one.lang ? language(one.lang) : one.label;
-    const chip = button('chip removable', null, () => { labse.busy(); trigger('drop_filter', { name: one.name, value: one.value }); },
+    const chip = button('chip removable', null, () => drop({ name: one.name, value: one.value }),
       { 'aria-label': t('remove_filter', { name: label }) });
     chip.append(el('bdi', null, label), el('span', 'cross', '×', { 'aria-hidden': 'true' }));
     row.append(chip);
   }
-  if (list.length > 1) row.append(button('link clear-filters', t('clear_filters'), () => { labse.busy(); trigger('drop_filter', { name: 'all', value: '' }); }));
+  if (list.length > 1) row.append(button('link clear-filters', t('clear_filters'), () => drop({ name: 'all', value: '' })));
   return row;
+};
+const facets = groups => {
+  const pressed = new Map();
+  const isOn = one => groups.find(group => group.name === one.name).values.find(other => other.value === one.value).on;
+  return labse.facetBar(groups, one => {
+    const key = `${one.name} ${one.value}`, on = pressed.get(key)?.on ?? (isOn(one) ? 'yes' : '');
+    pressed.delete(key); // the last one pressed comes last: of periods only one holds
+    pressed.set(key, { ...one, on: on ? '' : 'yes' });
+    labse.busy();
+    trigger('facet', { filters: [...pressed.values()] });
+  });
 };
 const order = value => {
   const select = el('select', 'pick', null, { 'aria-label': t('order'), 'data-focus': 'order' });
@@ -220,7 +234,7 @@ const draw = () => {
   const nodes = [];
   if (value.steers?.length) nodes.push(labse.steerRow());
   if (value.chips?.length) nodes.push(chips(value.chips));
-  if (value.facets) nodes.push(labse.facetBar(value.facets, one => { labse.busy(); trigger('facet', one); }));
+  if (value.facets) nodes.push(facets(value.facets));
   if (value.indexing) nodes.push(el('p', 'still indexing', t('still_indexing', value.indexing), { role: 'status' }));
   if (value.state === 'first') nodes.push(value.indexing ? notice('first', null, t('first_indexing')) : first(value));
   else if (value.state === 'idle') nodes.push(idle(value));

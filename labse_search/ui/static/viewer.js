@@ -1,11 +1,11 @@
 // @ts-check
 // The reader: the whole source at the place of a hit, part by part as it is scrolled, or the page of a PDF with boxes.
 // Beside the results from 1,200 px on, else over them. What is open stands in the address (?view=DOCUMENT.INDEX.A-B).
-// Events to Python: 'turn' {document, index, mark, page} shows a passage or another page, 'ask' {text} searches.
+// Events to Python: 'turn' {document, index, mark, page, number} shows a passage or another page, 'ask' {text} searches.
 const { el, t, language, dir, button } = labse;
 const dialog = element.querySelector('dialog');
 const wide = matchMedia('(min-width: 1200px)');
-let last = null, shown = '', asked = '', reader = null;
+let last = null, shown = '', asked = '', turns = 0, reader = null;
 
 const line = (parts, lang) => {
   const node = el('p', null, null, { dir: lang ? dir(lang) : 'auto', lang: lang && lang !== 'unknown' ? lang : null });
@@ -20,6 +20,7 @@ const block = one => {
   part.append(body);
   return part;
 };
+const turn = wanted => trigger('turn', { ...wanted, number: ++turns });
 const wait = ms => new Promise(done => setTimeout(done, ms));
 
 // The parts of a text: those around the passage at once, the others when one comes near, all of them to find a word.
@@ -115,17 +116,21 @@ const pageImage = value => {
     box.style.left = `${x * 100}%`; box.style.top = `${y * 100}%`; box.style.width = `${w * 100}%`; box.style.height = `${h * 100}%`;
     frame.append(box);
   }
-  const turn = (to, key) => {
-    const node = button('secondary', t(key), () => trigger('turn', { document: value.document, index: value.index, page: to, mark: value.mark }));
+  const another = (to, key) => {
+    const node = button('secondary', t(key), () => turn({ document: value.document, index: value.index, page: to, mark: value.mark }));
     node.disabled = to < 1 || to > page.pages;
     return node;
   };
-  const bar = el('div', 'page-bar', null, {}, turn(page.number - 1, 'previous'),
-    el('span', null, t('page_image', { page: page.number, pages: page.pages })), turn(page.number + 1, 'next'));
+  const bar = el('div', 'page-bar', null, {}, another(page.number - 1, 'previous'),
+    el('span', null, t('page_image', { page: page.number, pages: page.pages })), another(page.number + 1, 'next'));
   return el('div', 'page', null, {}, bar, frame);
 };
 
-const step = by => { const value = props.value; if (value?.document) window.dispatchEvent(new CustomEvent('labse-step', { detail: { document: value.document, index: value.index, by } })); };
+// From what was asked for last, which may not be there yet.
+const step = by => {
+  const [document, index] = asked.split('.');
+  if (document) window.dispatchEvent(new CustomEvent('labse-step', { detail: { document, index: Number(index), by } }));
+};
 const close = () => labse.go({ view: '' });
 const place = value => {
   const cards = labse.cards || [], at = cards.findIndex(card => card.document === value.document && card.index === value.index);
@@ -187,7 +192,7 @@ const draw = () => {
   const value = props.value;
   if (!value || !value.nonce || value.nonce === last) return;
   last = value.nonce;
-  if (!asked) return; // closed meanwhile
+  if (!asked || value.number !== turns) return; // closed, or something else was asked for meanwhile
   shown = asked;
   reader?.stop();
   CSS.highlights?.clear();
@@ -220,7 +225,7 @@ const onAddress = () => {
   if (!view) { shut(); return; }
   if (view === asked) return;
   asked = view;
-  trigger('turn', { document: id, index: /^\d{1,9}$/.test(index || '') ? Number(index) : -1, mark: /^\d+-\d+$/.test(mark || '') ? mark.split('-').map(Number) : null });
+  turn({ document: id, index: /^\d{1,9}$/.test(index || '') ? Number(index) : -1, mark: /^\d+-\d+$/.test(mark || '') ? mark.split('-').map(Number) : null });
 };
 const onKey = event => {
   if (!dialog.open || event.isComposing || event.ctrlKey || event.metaKey || event.altKey || labse.editing()) return;
