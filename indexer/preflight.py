@@ -47,6 +47,20 @@ class Preflight:
         new = tuple(source for source in self.new if source not in known)
         return replace(self, new=new, already=(*self.already, *known))
 
+    def outside(self, folder: Path) -> Preflight:
+        """The same without the files that lie in this folder; how many passages are to be expected is as before."""
+
+        def rest(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+            return tuple(one for one in sources if one.kept or not Path(one.path).is_relative_to(folder))
+
+        return replace(
+            self,
+            new=rest(self.new),
+            already=rest(self.already),
+            unsupported=rest(self.unsupported),
+            passed_over=rest(self.passed_over),
+        )
+
 
 def preflight(
     library: Library, collection: str, sources: Sequence[Source], *, max_file_bytes: int, rate: float | None = None

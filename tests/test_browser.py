@@ -575,6 +575,45 @@ def test_a_watched_folder_is_followed_and_nothing_leaves_unsaid(indexed: App, vi
     visit.was_clean()
 
 
+def test_a_plan_stays_until_it_is_started_or_discarded(indexed: App, visit: Visit, tmp_path: Path) -> None:
+    page, dropped, folder = visit.page, tmp_path / "dropped", tmp_path / "kept"
+    for one, names in ((dropped, ("one", "two")), (folder, ("three",))):
+        one.mkdir()
+        for name in names:
+            (one / f"{name}.txt").write_text(f"A text about the number {name}, which nobody has read yet.")
+    uploads = set((indexed.home / "uploads").iterdir())
+    new = page.locator(".plan tfoot .number").first
+    visit.open("?collection=plans")
+    drop_from_desktop(page.context, page, dropped)
+    expect(new).to_have_text("2 files", use_inner_text=True)
+    page.locator("#labse-path").fill("not/a/whole/path")
+    page.locator("#labse-path").press("Enter")
+    page.wait_for_selector(".add [role=alert]", timeout=SECONDS)
+    expect(new).to_have_text("2 files", use_inner_text=True)
+    page.locator("#labse-path").fill(str(folder))
+    page.locator("#labse-path").press("Enter")
+    expect(new).to_have_text("3 files", use_inner_text=True)
+    page.locator(".plan .watch").click()
+    visit.job_is_done()
+    expect(new).to_have_text("2 files", use_inner_text=True)  # the folder is followed, the rest still waits
+    page.get_by_role("button", name="Stop watching").click()
+    page.wait_for_selector(".watched", state="detached", timeout=SECONDS)
+    visit.tab("Search")
+    visit.ask("number three")
+    visit.ask("three")
+    page.go_back()
+    question_is(visit, "number three")
+    page.evaluate("window.dispatchEvent(new CustomEvent('labse-pick', { detail: 'documents' }))")
+    page.wait_for_selector(".results[data-state=idle]", timeout=SECONDS)
+    visit.tab("Add documents")
+    expect(page.locator(".plan .elsewhere")).to_have_text("They go into the collection plans.", use_inner_text=True)
+    expect(new).to_have_text("2 files", use_inner_text=True)
+    page.get_by_role("button", name="Discard").click()
+    page.wait_for_selector(".plan", state="detached", timeout=SECONDS)
+    assert set((indexed.home / "uploads").iterdir()) == uploads
+    visit.was_clean()
+
+
 @pytest.mark.parametrize("visit", [{"service_workers": "allow"}], indirect=True)
 def test_a_page_asks_nothing_by_itself_and_sees_at_once_that_the_app_is_gone(indexed: App, visit: Visit) -> None:
     sent: list[str] = []

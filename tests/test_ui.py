@@ -30,7 +30,7 @@ from labse_search.ui.events import Event
 from labse_search.ui.facets import facets
 from labse_search.ui.guard import HEADERS
 from labse_search.ui.pdf_page import draw
-from labse_search.ui.plan import Waiting
+from labse_search.ui.plan import Waiting, WaitingPlan
 from labse_search.ui.query import DAY, Query
 from labse_search.ui.steers import chips, read_steers
 from labse_search.ui.strings import STRINGS
@@ -408,9 +408,13 @@ def test_the_plan_sorts_files_before_any_work(tmp_path: Path) -> None:
 
 def test_a_plan_can_be_started_once() -> None:
     waiting = Waiting()
-    token = waiting.put("documents", Preflight(new=()))
-    assert waiting.take(token) is not None
-    assert waiting.take(token) is None and waiting.take(None) is None
+    token = waiting.put(WaitingPlan("documents", Preflight(new=())))
+    with pytest.raises(OSError), waiting.taken(token):
+        raise OSError  # the disk is full: nothing was started
+    with waiting.taken(token) as taken:
+        assert taken is not None and taken.collection == "documents"
+    with waiting.taken(token) as taken:
+        assert taken is None and waiting.find(token) is None
 
 
 # ---- people
@@ -871,6 +875,38 @@ def test_a_drop_becomes_a_plan_and_then_a_job(client: Any) -> None:
     job = context.library.jobs("documents")[0]
     assert [file.source.name for file in context.library.job_files(job.id)] == ["mine/n.txt", "mine/n (2).txt"]
     assert handlers.adding.start("documents", Event({"token": plan["token"]}))["message"] == STRINGS["stale"]
+
+
+def test_a_plan_waits_until_it_is_started_or_discarded(client: Any, tmp_path: Path) -> None:
+    from labse_search.ui.handlers import Handlers
+
+    adding = Handlers(client.context).adding
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "f.txt").write_text(f"in the folder {time.time_ns()}")
+
+    def dropped(name: str, collection: str = "documents", token: str = "") -> dict[str, Any]:
+        content = f"{name} {time.time_ns()}".encode()
+        (upload,) = client.post(f"/upload?sizes={len(content)}", content=content).json()
+        value: dict[str, Any] = adding.stage(
+            collection, Event({"files": [{"upload": upload, "name": name}], "token": token})
+        )
+        return value
+
+    token = dropped("one.txt")["plan"]["token"]
+    wrong = adding.check_path("documents", Event({"place": "here/or/there", "token": token}))
+    assert wrong["message"] == STRINGS["path_relative"] and wrong["plan"]["new"] == 1
+    waiting = len(list(client.context.uploads.iterdir()))
+    elsewhere = dropped("two.txt", "another", wrong["plan"]["token"])
+    assert "documents" in elsewhere["message"] and elsewhere["plan"]["collection"] == "documents"
+    assert len(list(client.context.uploads.iterdir())) == waiting  # what was refused does not lie about
+    both = adding.check_path("documents", Event({"place": str(folder), "token": elsewhere["plan"]["token"]}))["plan"]
+    again = adding.check_path("documents", Event({"place": str(folder), "token": both["token"]}))["plan"]
+    assert (both["new"], again["new"]) == (2, 2)
+    rest = adding.watched("documents", Event({"place": str(folder), "token": again["token"]}))["plan"]
+    assert (rest["new"], rest["kinds"][0]["files"], rest["folder"]) == (1, 1, "")
+    assert "plan" not in adding.discard("documents", Event({"token": rest["token"]}))
+    assert len(list(client.context.uploads.iterdir())) == waiting - 1
 
 
 OFFLINE = """

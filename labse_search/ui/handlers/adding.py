@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from indexer.estimate import expected_passages
 from indexer.preflight import Preflight, preflight
 from indexer.sources import walk
 from labse_search.errors import UserError
@@ -15,7 +16,7 @@ from labse_search.library.jobs import UNFINISHED
 from labse_search.ui.events import Event
 from labse_search.ui.handlers.base import Shared, Value, guarded, sentence
 from labse_search.ui.handlers.jobs import ask_job
-from labse_search.ui.plan import Waiting, plan_value
+from labse_search.ui.plan import Waiting, WaitingPlan, plan_value
 from labse_search.ui.strings import text
 from labse_search.ui.uploads import KEEP_SECONDS, MAX_BYTES, MAX_FILES, discard, received, sweep
 from labse_search.ui.values import indexing
@@ -32,27 +33,23 @@ class AddingHandlers:
         self.waiting = Waiting()
         self._swept = 0.0
 
-    def drop(self, collection: str, *, plan: Preflight | None = None, message: str = "", folder: str = "") -> Value:
-        """The value of the drop zone, with a plan to look at if there is one, and the folder that it is of, if that can
-        be watched."""
+    def drop(self, message: str = "", token: str = "") -> Value:
+        """The value of the drop zone, with the plan of this token to look at, if it is still waiting."""
         megabytes = self.context.settings.max_file_mb
         limits = {"mb": megabytes, "file_bytes": megabytes << 20, "files": MAX_FILES, "bytes": MAX_BYTES}
         value: Value = {"limits": limits, "local": self.context.local, "message": message, "nonce": time.time_ns()}
-        if plan is not None:
-            value["plan"] = plan_value(plan, self.waiting.put(collection, plan)) | {"folder": folder}
-        return value
+        waiting = self.waiting.find(token)
+        return value if waiting is None else value | {"plan": plan_value(waiting, token)}
 
     def stage(self, collection: str, event: Event) -> Value:
         """Files were uploaded: look at them."""
 
-        def look() -> Value:
+        def look(before: Preflight) -> tuple[Preflight, str]:
             entries = event.events("files")
             most = self.context.settings.max_file_mb << 20
             large = [(one.text("name"), one.number("size", 1 << 60) or 0) for one in entries if not one.has("upload")]
-            sent = [(one.text("upload"), one.text("name")) for one in entries if one.has("upload")]
-            before = self._before(collection, event)
             names = [source.name for source in before.new]
-            sources, refused = received(sent, self.context.uploads, names)
+            sources, refused = received(_sent(event), self.context.uploads, names)
             rate = self.context.rate(collection)
             plan = preflight(self.context.library, collection, sources, max_file_bytes=most, rate=rate)
             plan = plan.without({document_id(Path(source.path)) for source in before.new})
@@ -63,14 +60,14 @@ class AddingHandlers:
                 refused=(*plan.refused, *refused),
                 failed=event.number("failed") or 0,
             )
-            return self.drop(collection, plan=before.and_then(merged))
+            return merged, ""
 
-        return self._dropped(look, collection)
+        return self._added(look, collection, event)
 
     def check_path(self, collection: str, event: Event) -> Value:
         """A path of this computer: look at what lies there, where only this computer can ask."""
 
-        def look() -> Value:
+        def look(before: Preflight) -> tuple[Preflight, str]:
             given = event.text("place")
             if not self.context.local:
                 raise UserError(text("path_missing"))
@@ -82,48 +79,71 @@ class AddingHandlers:
             sources = walk([path], self.context.library, collection)
             if len(sources) > MAX_FILES:
                 raise UserError(text("too_many", n=MAX_FILES))
-            most = self.context.settings.max_file_mb << 20
-            before, rate = self._before(collection, event), self.context.rate(collection)
+            there = {one.path for one in (*before.new, *before.already, *before.unsupported, *before.passed_over)}
+            sources = [source for source in sources if source.path not in there]  # a path may be checked twice
+            most, rate = self.context.settings.max_file_mb << 20, self.context.rate(collection)
             plan = preflight(self.context.library, collection, sources, max_file_bytes=most, rate=rate)
             watchable = self.context.watching is not None and path.is_dir()
-            return self.drop(collection, plan=before.and_then(plan), folder=str(path) if watchable else "")
+            return plan, str(path) if watchable else ""
 
-        return self._dropped(look, collection)
+        return self._added(look, collection, event)
 
-    def _before(self, collection: str, event: Event) -> Preflight:
-        """The plan that is on the page already, for the same collection: what comes now is added to it."""
-        taken = self.waiting.take(event.text("token"))
-        if taken is None or taken[0] != collection:
-            return Preflight(new=())
-        return taken[1]
+    def _added(self, look: Callable[[Preflight], tuple[Preflight, str]], collection: str, event: Event) -> Value:
+        """The plan that is on the page already, if there is one, and what `look` finds to add to it, with a folder that
+        can be watched."""
+
+        def add() -> Value:
+            with self.waiting.taken(event.text("token")) as before:
+                if before is not None and before.collection != collection:
+                    discard(received(_sent(event), self.context.uploads)[0])
+                    raise UserError(text("plan_elsewhere", name=before.collection))
+                found, folder = look(before.plan if before else Preflight(new=()))
+                if before is not None:
+                    found, folder = before.plan.and_then(found), folder or before.folder
+            return self.drop(token=self.waiting.put(WaitingPlan(collection, found, folder)))
+
+        return self._dropped(add, event)
 
     def start(self, collection: str, event: Event) -> Value:
         """Make a job of the plan that the event names. What the drop zone shows then."""
 
         def begin() -> Value:
-            taken = self.waiting.take(event.text("token"))
-            if taken is None:
-                raise UserError(text("stale"))
-            where, plan = taken
-            self.context.library.add_index_job(where, self.context.model_of(where), [*plan.new, *plan.passed_over])
+            with self.waiting.taken(event.text("token")) as taken:
+                if taken is None:
+                    raise UserError(text("stale"))
+                where, sources = taken.collection, [*taken.plan.new, *taken.plan.passed_over]
+                self.context.library.add_index_job(where, self.context.model_of(where), sources)
             self.context.wake()
-            return self.drop(collection)
+            return self.drop()
 
-        return self._dropped(begin, collection)
+        return self._dropped(begin, event)
 
     def discard(self, collection: str, event: Event) -> Value:
         """Forget the plan and the files that were uploaded for it."""
 
         def forget() -> Value:
-            taken = self.waiting.take(event.text("token"))
-            if taken is not None:
-                discard(taken[1].new)
-            return self.drop(collection)
+            with self.waiting.taken(event.text("token")) as taken:
+                if taken is not None:
+                    discard(taken.plan.new)
+            return self.drop()
 
-        return self._dropped(forget, collection)
+        return self._dropped(forget, event)
 
-    def _dropped(self, act: Callable[[], Value], collection: str) -> Value:
-        return guarded(act, lambda *failed: self.drop(collection, message=sentence(*failed)))
+    def watched(self, collection: str, event: Event) -> Value:
+        """A folder is kept in step from now on: the plan waits on with what does not lie in it."""
+
+        def leave() -> Value:
+            with self.waiting.taken(event.text("token")) as taken:
+                if taken is None or taken.collection != collection:
+                    return self.drop()
+                rest = taken.plan.outside(Path(event.text("place")).expanduser().resolve())
+                rest = replace(rest, passages=expected_passages(self.context.library, rest.new))
+            return self.drop(token=self.waiting.put(WaitingPlan(collection, rest)) if rest.new else "")
+
+        return self._dropped(leave, event)
+
+    def _dropped(self, act: Callable[[], Value], event: Event) -> Value:
+        return guarded(act, lambda *failed: self.drop(sentence(*failed), event.text("token")))
 
     def tick(self, collection: str) -> tuple[Value, Value]:
         """(header, jobs), looked up every second while somebody looks at the page."""
@@ -157,3 +177,8 @@ class AddingHandlers:
         jobs = [job for job in library.jobs(limit=1000) if job.state in (*UNFINISHED, "failed")]  # failed: retried
         waiting = [file.source.path for job in jobs for file in library.job_files(job.id, outcomes=("", "failed"))]
         sweep(self.context.uploads, [*waiting, *self.waiting.paths()], older_than_seconds=KEEP_SECONDS)
+
+
+def _sent(event: Event) -> list[tuple[str, str]]:
+    """(upload, name) of the files that have arrived."""
+    return [(one.text("upload"), one.text("name")) for one in event.events("files") if one.has("upload")]

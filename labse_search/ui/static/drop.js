@@ -1,6 +1,6 @@
 // @ts-check
 // Files and folders in, with their structure: copied to the app one by one, then looked at before any work begins.
-// Events to Python: 'stage' {files: [{upload, name, size}], failed}, 'check_path' {place}, 'start' {token}, 'discard' {token}, 'watch' {place}.
+// Events to Python: 'stage' {files: [{upload, name, size}], failed}, 'check_path' {place}, 'start' {token}, 'discard' {token}, 'watch' {place, token}.
 const { el, t, button, bytes, duration } = labse;
 const root = element.querySelector('.add');
 const LANES = 3, BATCH_FILES = 40, BATCH_BYTES = 16e6; // one request a file took 26 ms each, a batch of 40 little more
@@ -102,12 +102,21 @@ const preflight = value => {
   if (plan.new) notes.append(el('li', null, plan.seconds ? t('estimate', { time: duration(plan.seconds), passages: t('passages', { n: plan.passages }), n: Math.max(1, Math.round(plan.rate)) }) : t('no_estimate')));
   box.append(notes);
   const start = button('primary start', t('start'), () => { start.disabled = true; trigger('start', { token: plan.token }); });
-  const keep = plan.folder ? button('secondary watch', t('watch_start'), event => { event.target.disabled = true; trigger('watch', { place: plan.folder }); }) : null;
-  if (keep) notes.append(el('li', null, t('watch_note')));
+  const keep = plan.folder ? button('secondary watch', t('watch_start'), event => { event.target.disabled = true; trigger('watch', { place: plan.folder, token: plan.token }); }) : null;
+  if (keep) notes.append(el('li', 'here', t('watch_note')));
+  notes.append(el('li', 'elsewhere', t('plan_for', { name: plan.collection })));
   box.append(el('div', 'buttons', null, {}, plan.new ? start : null, keep, button('secondary', t('discard'), () => trigger('discard', { token: plan.token }))));
   return box;
 };
 
+// The plan stays when another collection is opened: it says then which one its files go into, and a folder that is to be
+// kept in step waits until that one is open.
+let collection = '';
+const place = () => {
+  const plan = props.value?.plan, here = !plan || !collection || plan.collection === collection;
+  root.querySelectorAll('.plan .elsewhere').forEach(node => { node.hidden = here; });
+  root.querySelectorAll('.plan .here, .plan .watch').forEach(node => { node.hidden = !here; });
+};
 const draw = () => {
   const value = props.value;
   if (!value?.limits || sending) return;
@@ -117,6 +126,7 @@ const draw = () => {
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
   if (value.plan) nodes.push(preflight(value));
   root.replaceChildren(...nodes);
+  place();
   root.querySelector('.start')?.focus();
   if (labse.dropped.length) send(labse.dropped.shift());
 };
@@ -124,5 +134,7 @@ watch('value', () => { staging = false; draw(); });
 draw();
 if (labse.dropOff) labse.dropOff();
 const onDropped = () => { if (!sending && !staging && labse.dropped.length) send(labse.dropped.shift()); };
+const onStatus = event => { collection = event.detail.collection; place(); };
 window.addEventListener('labse-dropped', onDropped);
-labse.dropOff = () => window.removeEventListener('labse-dropped', onDropped);
+window.addEventListener('labse-status', onStatus);
+labse.dropOff = () => { window.removeEventListener('labse-dropped', onDropped); window.removeEventListener('labse-status', onStatus); };

@@ -39,6 +39,8 @@ LIBRARY: dict[str, str | tuple[str, str]] = {
     "no_estimate": "The time left is shown as soon as it runs.",
     "start": "Start indexing",
     "discard": "Discard",
+    "plan_for": "They go into the collection {name}.",
+    "plan_elsewhere": "The files that wait go into the collection {name}. Start or discard them first.",
     "stale": "These files are no longer waiting. Drop them again.",
     "jobs": "Indexing",
     "no_jobs": "What you add appears here, with what became of every file.",
