@@ -768,6 +768,31 @@ def test_back_and_forward_go_through_questions_reader_likeness_and_tabs(indexed:
     visit.was_clean()
 
 
+def test_a_likeness_ends_with_the_way_back_and_with_a_new_question(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    like, title = page.locator(".card").first.get_by_role("button", name="More like this"), page.locator(".like-title")
+    visit.open()
+    visit.ask("bread at night")
+    like.click()
+    title.wait_for(timeout=SECONDS)
+    page.locator(".card").nth(1).get_by_label("Steer towards this passage").click()
+    drawn_with(visit, 1)
+    assert "like=" in page.url and title.count() == 1  # steered, it is still a likeness
+    page.get_by_role("button", name="Back to your question").click()
+    title.wait_for(state="detached", timeout=SECONDS)
+    page.get_by_label("Order").select_option("place")
+    page.wait_for_function("() => location.search.includes('sort=place')", timeout=SECONDS)
+    page.wait_for_selector(".results[aria-busy=false]", timeout=SECONDS)
+    assert "like=" not in page.url and title.count() == 0
+    like.click()
+    title.wait_for(timeout=SECONDS)
+    visit.ask("the flood of 1987")
+    page.locator(".card").nth(1).get_by_label("Steer towards this passage").click()
+    drawn_with(visit, 2)
+    assert "like=" not in page.url and title.count() == 0
+    visit.was_clean()
+
+
 def test_a_copied_link_opens_the_passage_again(indexed: App, visit: Visit) -> None:
     visit.open()
     visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")

@@ -35,7 +35,8 @@ SHOWN: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 # Back and Forward. The collection is the first of its inputs.
 BY_ADDRESS: dict[str, Any] = {**QUIET, "js": "(name, ...rest) => [labse.opened(name), ...rest]"}
 # Run in the browser before a search: the address bar, and the sign that something is going on. A new question leaves
-# "passages like this one"; restoring what an address says does not. The first search also minds what was asked before.
+# "passages like this one", also in the address; what is sorted or steered is what that says; restoring an address
+# takes the fields as they were filled from it. The first search also minds what was asked before.
 _ADDRESS = """(q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection) => {
   %s
   const turn = labse.remember({ q, mode: mode === 'both' ? '' : mode, only, lang, kind, folder, doc, added, like, steer,
@@ -44,6 +45,7 @@ _ADDRESS = """(q, mode, only, lang, kind, folder, doc, added, like, steer, sort,
   return [q, mode, only, lang, kind, folder, doc, added, like, steer, sort, collection, turn];
 }"""
 REMEMBER = _ADDRESS % "like = '';"
+STAY = _ADDRESS % "like = labse.parameter('like');"  # the field still has what a new question has left
 RESTORE = _ADDRESS % ""
 FIRST = _ADDRESS % "[q, like] = labse.early.begin(q, like);"
 

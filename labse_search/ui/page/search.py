@@ -11,7 +11,7 @@ from labse_search.errors import UserError
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
 from labse_search.ui.handlers.search import MOST, PAGE
-from labse_search.ui.page.parts import BY_ADDRESS, QUIET, RESTORE, Parts, searching, with_event, with_name
+from labse_search.ui.page.parts import BY_ADDRESS, QUIET, RESTORE, STAY, Parts, searching, with_event, with_name
 from labse_search.ui.query import PERIOD_NAMES, Asked, Query, strings
 from labse_search.ui.strings import text
 
@@ -83,7 +83,7 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
         kept = [list(strings(value)) for value in chosen]  # what a browser sent is not repeated as it is
         return [gr.update(choices=offered, value=value) for offered, value in zip(choices, kept, strict=True)]
 
-    search, restored = searching(handlers, parts), searching(handlers, parts, RESTORE)
+    search, staying, restored = (searching(handlers, parts, *js) for js in ((), (STAY,), (RESTORE,)))
     latest = search | {"trigger_mode": "always_last"}
     triggers = [question.submit, go.click, mode.input, only.input, added.input, *(one.input for one in some)]
     gr.on(triggers, **latest)
@@ -91,8 +91,8 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
     results.extend(ui_extend, parts.inputs, results, **QUIET)
     results.ask(ui_ask, None, [question, steers], **QUIET).then(**search)
     results.like(sent("like"), None, like, **QUIET).then(**restored)
-    results.steer(sent("steers"), None, steers, **QUIET).then(**restored)
-    results.sort(sent("sort"), None, sort, **QUIET).then(**restored)
+    results.steer(sent("steers"), None, steers, **QUIET).then(**staying)
+    results.sort(sent("sort"), None, sort, **QUIET).then(**staying)
     results.facet(ui_facet, fields, fields, **QUIET).then(**search)
     results.drop_filter(ui_drop_filter, fields, fields, **QUIET).then(**search)
     results.sample(with_name(handlers, handlers.search.sample), collection, results, **QUIET)
