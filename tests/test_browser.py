@@ -445,6 +445,31 @@ def test_a_search_is_saved_and_a_table_of_questions_answered_while_the_page_is_a
     visit.was_clean()
 
 
+def test_a_saved_search_that_is_on_the_page_already_is_asked_again(indexed: App, visit: Visit, tmp_path: Path) -> None:
+    page = visit.page
+    visit.open("?collection=fresh")
+    for number, text in enumerate(("The lion sleeps under the old tree.", "The lion sleeps under the new tree.")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / f"{number}.txt").write_text(text)
+        drop_from_desktop(page.context, page, folder)
+        page.locator(".plan .start").click(timeout=SECONDS)
+        expect(page.locator(".job[data-state=done]")).to_have_count(number + 1)
+        visit.tab("Search")
+        if not number:
+            visit.ask("The lion sleeps under the tree.")
+            page.get_by_role("button", name="Save this search").click()
+            page.wait_for_selector(".save-search[aria-pressed=true]", timeout=SECONDS)
+    expect(page.locator(".card")).to_have_count(1)
+    visit.tab("Findings")
+    page.locator(".saved-row .saved-new").wait_for(timeout=SECONDS)
+    page.locator(".saved-open").click()
+    expect(page.locator(".card").filter(has=page.locator(".saved-new"))).to_have_count(1)
+    expect(page.locator(".card")).to_have_count(2)
+    page.get_by_role("tab", name="Search", selected=True).wait_for(timeout=SECONDS)
+    visit.was_clean()
+
+
 def test_the_ways_to_find_are_one_group_and_the_question_takes_its_direction_from_the_text(
     indexed: App, visit: Visit
 ) -> None:

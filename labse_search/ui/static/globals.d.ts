@@ -55,6 +55,7 @@ interface Labse extends Record<string, any> {
   say(message: string): void;
   remember(values: Words): number;
   go(changes: Words, replace?: boolean): void;
+  openSearch(search: string): void;
   parameter(key: string): string;
   link(view: string): string;
   opened(name: string): string;

@@ -118,14 +118,23 @@ window.labse = /** @type {any} */ ((() => {
     return Object.values(TABS).find(key => t(key) === label);
   };
   // Back and Forward: the tab, the reader (viewer.js) and the search (header.js) follow the address.
-  window.addEventListener('popstate', () => {
-    restoring = asked() !== searched;
+  const follow = anew => {
+    restoring = anew || asked() !== searched;
     showTab();
     entitle();
     window.dispatchEvent(new CustomEvent('labse-address', { detail: { search: restoring } }));
     if (restoring) busy();
     searched = asked();
-  });
+  };
+  window.addEventListener('popstate', () => follow(false));
+  // The page's collection is asked what this part of an address says, also if it is what was asked last.
+  const openSearch = search => {
+    const url = new URL(location.href), collection = url.searchParams.get('collection');
+    url.search = search;
+    if (collection) url.searchParams.set('collection', collection);
+    if (url.href !== location.href) history.pushState(null, '', url);
+    follow(true);
+  };
   document.addEventListener('click', event => {
     if (!(event.target instanceof Element && event.target.closest('#tabs button'))) return;
     setTimeout(() => {
@@ -271,6 +280,6 @@ window.labse = /** @type {any} */ ((() => {
     module.default(element, ...given);
   };
 
-  return { get turn() { return turn; }, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, parameter, firstTab, link, opened, copy, exports, jobLine, kept: new Set(), recent, addRecent,
+  return { get turn() { return turn; }, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, openSearch, parameter, firstTab, link, opened, copy, exports, jobLine, kept: new Set(), recent, addRecent,
     clearRecent, busy, keyList, part, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
 })());

@@ -22,14 +22,7 @@ const draw = () => {
   }
   root.replaceChildren(el('h2', null, t('saved_title')), ...(value.message ? [el('p', 'notice error', value.message, { role: 'alert' })] : []),
     value.searches.length ? list : el('p', 'empty', t('saved_empty')));
-  if (value.go && value.nonce !== went) { // the history gets a step, and the search follows the address
-    went = value.nonce;
-    const address = new URL(location.href), collection = address.searchParams.get('collection');
-    address.search = value.go;
-    if (collection) address.searchParams.set('collection', collection);
-    history.pushState(null, '', address);
-    window.dispatchEvent(new PopStateEvent('popstate'));
-  }
+  if (value.go && value.nonce !== went) { went = value.nonce; labse.openSearch(value.go); }
 };
 watch('value', draw);
 draw();
