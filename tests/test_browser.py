@@ -248,6 +248,41 @@ def test_filters_narrow_and_chips_take_them_away(indexed: App, visit: Visit) -> 
     visit.was_clean()
 
 
+def test_more_is_shown_of_what_was_asked_and_not_of_what_is_being_typed(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        if '"limit":' in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.fallback()
+
+    def show_more() -> None:
+        page.evaluate("document.querySelectorAll('.distant').forEach(list => { list.open = true; })")
+        page.locator(".show-more").click()
+
+    visit.open()
+    visit.ask("bread at night")
+    first = page.locator(".card .title").first.inner_text()
+    page.locator("#question textarea").fill("the flood of 1987")
+    show_more()
+    page.wait_for_function("() => document.querySelectorAll('.card').length > 20", timeout=SECONDS)
+    expect(page.locator(".card .title").first).to_have_text(first, use_inner_text=True)
+    visit.ask("bread at night")
+    page.route("**/run/predict*", hold)
+    with page.expect_request("**/run/predict*", timeout=SECONDS):
+        show_more()
+    visit.ask("the flood of 1987")
+    other = page.locator(".card .title").first.inner_text()
+    assert other != first
+    with page.expect_event("requestfinished", lambda sent: sent == held[0].request, timeout=SECONDS):
+        held[0].continue_()
+    page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    expect(page.locator(".card .title").first).to_have_text(other, use_inner_text=True)
+    visit.was_clean()
+
+
 def drawn_with(visit: Visit, steers: int) -> None:
     """Wait until the answers are those of so many steers."""
     visit.page.wait_for_function(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, get_args
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -52,10 +53,10 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
     question, mode, only, languages, kinds, folders, documents, added, like, steers, sort = fields
     some = [languages, kinds, folders, documents]
 
-    def ui_extend(event: gr.EventData, *values: Any) -> Any:
-        limit = Event(event._data).number("limit", MOST + 1)
-        query, name = Query.from_controls(*values[:-1]), handlers.shared.collection_named(values[-1])
-        return handlers.search.results(query, name, limit or PAGE)
+    def extend(name: str, event: Event) -> Any:
+        # What the address says and not the controls: somebody may be typing the next question already.
+        limit, query = event.number("limit", MOST + 1), Query.from_address(dict(parse_qsl(event.text("address"))))
+        return handlers.search.results(query, name, limit or PAGE) | {"turn": str(event.number("turn") or "")}
 
     def ui_ask(event: gr.EventData) -> Any:
         return Event(event._data).text("text"), ""  # another question: what the last one was steered by says nothing
@@ -88,7 +89,7 @@ def wire(handlers: Handlers, parts: Parts, go: Any, accordion: Any) -> None:
     triggers = [question.submit, go.click, mode.input, only.input, added.input, *(one.input for one in some)]
     gr.on(triggers, **latest)
     results.again(**latest)
-    results.extend(ui_extend, parts.inputs, results, **QUIET)
+    results.extend(with_event(handlers, extend), collection, results, **QUIET)
     results.ask(ui_ask, None, [question, steers], **QUIET).then(**search)
     results.like(sent("like"), None, like, **QUIET).then(**restored)
     results.steer(sent("steers"), None, steers, **QUIET).then(**staying)

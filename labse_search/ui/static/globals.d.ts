@@ -36,6 +36,7 @@ interface Marks { watch(card: Card, node: HTMLElement): void; of(card: Card): Pr
 /** What page.js and the scripts beside it in the head share. */
 interface Labse extends Record<string, any> {
   readonly turn: number;
+  takeTurn(): number;
   readonly locale: string;
   readonly languages: Record<string, string>;
   kept: Set<string>;

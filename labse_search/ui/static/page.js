@@ -280,6 +280,6 @@ window.labse = /** @type {any} */ ((() => {
     module.default(element, ...given);
   };
 
-  return { get turn() { return turn; }, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, openSearch, parameter, firstTab, link, opened, copy, exports, jobLine, kept: new Set(), recent, addRecent,
+  return { get turn() { return turn; }, takeTurn: () => ++turn, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, openSearch, parameter, firstTab, link, opened, copy, exports, jobLine, kept: new Set(), recent, addRecent,
     clearRecent, busy, keyList, part, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
 })());

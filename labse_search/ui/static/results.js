@@ -1,6 +1,6 @@
 // @ts-check
 // The answers: draws props.value (see cards.py) with textContent only; nothing of it ever becomes markup.
-// Events to Python: 'like' {like}, 'ask' {text}, 'again', 'drop_filter' {filters}, 'sample', 'extend' {limit}, 'keep' {document, index, mark, question},
+// Events to Python: 'like' {like}, 'ask' {text}, 'again', 'drop_filter' {filters}, 'sample', 'extend' {limit, address, turn}, 'keep' {document, index, mark, question},
 // 'unkeep' {document, index}, 'judge' {document, index, question, answers}: "yes", "no", or "" to take it back,
 // 'steer' {steers}, 'facet' {filters}, 'sort' {sort}, 'save_search' {address}.
 // A source is opened by the address (viewer.js follows it).
@@ -257,7 +257,8 @@ const draw = () => {
       nodes.push(tail);
     }
     if (value.more) (tail ? { push: node => tail.append(node) } : nodes).push(button('secondary show-more', t('show_more', { n: value.more }), () => {
-      focusAt = value.cards.length; labse.busy(); trigger('extend', { limit: value.limit + value.more });
+      focusAt = value.cards.length; labse.busy();
+      trigger('extend', { limit: value.limit + value.more, address: location.search.slice(1), turn: labse.takeTurn() });
     }));
   }
   root.replaceChildren(...nodes.filter(Boolean));
