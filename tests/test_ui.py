@@ -36,7 +36,7 @@ from labse_search.ui.steers import chips, read_steers
 from labse_search.ui.strings import STRINGS
 from labse_search.ui.uploads import clean_name, received, sweep
 from labse_search.ui.users import SignIn, Users, add_user, check_address, hash_password, load_users, password_fits
-from labse_search.ui.values import Status
+from labse_search.ui.values import Status, documents_value
 from labse_search.ui.viewer import PART, Wanted, blocks_between, part_bounds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -720,6 +720,8 @@ def test_a_question_finds_and_a_removed_document_comes_back(client: Any) -> None
 
     removed = handlers.collection.remove("documents", Event({"document": document}))
     assert {one["document"]: one["state"] for one in removed["documents"]}[document] == "removed"
+    few = documents_value(context, "documents", most=1)  # it can be put back beside any number of others
+    assert ([one["document"] for one in few["documents"]], few["more"], few["removed"]) == ([document], 1, 1)
     assert handlers.search.results(question, "documents")["cards"][0]["title"] != "one.txt"
     handlers.collection.restore("documents", Event({"document": document}))
     job = context.library.jobs("documents")[0]

@@ -19,6 +19,7 @@ from labse_search.ui.strings import NOTES, text
 JOBS = 8  # rows shown, the newest
 KINDS = ("index", "reembed")  # of these; what is mined and taught is shown in the Teach tab
 PROBLEMS = 100  # files named of one job
+_PRESENT = ("stored", "storing")
 MAX_DOCUMENTS = 5000  # listed, the newest: 1.5 MB for the browser
 
 
@@ -134,13 +135,18 @@ def _problem(file: JobFile) -> dict[str, str]:
     return {"name": file.source.name, "reason": reason, "detail": file.detail}
 
 
-def documents_value(context: AppContext, collection: str, message: str = "") -> dict[str, Any]:
-    """The documents of a collection and those that were removed and can be put back."""
+def documents_value(
+    context: AppContext, collection: str, message: str = "", most: int = MAX_DOCUMENTS
+) -> dict[str, Any]:
+    """The documents of a collection and those that were removed and can be put back, `most` of them together."""
     library = context.library
-    rows = [*library.removed_documents(collection), *library.ledger.documents.all(collection, ("stored", "storing"))]
+    removed, rows = library.removed_documents(collection), library.ledger.documents.all(collection, _PRESENT)
+    listed = removed[max(0, len(removed) - (most + 1) // 2) :]  # nowhere else on the page can they be put back
+    shown = [*listed, *rows[max(0, len(rows) + len(listed) - most) :]]
     return {
-        "documents": [_document(row) for row in rows[-MAX_DOCUMENTS:]],
-        "more": max(0, len(rows) - MAX_DOCUMENTS),
+        "documents": [_document(row) for row in shown],
+        "more": len(removed) + len(rows) - len(shown),
+        "removed": len(removed),
         **_charts([row for row in rows if row.state == "stored"]),
         "collection": collection,
         "message": message,

@@ -106,11 +106,10 @@ const draw = () => {
     if (!window.confirm(t('reindex_sure', { documents: t('documents', { n: value.documents.length + value.more }) }))) return;
     event.target.disabled = true; trigger('reindex', { collection: value.collection, document: '' });
   });
-  const gone = value.documents.filter(one => one.state === 'removed');
   const forget = button('link act-remove', t('forget_removed'), event => {
-    if (window.confirm(t('forget_sure', { documents: t('documents', { n: gone.length }) }))) { event.target.disabled = true; trigger('forget', { collection: value.collection }); }
+    if (window.confirm(t('forget_sure', { documents: t('documents', { n: value.removed }) }))) { event.target.disabled = true; trigger('forget', { collection: value.collection }); }
   });
-  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, gone.length ? forget : null, find), value.more ? el('p', 'subdued', t('more_documents', { n: value.more })) : null, table(value)));
+  nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, value.removed ? forget : null, find), value.more ? el('p', 'subdued', t('more_documents', { n: value.more })) : null, table(value)));
   const typing = root.contains(document.activeElement) && document.activeElement?.classList.contains('find');
   root.replaceChildren(...nodes);
   if (typing) root.querySelector('.find').focus();
