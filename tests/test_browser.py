@@ -589,6 +589,62 @@ def test_a_removed_document_is_gone_and_comes_back(indexed: App, visit: Visit) -
     visit.was_clean()
 
 
+def refused_once(visit: Visit, part: str) -> None:
+    """The next event that sends this is refused, as one of too many."""
+    refused: list[str] = []
+
+    def refuse(route: Any) -> None:
+        if refused or part not in (route.request.post_data or ""):
+            route.fallback()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=429, json={"detail": "Too many requests."})
+
+    visit.page.route("**/run/predict*", refuse)
+
+
+def test_a_button_can_be_pressed_again_after_the_same_answer_and_after_none(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    visit.open()
+    visit.tab("Collection")
+    check = page.locator("button.check")
+    words = check.inner_text()
+    for _ in range(2):
+        with page.expect_response("**/run/predict*", timeout=SECONDS):
+            check.click()
+        expect(check).to_be_enabled()
+        expect(check).to_have_text(words, use_inner_text=True)
+    refused_once(visit, '"event_data"')
+    check.click()
+    page.wait_for_function("() => !document.querySelector('button.check').disabled", timeout=SECONDS)
+    expect(check).to_have_text(words, use_inner_text=True)
+    visit.errors = [error for error in visit.errors if "429" not in error]  # what the test itself made
+    visit.was_clean()
+
+
+def test_dropped_files_that_the_app_did_not_take_in_are_looked_at_again(
+    indexed: App, visit: Visit, tmp_path: Path
+) -> None:
+    page, folder = visit.page, tmp_path / "dropped"
+    folder.mkdir()
+    (folder / "one.txt").write_text("A text that nobody has read yet.")
+    visit.open("?collection=refused")
+    refused_once(visit, '"failed":0')
+    drop_from_desktop(page.context, page, folder)
+    page.locator(".drop-status.wrong").wait_for(timeout=SECONDS)
+    page.locator(".drop-status").get_by_role("button", name="Try again").click()
+    page.wait_for_selector(".plan .start", timeout=SECONDS)
+    refused_once(visit, '"place":')
+    page.locator("#labse-path").fill("/there/is/no/such/folder")
+    page.locator("#labse-path").press("Enter")
+    page.locator(".drop-status.wrong").get_by_role("button", name="Try again").click(timeout=SECONDS)
+    page.wait_for_selector(".add [role=alert]", timeout=SECONDS)
+    page.get_by_role("button", name="Discard").click()
+    page.wait_for_selector(".plan", state="detached", timeout=SECONDS)
+    visit.errors = [error for error in visit.errors if "429" not in error]  # what the test itself made
+    visit.was_clean()
+
+
 def test_a_local_folder_is_offered_by_its_path(indexed: App, visit: Visit) -> None:
     visit.open()
     visit.tab("Add documents")

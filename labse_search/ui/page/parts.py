@@ -6,6 +6,7 @@ listing: a handler's name would otherwise claim the name of the published `searc
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +92,7 @@ def with_event(handlers: Handlers, handle: Callable[[str, Event], Any]) -> Calla
     """`handle` of (collection, event) for Gradio, which passes the collection's name and what a script sent."""
 
     def ui_event(name: str, event: gr.EventData) -> Any:
-        return handle(handlers.shared.collection_named(name), Event(event._data))
+        return answered(handle(handlers.shared.collection_named(name), Event(event._data)))
 
     return ui_event
 
@@ -100,9 +101,17 @@ def with_name(handlers: Handlers, handle: Callable[[str], Any]) -> Callable[...,
     """The same for a handler that needs the collection alone."""
 
     def ui_name(name: str) -> Any:
-        return handle(handlers.shared.collection_named(name))
+        return answered(handle(handlers.shared.collection_named(name)))
 
     return ui_name
+
+
+def answered(value: Any) -> Any:
+    """The value, or each of several, as one that differs from the last: of an equal one Gradio tells a script nothing,
+    and a button that waits for the answer would wait for ever."""
+    if isinstance(value, tuple):
+        return tuple(answered(one) for one in value)
+    return {"nonce": time.time_ns()} | value
 
 
 def searching(handlers: Handlers, parts: Parts, js: str = REMEMBER) -> dict[str, Any]:

@@ -8,14 +8,14 @@ import gradio as gr
 
 from labse_search.ui.events import Event
 from labse_search.ui.handlers import Handlers
-from labse_search.ui.page.parts import QUIET, Parts
+from labse_search.ui.page.parts import QUIET, Parts, answered
 
 
 def wire(handlers: Handlers, parts: Parts, tab: Any) -> None:
     """Connect the Settings tab's events with its handlers."""
 
     def ui_save(event: gr.EventData) -> Any:
-        return handlers.settings.save(Event(event._data))
+        return answered(handlers.settings.save(Event(event._data)))
 
     tab.select(handlers.settings.shown, None, parts.settings, **QUIET)
     parts.settings.save(ui_save, None, parts.settings, **QUIET)

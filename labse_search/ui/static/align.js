@@ -122,9 +122,11 @@ dialog.addEventListener('keydown', event => {
 });
 dialog.addEventListener('cancel', event => { event.preventDefault(); close(); });
 dialog.addEventListener('click', event => { if (event.target === dialog) close(); });
+const onFailed = event => { if (waiting && 'at' in event.detail) { waiting = false; allow(); } };
 if (labse.alignOff) labse.alignOff();
+window.addEventListener('labse-failed', onFailed);
 window.addEventListener('labse-address', onAddress);
 const timer = setInterval(() => { if (asked && !value?.beads && ['queued', 'running', 'paused'].includes(value?.job?.state)) trigger('align', two()); }, 1000);
-labse.alignOff = () => { window.removeEventListener('labse-address', onAddress); clearInterval(timer); };
+labse.alignOff = () => { window.removeEventListener('labse-failed', onFailed); window.removeEventListener('labse-address', onAddress); clearInterval(timer); };
 watch('value', onValue);
 setTimeout(onAddress, 0);

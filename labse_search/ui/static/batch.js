@@ -28,6 +28,7 @@ const line = job => {
 const draw = () => {
   const value = props.value;
   if (!value?.jobs) return;
+  labse.release(root);
   const now = JSON.stringify([value.jobs, value.message]);
   if (now === last) return;
   last = now;

@@ -45,12 +45,12 @@ const problems = value => {
   const list = el('ul', 'plan-notes');
   for (const one of value.problems.slice(0, 20)) list.append(el('li', null, null, {}, one.name ? el('bdi', null, one.name + ': ') : null, one.what));
   if (value.problems.length > 20) list.append(el('li', null, t('and_more', { n: value.problems.length - 20 })));
-  const fix = button('primary', t('repair'), event => { event.target.disabled = true; trigger('repair'); });
+  const fix = button('primary', t('repair'), event => { labse.hold(event.target); trigger('repair'); });
   return el('section', 'notice weak', null, { role: 'alert' }, el('h2', null, t('not_whole')), list, el('div', 'buttons', null, {}, fix, el('span', 'subdued', t('repair_note'))));
 };
 const row = one => {
   const gone = one.state === 'removed';
-  const act = (key, event, data, then) => button(`link act-${key}`, t(key), click => { click.target.disabled = !then; trigger(event, data); then?.(); }, { 'aria-label': `${t(key)}: ${one.title}` });
+  const act = (key, event, data, then) => button(`link act-${key}`, t(key), click => { if (!then) labse.hold(click.target); trigger(event, data); then?.(); }, { 'aria-label': `${t(key)}: ${one.title}` });
   const data = { collection: props.value.collection, document: one.document };
   const actions = el('span', 'doc-actions', null, {}, ...(gone ? [act('undo', 'restore', data)]
     : [act('only_here', 'only', data, () => labse.goTo('tab_search')), act('reindex', 'reindex', data), act('remove', 'remove', data)]));
@@ -90,7 +90,8 @@ const refresh = () => { root.querySelector('.table-box')?.replaceWith(table(prop
 const draw = () => {
   const value = props.value;
   if (!value?.documents) return;
-  const now = JSON.stringify(value);
+  labse.release(root);
+  const now = JSON.stringify({ ...value, nonce: 0 });
   if (now === last) return;
   last = now;
   const nodes = [];
@@ -101,13 +102,13 @@ const draw = () => {
   const find = el('input', 'find', null, { type: 'search', placeholder: t('find_document'), 'aria-label': t('find_document') });
   find.value = wanted;
   find.addEventListener('input', () => { wanted = find.value; shown = PAGE; refresh(); });
-  const whole = button('link check', t('check_whole'), event => { event.target.disabled = true; event.target.textContent = t('checking_whole'); trigger('check'); });
+  const whole = button('link check', t('check_whole'), event => { labse.hold(event.target, t('checking_whole')); trigger('check'); });
   const all = button('link reindex-all', t('reindex_all'), event => {
     if (!window.confirm(t('reindex_sure', { documents: t('documents', { n: value.documents.length + value.more }) }))) return;
-    event.target.disabled = true; trigger('reindex', { collection: value.collection, document: '' });
+    labse.hold(event.target); trigger('reindex', { collection: value.collection, document: '' });
   });
   const forget = button('link act-remove', t('forget_removed'), event => {
-    if (window.confirm(t('forget_sure', { documents: t('documents', { n: value.removed }) }))) { event.target.disabled = true; trigger('forget', { collection: value.collection }); }
+    if (window.confirm(t('forget_sure', { documents: t('documents', { n: value.removed }) }))) { labse.hold(event.target); trigger('forget', { collection: value.collection }); }
   });
   nodes.push(el('section', null, null, {}, el('div', 'list-head', null, {}, el('h2', null, t('document_list')), value.documents.length ? all : null, value.documents.length ? whole : null, value.removed ? forget : null, find), value.more ? el('p', 'subdued', t('more_documents', { n: value.more })) : null, table(value)));
   const typing = root.contains(document.activeElement) && document.activeElement?.classList.contains('find');

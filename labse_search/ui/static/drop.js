@@ -5,6 +5,8 @@ const { el, t, button, bytes, duration } = labse;
 const root = element.querySelector('.add');
 const LANES = 3, BATCH_FILES = 40, BATCH_BYTES = 16e6; // one request a file took 26 ms each, a batch of 40 little more
 let sending = false, staging = false; // while files travel, and until their plan is there: what is dropped meanwhile waits
+let copied = [], lost = 0; // files that the app has and has not looked at yet, and how many did not arrive
+let checked = ''; // the path that the app was asked to look at
 
 const hidden = name => name.split('/').some(part => part.startsWith('.') || part === '__MACOSX');
 
@@ -27,8 +29,8 @@ const send = async list => {
   const total = list.reduce((sum, [file]) => sum + file.size, 0);
   if (total > limits.bytes) { complain(t('too_much', { size: bytes(limits.bytes) })); return; }
   sending = true;
-  const all = list.length, files = [];
-  let failed = 0, done = 0;
+  const all = list.length;
+  let done = 0;
   const zone = root.querySelector('.drop'), line = root.querySelector('.drop-status'), bar = root.querySelector('.drop progress');
   zone.dataset.busy = '1';
   bar.hidden = false; bar.max = all;
@@ -38,7 +40,7 @@ const send = async list => {
   let full = 0; // bytes of the last batch
   for (const one of list) {
     const [file, name] = one, last = batches[batches.length - 1];
-    if (file.size > limits.file_bytes) { files.push({ name, size: file.size }); advance(1); continue; }
+    if (file.size > limits.file_bytes) { copied.push({ name, size: file.size }); advance(1); continue; }
     if (last && last.length < BATCH_FILES && full + file.size <= Math.min(BATCH_BYTES, limits.file_bytes)) { last.push(one); full += file.size; }
     else { batches.push([one]); full = file.size; }
   }
@@ -46,19 +48,42 @@ const send = async list => {
     for (let batch; (batch = batches.shift());) {
       // A batch that fails for one file is sent again file by file, so that only that one is lost.
       const names = await sendBatch(batch) || (batch.length > 1 ? await Promise.all(batch.map(async one => (await sendBatch([one]))?.[0])) : [null]);
-      batch.forEach(([file, name], i) => names[i] ? files.push({ upload: names[i], name, size: file.size }) : failed++);
+      batch.forEach(([file, name], i) => names[i] ? copied.push({ upload: names[i], name, size: file.size }) : lost++);
       advance(batch.length);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
-  line.textContent = t('checking');
-  sending = false; staging = true;
-  trigger('stage', { files, failed, token: props.value?.plan?.token });
+  sending = false;
+  stage();
 };
-const complain = message => {
+/** @type {(words: string, wrong: boolean, again?: () => void) => void} */
+const status = (words, wrong, again) => {
   const line = root.querySelector('.drop-status');
-  line.textContent = message;
-  line.classList.add('wrong');
+  line.textContent = words;
+  line.classList.toggle('wrong', wrong);
+  if (again) line.append(' ', button('link again', t('retry'), again));
+};
+/** @type {(words: string, again?: () => void) => void} */
+const complain = (words, again) => status(words, true, again);
+const stage = () => {
+  staging = true;
+  status(t('checking'), false);
+  trigger('stage', { files: copied, failed: lost, token: props.value?.plan?.token });
+};
+const check = place => {
+  checked = place;
+  status(t('checking'), false);
+  trigger('check_path', { place, token: props.value?.plan?.token });
+};
+// What was copied stays with the app for hours, so that it need not be dropped again.
+const onFailed = event => {
+  const place = checked;
+  if (staging && 'failed' in event.detail) {
+    staging = false;
+    delete root.querySelector('.drop').dataset.busy;
+    root.querySelector('.drop progress').hidden = true;
+    complain(t('ask_failed'), stage);
+  } else if (place && event.detail.place === place) { checked = ''; complain(t('ask_failed'), () => check(place)); }
 };
 
 const picker = (label, folder) => {
@@ -77,7 +102,7 @@ const zone = value => {
 };
 const pathForm = () => {
   const input = el('input', null, null, { type: 'text', id: 'labse-path', placeholder: t('path_placeholder'), dir: 'ltr', spellcheck: 'false', autocomplete: 'off' });
-  const go = button('secondary', t('path_check'), () => { if (input.value.trim()) { root.querySelector('.drop-status').textContent = t('checking'); trigger('check_path', { place: input.value.trim(), token: props.value?.plan?.token }); } });
+  const go = button('secondary', t('path_check'), () => { if (input.value.trim()) check(input.value.trim()); });
   input.addEventListener('keydown', event => { if (event.key === 'Enter' && !event.isComposing) go.click(); });
   return el('div', 'path', null, {}, el('label', null, t('path_label'), { for: 'labse-path' }), el('div', 'path-row', null, {}, input, go));
 };
@@ -101,8 +126,8 @@ const preflight = value => {
   if (plan.failed) notes.append(el('li', 'refused', t('upload_failed', { n: plan.failed })));
   if (plan.new) notes.append(el('li', null, plan.seconds ? t('estimate', { time: duration(plan.seconds), passages: t('passages', { n: plan.passages }), n: Math.max(1, Math.round(plan.rate)) }) : t('no_estimate')));
   box.append(notes);
-  const start = button('primary start', t('start'), () => { start.disabled = true; trigger('start', { token: plan.token }); });
-  const keep = plan.folder ? button('secondary watch', t('watch_start'), event => { event.target.disabled = true; trigger('watch', { place: plan.folder, token: plan.token }); }) : null;
+  const start = button('primary start', t('start'), () => { labse.hold(start); trigger('start', { token: plan.token }); });
+  const keep = plan.folder ? button('secondary watch', t('watch_start'), event => { labse.hold(event.target); trigger('watch', { place: plan.folder, token: plan.token }); }) : null;
   if (keep) notes.append(el('li', 'here', t('watch_note')));
   notes.append(el('li', 'elsewhere', t('plan_for', { name: plan.collection })));
   box.append(el('div', 'buttons', null, {}, plan.new ? start : null, keep, button('secondary', t('discard'), () => trigger('discard', { token: plan.token }))));
@@ -128,13 +153,19 @@ const draw = () => {
   root.replaceChildren(...nodes);
   place();
   root.querySelector('.start')?.focus();
+  if (copied.length) complain(t('ask_failed'), stage);
   if (labse.dropped.length) send(labse.dropped.shift());
 };
-watch('value', () => { staging = false; draw(); });
+watch('value', () => {
+  if (staging) { copied = []; lost = 0; }
+  staging = false; checked = '';
+  draw();
+});
 draw();
 if (labse.dropOff) labse.dropOff();
 const onDropped = () => { if (!sending && !staging && labse.dropped.length) send(labse.dropped.shift()); };
 const onStatus = event => { collection = event.detail.collection; place(); };
 window.addEventListener('labse-dropped', onDropped);
 window.addEventListener('labse-status', onStatus);
-labse.dropOff = () => { window.removeEventListener('labse-dropped', onDropped); window.removeEventListener('labse-status', onStatus); };
+window.addEventListener('labse-failed', onFailed);
+labse.dropOff = () => { window.removeEventListener('labse-failed', onFailed); window.removeEventListener('labse-dropped', onDropped); window.removeEventListener('labse-status', onStatus); };

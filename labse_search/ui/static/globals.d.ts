@@ -62,6 +62,8 @@ interface Labse extends Record<string, any> {
   opened(name: string): string;
   copy(words: string, beside: Element): Promise<boolean>;
   exports(what: string, parameters: URLSearchParams | string): HTMLElement;
+  hold(node: HTMLElement, words?: string): void;
+  release(within: Node): void;
   jobLine(job: Job & Words, running: string, done: { at: number; of: number; words: string }, ask: (wanted: string) => void): HTMLElement;
   recent(): string[];
   addRecent(text: string): void;
@@ -78,7 +80,7 @@ declare var labse: Labse;
 interface Window { labse: Labse; labseCollection: string }
 interface WindowEventMap {
   'labse-address': CustomEvent; 'labse-busy': CustomEvent; 'labse-drawn': CustomEvent; 'labse-dropped': CustomEvent;
-  'labse-feed': CustomEvent; 'labse-gone': CustomEvent; 'labse-back': CustomEvent; 'labse-kept': CustomEvent;
+  'labse-failed': CustomEvent; 'labse-feed': CustomEvent; 'labse-gone': CustomEvent; 'labse-back': CustomEvent; 'labse-kept': CustomEvent;
   'labse-pick': CustomEvent; 'labse-reading': CustomEvent; 'labse-status': CustomEvent; 'labse-step': CustomEvent;
 }
 // The page's own elements, found by selectors that no checker reads.

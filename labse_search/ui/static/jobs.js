@@ -18,7 +18,7 @@ const make = job => {
   return part;
 };
 const actions = (part, job) => {
-  const action = (key, wanted) => button(`link ${key}`, t(key), event => { event.target.disabled = true; trigger('request', { job: job.id, action: wanted }); });
+  const action = (key, wanted) => button(`link ${key}`, t(key), event => { labse.hold(event.target); trigger('request', { job: job.id, action: wanted }); });
   const open = ['queued', 'running', 'paused'].includes(job.state) && job.requested !== 'cancel';
   const paused = job.state === 'paused' || job.requested === 'pause';
   if (job.state === 'failed') { part.buttons.replaceChildren(action('retry', ''), action('cancel', 'cancel')); return; }
@@ -67,7 +67,7 @@ const draw = () => {
   const same = root.children.length === parts.length + 1 && parts.every((row, i) => root.children[i + 1] === row);
   if (!same) root.replaceChildren(el('h2', null, t('jobs')), ...parts);
 };
-watch('value', () => { value = props.value; draw(); });
+watch('value', () => { value = props.value; labse.release(root); draw(); });
 draw();
 if (labse.jobsOff) labse.jobsOff();
 const onFeed = event => { if (event.detail.jobs && event.detail.jobs.collection === value?.collection) { value = event.detail.jobs; draw(); } };

@@ -8,13 +8,14 @@ const row = one => {
   const right = one.answers.filter(answer => answer.answers).length;
   const list = el('ul', 'judgements');
   for (const answer of one.answers) list.append(el('li', null, null, {}, el('span', answer.answers ? 'ok' : 'wrong', t(answer.answers ? 'judge_yes' : 'judge_no')), el('bdi', 'clip', answer.text),
-    button('link act-remove', t('teach_forget'), event => { event.target.disabled = true; trigger('forget', { collection: props.value.collection, question: one.text, passage: answer.passage }); })));
+    button('link act-remove', t('teach_forget'), event => { labse.hold(event.target); trigger('forget', { collection: props.value.collection, question: one.text, passage: answer.passage }); })));
   return el('details', 'judged-question', null, {}, el('summary', null, null, {}, el('bdi', null, one.text), el('span', 'chip', t(`teach_${one.split}`)),
     el('span', 'subdued', t('teach_answers', { right, wrong: one.answers.length - right }))), list);
 };
 const draw = () => {
   const value = props.value;
   if (!value?.questions) return;
+  labse.release(root);
   const now = JSON.stringify([value.collection, value.questions, value.message]);
   if (now === last) return;
   last = now;

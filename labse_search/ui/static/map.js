@@ -16,7 +16,7 @@ const fetched = () => (labse.mapScript ||= new Promise((done, failed) => {
 }));
 const frame = document.head;
 const wrong = message => el('p', 'notice error', message, { role: 'alert' });
-const ask = (key, anew, cls = 'secondary') => button(`${cls} ${key}`, t(key), event => { event.target.disabled = true; trigger('make', { anew: anew ? 'yes' : '' }); });
+const ask = (key, anew, cls = 'secondary') => button(`${cls} ${key}`, t(key), event => { labse.hold(event.target); trigger('make', { anew: anew ? 'yes' : '' }); });
 const job = one => {
   const node = labse.jobLine(one, t('map_running'), { at: one.files_done, of: one.files, words: '' }, action => trigger('request', { job: one.id, action }));
   node.querySelector('.pause')?.remove(); // it would begin again: a map takes minutes, and there is nothing to keep
@@ -38,6 +38,7 @@ const news = map => {
 const draw = async () => {
   const value = props.value;
   if (!value?.collection) return;
+  labse.release(root);
   const map = value.map, now = JSON.stringify([value.collection, value.job, value.few, map, value.message]);
   if (now !== last) {
     last = now;

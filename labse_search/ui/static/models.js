@@ -16,7 +16,7 @@ const fetching = job => labse.jobLine(job, t('model_fetching', { name: job.model
 const generations = value => {
   const body = el('tbody'), lines = [];
   for (const one of value.generations) {
-    const act = (key, event) => button(`link ${key}`, t(key), click => { click.target.disabled = true; trigger(event, { collection: value.collection, number: one.number }); }, { 'aria-label': `${t(key)}: ${one.name}` });
+    const act = (key, event) => button(`link ${key}`, t(key), click => { labse.hold(click.target); trigger(event, { collection: value.collection, number: one.number }); }, { 'aria-label': `${t(key)}: ${one.name}` });
     const may = one.state === 'ready' ? [act('gen_switch', 'switch'), act('gen_drop', 'drop_generation')]
       : one.state === 'building' && ['cancelled', 'failed'].includes(one.job?.state) ? [act('gen_drop', 'drop_generation')] : [];
     body.append(el('tr', null, null, {}, el('th', null, null, { scope: 'row' }, el('bdi', null, one.name)), el('td', null, t(`gen_${one.state}`)),
@@ -25,7 +25,7 @@ const generations = value => {
   }
   return value.generations.length ? [el('div', 'table-box', null, {}, el('table', null, null, {}, body)), ...lines] : lines;
 };
-const work = (cls, key, event, model) => button(cls, t(key), click => { click.target.disabled = true; candidate = null; trigger(event, { collection: props.value.collection, model }); });
+const work = (cls, key, event, model) => button(cls, t(key), click => { labse.hold(click.target); candidate = null; trigger(event, { collection: props.value.collection, model }); });
 const looked = value => {
   const one = candidate, box = el('div', 'candidate', null, { role: 'status' }, about(one)), row = el('div', 'buttons');
   if (!one.here) {
@@ -47,7 +47,7 @@ const looked = value => {
 const input = el('input', 'find', null, { id: 'labse-model', type: 'text', list: 'labse-models', placeholder: t('gen_model'), 'aria-label': t('gen_model'), spellcheck: 'false', autocomplete: 'off', dir: 'ltr' });
 const look = button('secondary', t('model_look'), () => {
   if (!input.value.trim()) { input.focus(); return; }
-  candidate = null; look.disabled = true; look.textContent = t('checking_whole'); trigger('look_at', { model: input.value.trim() });
+  candidate = null; labse.hold(look, t('checking_whole')); trigger('look_at', { model: input.value.trim() });
 });
 input.addEventListener('keydown', event => { if (event.key === 'Enter') look.click(); });
 const suggested = el('datalist', null, null, { id: 'labse-models' });
@@ -56,9 +56,9 @@ const state = el('div'), below = el('div');
 const draw = () => {
   const value = props.value;
   if (!value?.collection) return;
+  labse.release(root);
   if (value.candidate) candidate = value.candidate;
   const now = JSON.stringify([{ ...value, nonce: '' }, candidate]);
-  look.disabled = false; look.textContent = t('model_look');
   if (now === last) return;
   last = now;
   const held = root.contains(document.activeElement) ? document.activeElement?.id : '';

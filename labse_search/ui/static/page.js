@@ -147,9 +147,38 @@ window.labse = /** @type {any} */ ((() => {
   const opened = name => parameter('collection') || window.labseCollection || name;
   const exports = (what, parameters) => el('span', 'exports', null, {}, el('span', 'subdued', t('export')),
     ...['csv', 'md', 'json'].map(kind => el('a', 'link', t(`export_${kind}`), { href: `export/${what}.${kind}?${parameters}`, download: '' })));
+  // A button that was pressed is off, and may say so, until its answer comes: a part that hears of one releases what it has
+  // held, also where the answer is what it was before. Where none comes, all are.
+  const held = new Map(); // button → its own words, where it has others for now
+  const hold = (node, words) => {
+    held.set(node, words ? node.textContent : null);
+    node.disabled = true;
+    if (words) node.textContent = words;
+  };
+  const release = within => {
+    for (const [node, words] of held) {
+      if (node.isConnected && !within.contains(node)) continue;
+      held.delete(node);
+      node.disabled = false;
+      if (words != null) node.textContent = words;
+    }
+  };
+  window.addEventListener('labse-failed', () => release(document));
+  // Gradio tells a part nothing of an event that failed: the app refused it (too many at once), or is away.
+  const fetched = window.fetch;
+  window.fetch = async (wanted, options) => {
+    let answer = null;
+    try { return (answer = await fetched(wanted, options)); }
+    finally {
+      if (!answer?.ok && /\/run\/predict\b/.test(String(wanted)) && typeof options?.body === 'string') {
+        const { event_data: sent, data: inputs } = JSON.parse(options.body);
+        window.dispatchEvent(new CustomEvent('labse-failed', { detail: { ...sent, inputs } }));
+      }
+    }
+  };
   // A job as one section: its state, its bar, what is left, and its buttons; `ask` hears "pause", "cancel" or "".
   const jobLine = (job, running, done, ask) => {
-    const action = (key, wanted) => button(`link ${key}`, t(key), event => { event.target.disabled = true; ask(wanted); });
+    const action = (key, wanted) => button(`link ${key}`, t(key), event => { hold(event.target); ask(wanted); });
     const open = ['queued', 'running', 'paused'].includes(job.state), ending = job.requested === 'cancel';
     const stopped = job.state === 'paused' || job.requested === 'pause';
     const buttons = job.state === 'failed' ? [action('retry', ''), action('cancel', 'cancel')]
@@ -280,6 +309,6 @@ window.labse = /** @type {any} */ ((() => {
     module.default(element, ...given);
   };
 
-  return { get turn() { return turn; }, takeTurn: () => ++turn, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, openSearch, parameter, firstTab, link, opened, copy, exports, jobLine, kept: new Set(), recent, addRecent,
+  return { get turn() { return turn; }, takeTurn: () => ++turn, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, openSearch, parameter, firstTab, link, opened, copy, exports, hold, release, jobLine, kept: new Set(), recent, addRecent,
     clearRecent, busy, keyList, part, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
 })());

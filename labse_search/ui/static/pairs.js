@@ -38,7 +38,7 @@ const exportLink = kind => {
 const found = () => {
   const box = el('section', null, null, { 'aria-labelledby': 'labse-teach-pairs' }, el('h2', null, t('teach_pairs'), { id: 'labse-teach-pairs' }), el('p', 'note', t('teach_intro')));
   const pick = languagePick();
-  const go = button('primary mine', t('teach_mine'), () => { go.disabled = true; send('mine', { languages: pick.value.split(',').filter(Boolean) }); });
+  const go = button('primary mine', t('teach_mine'), () => { labse.hold(go); send('mine', { languages: pick.value.split(',').filter(Boolean) }); });
   go.disabled = !!value.job && value.job.state !== 'failed' || value.languages.length < 2;
   box.append(el('div', 'buttons', null, {}, go, pick, importer('teach_import', 'train')));
   if (value.job) box.append(labse.jobLine(value.job, t('teach_mining'), { at: value.job.files_done, of: value.job.files, words: t('teach_total', { n: value.job.segments }) }, action => send('request', { job: value.job.id, action })));
@@ -134,10 +134,22 @@ const onKey = event => {
 };
 // Another collection was opened: its pairs, from whichever score.
 const onStatus = event => { if (root.offsetParent && value.collection && event.detail.collection !== value.collection) trigger('shown'); };
+const onFailed = event => {
+  if (saying == null || event.detail.pair !== saying) return;
+  said.delete(saying); // nobody has heard it: the pair is asked about again
+  saying = null; wantsBack = false;
+  send('shown');
+};
 if (labse.pairsOff) labse.pairsOff();
 window.addEventListener('labse-status', onStatus);
+window.addEventListener('labse-failed', onFailed);
 document.addEventListener('keydown', onKey);
 const timer = setInterval(() => { if (root.offsetParent && ['queued', 'running'].includes(value.job?.state)) trigger('look'); }, 1000);
-labse.pairsOff = () => { window.removeEventListener('labse-status', onStatus); document.removeEventListener('keydown', onKey); clearInterval(timer); };
+labse.pairsOff = () => {
+  window.removeEventListener('labse-status', onStatus);
+  window.removeEventListener('labse-failed', onFailed);
+  document.removeEventListener('keydown', onKey);
+  clearInterval(timer);
+};
 watch('value', take);
 take();

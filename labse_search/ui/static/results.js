@@ -174,7 +174,7 @@ const notice = (cls, title, text, ...nodes) => el('div', `notice ${cls}`, null, 
 
 const first = value => {
   const add = button('primary', t('first_add'), () => labse.goTo('tab_add'));
-  const sample = value.sample ? button('secondary sample', t('first_sample'), event => { event.target.disabled = true; trigger('sample'); }) : null;
+  const sample = value.sample ? button('secondary sample', t('first_sample'), event => { labse.hold(event.target); trigger('sample'); }) : null;
   const another = button('link', t('model_more'), () => { labse.wantsModel = true; labse.goTo('tab_collection'); });
   const model = value.model ? el('p', 'model-line', null, {}, el('span', null, t('model_answers', { name: value.model.name })), ' ', value.model.problem || t(`model_known_${value.model.known}`), ' ', another) : null;
   return notice('first', t('first_title'), t('first_text'), el('div', 'buttons', null, {}, add, sample), model);
@@ -339,6 +339,7 @@ const onReading = event => cardList().forEach((node, i) => {
   node.classList.toggle('current', !!card && event.detail === `${card.document}.${card.index}`);
 });
 window.addEventListener('labse-kept', onKept);
+window.addEventListener('labse-failed', onKept); // a star is set before its answer comes
 window.addEventListener('labse-step', onStep);
 window.addEventListener('labse-reading', onReading);
 window.addEventListener('labse-busy', onBusy);
@@ -346,6 +347,7 @@ window.addEventListener('labse-status', onStatus);
 document.addEventListener('keydown', onKey);
 labse.resultsOff = () => {
   window.removeEventListener('labse-kept', onKept);
+  window.removeEventListener('labse-failed', onKept);
   window.removeEventListener('labse-step', onStep);
   window.removeEventListener('labse-reading', onReading);
   window.removeEventListener('labse-busy', onBusy);

@@ -31,7 +31,7 @@ const form = value => {
   }
   const save = button('primary', t('settings_save'), () => {
     const changed = value.fields.filter(one => controls[one.name].value !== one.value).map(one => [one.name, controls[one.name].value]);
-    if (changed.length) { save.disabled = true; trigger('save', Object.fromEntries(changed)); }
+    if (changed.length) { labse.hold(save); trigger('save', Object.fromEntries(changed)); }
   }, { id: 'labse-save' });
   if (value.editable) box.append(el('div', 'buttons', null, {}, save));
   if (value.message) box.append(el('p', 'notice error', value.message, { role: 'alert' }));
@@ -51,8 +51,9 @@ const rest = value => {
 const draw = () => {
   const value = props.value;
   if (!value?.rows) return;
-  const now = JSON.stringify(value), save = root.querySelector('#labse-save');
-  if (now === last) { if (save) save.disabled = false; return; }
+  labse.release(root);
+  const now = JSON.stringify({ ...value, nonce: 0 });
+  if (now === last) return;
   last = now;
   const held = root.contains(document.activeElement) ? document.activeElement?.id : '';
   const out = value.signs_in ? el('form', null, null, { method: 'post', action: 'sign-out' }, el('button', 'link', t('sign_out'), { type: 'submit' })) : '';

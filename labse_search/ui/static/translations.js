@@ -42,6 +42,7 @@ const copies = value => {
 const draw = () => {
   const value = props.value;
   if (!value?.nonce) return;
+  labse.release(root);
   const now = JSON.stringify({ ...value, nonce: 0 });
   if (now === last) return;
   last = now;

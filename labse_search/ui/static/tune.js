@@ -51,7 +51,7 @@ const own = run => {
 const apply = run => {
   if (run.state !== 'accepted') return null;
   const box = el('div', 'apply', null, {}), made = run.generation;
-  const act = (cls, key, event, data) => button(`${cls} ${event}`, t(key), click => { click.target.disabled = true; send(event, data); });
+  const act = (cls, key, event, data) => button(`${cls} ${event}`, t(key), click => { labse.hold(click.target); send(event, data); });
   if (!made) box.append(el('p', 'note', t('teach_apply_note', { passages: t('passages', { n: value.passages }), time: duration(value.passages * (run.plan.seconds_a_text || 0)) })), act('primary', 'teach_apply', 'use_model', { name: run.name }));
   else if (run.building) box.append(labse.jobLine(run.building, t('gen_building'), { at: run.building.files_done, of: run.building.files, words: t('passages', { n: run.building.segments }) }, action => send('request', { job: run.building.id, action })));
   else if (made.state === 'ready') box.append(el('p', 'note', t('teach_ready')), act('primary', 'gen_switch', 'switch', { number: made.number }));
@@ -63,7 +63,7 @@ const plan = run => {
   const { seconds, memory, free, processes, training_pairs: pairs, dev_pairs: dev } = run.plan, small = memory * processes > free;
   return el('article', 'run planned', null, { 'data-run': run.name }, el('p', null, t('teach_plan', { time: duration(seconds), memory: bytes(memory * processes), free: bytes(free), pairs, dev })),
     run.counts.known ? null : el('p', 'note', t('teach_known_note')), small ? el('p', 'notice weak', t('teach_too_small'), { role: 'alert' }) : null,
-    el('div', 'buttons', null, {}, button('primary start', t('teach_start'), event => { event.target.disabled = true; send('start', { name: run.name }); }), button('link discard', t('discard'), () => send('delete_run', { name: run.name }))));
+    el('div', 'buttons', null, {}, button('primary start', t('teach_start'), event => { labse.hold(event.target); send('start', { name: run.name }); }), button('link discard', t('discard'), () => send('delete_run', { name: run.name }))));
 };
 const card = run => {
   const state = { accepted: 'teach_accepted', refused: 'teach_refused', open: 'teach_unfinished' }[run.state];
@@ -119,6 +119,7 @@ const draw = () => {
 const take = () => {
   const given = props.value;
   if (!given?.runs || given.nonce === value.nonce) return;
+  labse.release(root);
   if (given.planned || given.collection !== value.collection) planning = false;
   value = given;
   const now = JSON.stringify({ ...given, nonce: 0, planned: 0, planning });
@@ -130,7 +131,18 @@ if (labse.tuneOff) labse.tuneOff();
 const working = () => value.runs?.some(run => ['queued', 'running'].includes(run.job?.state) || ['queued', 'running'].includes(run.building?.state));
 const timer = setInterval(() => { if (root.offsetParent && !planning && working()) trigger('look'); }, 1000);
 const onStatus = event => { if (root.offsetParent && value.collection && event.detail.collection !== value.collection) trigger('look'); };
+const onFailed = event => {
+  if (!planning || !('threshold' in event.detail) || 'limit' in event.detail) return;
+  planning = false;
+  value = { ...value, message: t('ask_failed') };
+  draw();
+};
 window.addEventListener('labse-status', onStatus);
-labse.tuneOff = () => { window.removeEventListener('labse-status', onStatus); clearInterval(timer); };
+window.addEventListener('labse-failed', onFailed);
+labse.tuneOff = () => {
+  window.removeEventListener('labse-status', onStatus);
+  window.removeEventListener('labse-failed', onFailed);
+  clearInterval(timer);
+};
 watch('value', take);
 take();

@@ -5,7 +5,7 @@ const { el, t, button, duration } = labse;
 const root = element.querySelector('.watches');
 let value = props.value, drawn = '';
 
-const act = (key, event, data, about) => button(`link ${key}`, t(key), click => { click.target.disabled = true; trigger(event, data); }, { 'aria-label': `${t(key)}: ${about}` });
+const act = (key, event, data, about) => button(`link ${key}`, t(key), click => { labse.hold(click.target); trigger(event, data); }, { 'aria-label': `${t(key)}: ${about}` });
 const time = seconds => new Date(seconds * 1000).toLocaleTimeString(labse.locale, { timeStyle: 'short' });
 const leaving = one => {
   const box = el('section', 'notice weak leaving');
@@ -35,7 +35,7 @@ const row = one => {
   return node;
 };
 const draw = () => {
-  const now = JSON.stringify(value);
+  const now = JSON.stringify({ ...value, nonce: 0 });
   if (!value?.folders || now === drawn) return;
   drawn = now;
   const open = new Set([...root.querySelectorAll('.watched:has(details[open])')].map(node => node.dataset.folder));
@@ -44,7 +44,7 @@ const draw = () => {
   root.replaceChildren(...(rows.length ? [el('h2', null, t('watch_title'))] : []), ...(value.message ? [el('p', 'notice error', value.message, { role: 'alert' })] : []), ...rows);
   for (const node of rows) if (open.has(node.dataset.folder)) node.querySelector('details')?.setAttribute('open', '');
 };
-watch('value', () => { value = props.value; draw(); });
+watch('value', () => { value = props.value; labse.release(root); draw(); });
 draw();
 if (labse.watchesOff) labse.watchesOff();
 const onFeed = event => { if (event.detail.watches && event.detail.collection === value?.collection) { value = event.detail.watches; draw(); } };

@@ -39,6 +39,7 @@ LIBRARY: dict[str, str | tuple[str, str]] = {
     "no_estimate": "The time left is shown as soon as it runs.",
     "start": "Start indexing",
     "discard": "Discard",
+    "ask_failed": "The app did not take this in: it is away, or was asked for too much at once.",
     "plan_for": "They go into the collection {name}.",
     "plan_elsewhere": "The files that wait go into the collection {name}. Start or discard them first.",
     "stale": "These files are no longer waiting. Drop them again.",
