@@ -829,6 +829,39 @@ def test_words_are_found_in_the_open_document(indexed: App, visit: Visit) -> Non
     visit.was_clean()
 
 
+def test_words_are_found_beside_letters_of_another_length_and_across_marks(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    asked: list[str] = []
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort()  # the app is away for a moment
+        elif len(asked) == 2:
+            route.fulfill(status=500, body="")
+        else:
+            parts = [{"text": "İSTANBUL ve An", "mark": 2}, {"text": "kara, ΟΔΟΣ", "mark": 0}]
+            line = {"parts": parts, "lang": "tr"}
+            route.fulfill(json={"blocks": [{"label": "p. 1", "row": False, "lines": [line]}]})
+
+    visit.open()
+    visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")
+    page.route("**/text/*", answer)
+    page.locator(".card").first.get_by_role("button", name="Open source").click()
+    page.locator(".viewer .cut").get_by_role("button", name="Try again").click(timeout=SECONDS)
+    page.locator(".viewer mark").wait_for(timeout=SECONDS)
+    expect(page.locator(".viewer .cut")).to_have_count(0)
+    for word, found in (("ankara", "Ankara"), ("istanbul", "İSTANBUL"), ("οδος", "ΟΔΟΣ")):
+        page.locator(".find-in").fill(word)
+        page.locator(".find-in").press("Enter")
+        page.wait_for_function(
+            "word => [...CSS.highlights.get('labse-found') || []].join() === word", arg=found, timeout=SECONDS
+        )
+        expect(page.locator(".find-count")).to_have_text("1 of 1", use_inner_text=True)
+    visit.errors = [error for error in visit.errors if "ERR_FAILED" not in error and "500" not in error]
+    visit.was_clean()
+
+
 def test_selected_text_can_be_asked_about(indexed: App, visit: Visit) -> None:
     visit.open()
     visit.ask("Where can I buy bread at night?")

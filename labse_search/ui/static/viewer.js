@@ -26,36 +26,75 @@ const wait = ms => new Promise(done => setTimeout(done, ms));
 // The parts of a text: those around the passage at once, the others when one comes near, all of them to find a word.
 const textOf = (value, body) => {
   const box = el('div', 'source-text');
-  let first = value.part, next = value.part, stopped = false, queue = Promise.resolve();
+  let first = value.part, next = value.part, stopped = false, queue = Promise.resolve(true);
   const get = async number => {
     const address = new URL(`${value.text}/${number}`, document.baseURI);
     address.searchParams.set('at', value.index + (value.mark ? `.${value.mark.join('-')}` : ''));
     for (let tries = 0; tries < 20 && !stopped; tries++) {
-      const answer = await fetch(address);
-      if (answer.ok) return (await answer.json()).blocks.map(block);
-      if (answer.status !== 429) return [el('p', 'cut', t('part_failed'))];
+      try {
+        const answer = await fetch(address);
+        if (answer.ok) return (await answer.json()).blocks.map(block);
+        if (answer.status !== 429) return null;
+      } catch (error) { /* the app is away, perhaps for a moment */ }
       await wait(400);
     }
-    return [];
+    return null;
   };
-  const after = async () => { if (next < value.parts) box.append(...await get(next++)); };
+  // In the place of a part that did not come; what lies behind it comes when it has come.
+  const missing = (side, step) => {
+    box.querySelector(`.cut.${side}`)?.remove();
+    return el('p', `cut ${side}`, t('part_failed') + ' ', {}, button('link', t('retry'), () => enqueue(step)));
+  };
+  // Each says whether the part is there.
+  const after = async () => {
+    if (next >= value.parts) return true;
+    const nodes = await get(next);
+    if (!nodes) { box.append(missing('later', after)); return false; }
+    next++;
+    box.querySelector('.cut.later')?.remove();
+    box.append(...nodes);
+    return true;
+  };
   const before = async () => {
-    if (first <= 0) return;
-    const nodes = await get(--first), height = body.scrollHeight;
-    box.prepend(...nodes);
+    if (first <= 0) return true;
+    const nodes = await get(first - 1), height = body.scrollHeight;
+    if (nodes) { first--; box.querySelector('.cut.earlier')?.remove(); }
+    box.prepend(...nodes || [missing('earlier', before)]);
     body.scrollTop += body.scrollHeight - height;
+    return !!nodes;
   };
-  const enqueue = step => (queue = queue.then(() => stopped ? null : step()));
+  const enqueue = step => (queue = queue.then(() => stopped ? false : step()));
   const onScroll = () => {
-    if (body.scrollTop < 900 && first > 0) enqueue(before);
-    if (body.scrollHeight - body.scrollTop - body.clientHeight < 1500 && next < value.parts) enqueue(after);
+    const waits = side => box.querySelector(`.cut.${side}`); // until somebody tries again
+    if (body.scrollTop < 900 && first > 0 && !waits('earlier')) enqueue(before);
+    if (body.scrollHeight - body.scrollTop - body.clientHeight < 1500 && next < value.parts && !waits('later')) enqueue(after);
   };
   body.addEventListener('scroll', onScroll, { passive: true });
   const ready = enqueue(after).then(() => { box.querySelector('mark, .hit')?.scrollIntoView({ block: 'center' }); onScroll(); });
-  return { box, ready, whole: async () => { while (!stopped && (first > 0 || next < value.parts)) { await enqueue(after); await enqueue(before); } },
+  return { box, ready, whole: async () => { while ((first > 0 || next < value.parts) && await enqueue(after) && await enqueue(before)); },
     stop: () => { stopped = true; } };
 };
 
+// Letters as they are compared: without case, of which İ and ı are i, and ς is σ.
+const fold = letter => letter.toLowerCase().replace('i\u0307', 'i').replace('ı', 'i').replace('ς', 'σ');
+// The text under a node, folded letter by letter: a letter may become longer or shorter. `at` has, for each unit of it, the
+// text node and where in it the letter begins and ends.
+const folded = line => {
+  const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+  /** @type {[Text, number, number][]} */
+  const at = [];
+  let text = '';
+  for (let node; (node = /** @type {Text | null} */ (walker.nextNode()));) {
+    let begin = 0;
+    for (const letter of node.data) {
+      const low = fold(letter), end = begin + letter.length;
+      for (let i = 0; i < low.length; i++) at.push([node, begin, end]);
+      text += low;
+      begin = end;
+    }
+  }
+  return { text, at };
+};
 // Finding a word colours it by the browser's highlights: the text itself is not touched.
 const finder = (body, text) => {
   const input = el('input', 'find-in', null, { type: 'search', placeholder: t('find_in'), 'aria-label': t('find_in') });
@@ -63,12 +102,13 @@ const finder = (body, text) => {
   let ranges = [], at = -1, wanted = '';
   const clear = () => { CSS.highlights?.delete('labse-find'); CSS.highlights?.delete('labse-found'); ranges = []; at = -1; count.textContent = ''; };
   const collect = () => {
-    const walker = document.createTreeWalker(body.querySelector('.source-text'), NodeFilter.SHOW_TEXT), low = wanted.toLocaleLowerCase();
-    for (let node; ranges.length < 5000 && (node = /** @type {Text | null} */ (walker.nextNode()));) {
-      const letters = node.data.toLocaleLowerCase();
-      for (let i = letters.indexOf(low); i >= 0 && letters.length === node.data.length; i = letters.indexOf(low, i + low.length)) {
-        const range = new Range();
-        range.setStart(node, i); range.setEnd(node, i + low.length);
+    const low = [...wanted].map(fold).join('');
+    for (const line of body.querySelectorAll('.source-text p, .source-text h3')) {
+      if (ranges.length >= 5000) break;
+      const { text: letters, at: places } = folded(line);
+      for (let i = letters.indexOf(low); i >= 0; i = letters.indexOf(low, i + low.length)) {
+        const range = new Range(), [from, begin] = places[i], [to, , end] = places[i + low.length - 1];
+        range.setStart(from, begin); range.setEnd(to, end);
         ranges.push(range);
       }
     }
