@@ -874,6 +874,21 @@ def test_selected_text_can_be_asked_about(indexed: App, visit: Visit) -> None:
     visit.was_clean()
 
 
+def test_files_dropped_on_the_reader_close_it_and_it_opens_again(indexed: App, visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "dropped").mkdir()
+    (tmp_path / "dropped" / "one.txt").write_text("Nobody has read this yet.")
+    visit.open()
+    visit.ask("Where can I buy bread at night?")
+    opened(visit)
+    drop_from_desktop(visit.page.context, visit.page, tmp_path / "dropped")
+    visit.page.wait_for_selector(".plan .start", timeout=SECONDS)
+    assert "view=" not in visit.page.url and visit.page.locator("dialog[open]").count() == 0
+    visit.page.get_by_role("button", name="Discard").click()
+    visit.tab("Search")
+    opened(visit)
+    visit.was_clean()
+
+
 def question_is(visit: Visit, question: str) -> None:
     visit.page.wait_for_function(
         "q => document.querySelector('#question textarea')?.value === q && "

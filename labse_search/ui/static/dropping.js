@@ -27,6 +27,7 @@
     const plain = [...data.files].map(file => /** @type {[File, string]} */ ([file, file.name]));
     const list = [];
     for (const entry of entries) list.push(...await walk(entry));
+    labse.go({ view: '', align: '' }); // a reader that is open closes with the address
     document.querySelector('dialog[open]')?.close();
     labse.goTo('tab_add');
     labse.dropped.push(list.length ? list : plain);
