@@ -765,6 +765,28 @@ def test_the_sample_collection_is_one_click_away(app: App, visit: Visit) -> None
     visit.was_clean()
 
 
+def test_a_first_run_that_brought_nothing_in_begins_anew(app: App, visit: Visit) -> None:
+    page = visit.page
+    patched: list[str] = []
+
+    def still_indexing(route: Any) -> None:
+        answer = route.fetch()
+        value = answer.json()
+        first = [one for one in value.get("data", []) if isinstance(one, dict) and one.get("state") == "first"]
+        if first and not patched:
+            patched.append(route.request.url)
+            first[0]["indexing"] = {"done": 0, "total": 1}
+        route.fulfill(response=answer, json=value)
+
+    page.route("**/run/predict*", still_indexing)
+    visit.open("?collection=void")
+    page.get_by_text("The first documents are being indexed.").wait_for(timeout=SECONDS)
+    status = {"collection": "void", "passages": 0, "indexing": None}  # none of the files had any text
+    page.evaluate("status => window.dispatchEvent(new CustomEvent('labse-status', { detail: status }))", status)
+    page.get_by_role("button", name="Try the sample collection").wait_for(timeout=SECONDS)
+    visit.was_clean()
+
+
 @pytest.mark.parametrize("visit", [{"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}], indirect=True)
 def test_nothing_sticks_out_of_a_narrow_screen(indexed: App, visit: Visit) -> None:
     visit.open("?q=bread")

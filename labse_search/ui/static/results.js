@@ -315,10 +315,11 @@ const onKey = event => {
 
 // The component can be mounted again: the page keeps one listener of each kind.
 if (labse.resultsOff) labse.resultsOff();
-// While documents come in, the line about it follows the header; the first passages end the first-run screen.
+// While documents come in, the line about it follows the header; the first passages end the first-run screen, and it comes
+// back where none came.
 const onStatus = event => {
   const { passages, indexing } = event.detail, state = props.value?.state;
-  if (state === 'first' && passages && !indexing) { trigger('again'); return; }
+  if (state === 'first' && !indexing && (passages || props.value.indexing)) { trigger('again'); return; }
   const line = root.querySelector('.still.indexing');
   if (!line) return;
   if (indexing) line.textContent = t('still_indexing', indexing); else line.remove();
