@@ -14,6 +14,7 @@ import pytest
 from browser_case import IN_BROWSER, ROOT, SECONDS, App, Visit, drop_from_desktop, running_app
 from playwright.sync_api import expect
 
+from labse_search.library.searches import MOST, SavedSearches
 from labse_search.search.refining import FINER
 
 # A name and a text that would run as script wherever they were taken for a template or for markup.
@@ -502,6 +503,28 @@ def test_a_saved_search_that_is_on_the_page_already_is_asked_again(indexed: App,
     expect(page.locator(".card").filter(has=page.locator(".saved-new"))).to_have_count(1)
     expect(page.locator(".card")).to_have_count(2)
     page.get_by_role("tab", name="Search", selected=True).wait_for(timeout=SECONDS)
+    visit.was_clean()
+
+
+def test_a_search_that_could_not_be_saved_says_so_beside_its_button(indexed: App, visit: Visit) -> None:
+    page, searches = visit.page, SavedSearches(indexed.home)
+    before = {one.id for one in searches.all("documents")}
+    for number in range(MOST - len(before)):
+        searches.keep("documents", f"q=bread+{number}", f"bread {number}", ())
+    visit.open()
+    visit.ask("bread in the city by day")
+    page.get_by_role("button", name="Save this search").click()
+    alert = page.locator(".results [role=alert]")
+    expect(alert).to_contain_text("at most", use_inner_text=True)
+    expect(page.locator(".save-search")).to_have_attribute("aria-pressed", "false")
+    for one in searches.all("documents"):
+        if one.id not in before:
+            searches.drop("documents", one.id)
+    page.get_by_role("button", name="Save this search").click()
+    alert.wait_for(state="detached", timeout=SECONDS)
+    expect(page.locator(".save-search")).to_have_attribute("aria-pressed", "true")
+    page.locator(".save-search").click()
+    expect(page.locator(".save-search")).to_have_attribute("aria-pressed", "false")
     visit.was_clean()
 
 

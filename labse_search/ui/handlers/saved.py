@@ -41,7 +41,7 @@ class SavedHandlers:
                 self.searches.drop(collection, there.id)
             elif query.question:
                 self.searches.keep(collection, query.address(), query.question, self._found(collection, query))
-            return {}
+            return {"saved": there is None and bool(query.question)}
 
         return self._then_shown(act, collection)
 

@@ -34,7 +34,10 @@ def wire(handlers: Handlers, parts: Parts, more: Kept, tab: Any) -> None:
         # What the address says and not the controls: somebody may be typing the next question already.
         return handlers.saved.toggle(name, Query.from_address(dict(parse_qsl(event.text("address")))))
 
-    parts.results.save_search(with_event(handlers, save), collection, saved, **QUIET)
+    # The list may not be drawn yet: the button above the answers hears itself what became of it.
+    told = "value => { window.dispatchEvent(new CustomEvent('labse-saved', { detail: value || {} })); }"
+    kept = parts.results.save_search(with_event(handlers, save), collection, saved, **QUIET)
+    kept.success(None, saved, None, js=told, **QUIET)
     for handle, shown in ((handlers.saved.shown, saved), (handlers.batch.shown, batch)):
         tab.select(with_name(handlers, handle), collection, shown, **BY_ADDRESS)
         collection.change(with_name(handlers, handle), collection, shown, **SHOWN)

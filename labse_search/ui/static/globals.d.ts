@@ -81,7 +81,7 @@ interface Window { labse: Labse; labseCollection: string }
 interface WindowEventMap {
   'labse-address': CustomEvent; 'labse-busy': CustomEvent; 'labse-drawn': CustomEvent; 'labse-dropped': CustomEvent;
   'labse-failed': CustomEvent; 'labse-feed': CustomEvent; 'labse-gone': CustomEvent; 'labse-back': CustomEvent; 'labse-kept': CustomEvent;
-  'labse-pick': CustomEvent; 'labse-reading': CustomEvent; 'labse-status': CustomEvent; 'labse-step': CustomEvent;
+  'labse-pick': CustomEvent; 'labse-reading': CustomEvent; 'labse-saved': CustomEvent; 'labse-status': CustomEvent; 'labse-step': CustomEvent;
 }
 // The page's own elements, found by selectors that no checker reads.
 interface ParentNode {

@@ -339,6 +339,10 @@ const onReading = event => cardList().forEach((node, i) => {
   const card = ordered[i];
   node.classList.toggle('current', !!card && event.detail === `${card.document}.${card.index}`);
 });
+const onSaved = event => root.querySelector('.save-search')?.answered(event.detail.message, event.detail.saved);
+const onFailed = event => { if ('address' in event.detail && !('limit' in event.detail)) root.querySelector('.save-search')?.answered(t('ask_failed')); };
+window.addEventListener('labse-saved', onSaved);
+window.addEventListener('labse-failed', onFailed);
 window.addEventListener('labse-kept', onKept);
 window.addEventListener('labse-failed', onKept); // a star is set before its answer comes
 window.addEventListener('labse-step', onStep);
@@ -347,6 +351,8 @@ window.addEventListener('labse-busy', onBusy);
 window.addEventListener('labse-status', onStatus);
 document.addEventListener('keydown', onKey);
 labse.resultsOff = () => {
+  window.removeEventListener('labse-saved', onSaved);
+  window.removeEventListener('labse-failed', onFailed);
   window.removeEventListener('labse-kept', onKept);
   window.removeEventListener('labse-failed', onKept);
   window.removeEventListener('labse-step', onStep);

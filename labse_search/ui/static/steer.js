@@ -103,7 +103,15 @@ Object.assign(window.labse, (() => {
     const node = button('link save-search', '', () => { show(node.getAttribute('aria-pressed') !== 'true'); toggle(); }, { 'data-focus': 'save-search' });
     const show = on => { node.setAttribute('aria-pressed', String(on)); node.textContent = (on ? '★ ' : '☆ ') + t(on ? 'saved_done' : 'saved_save'); };
     show(saved);
-    return node;
+    // The button is ahead of its answer, which says what became of it.
+    const answered = (message, on) => {
+      saved = on ?? saved;
+      show(saved);
+      const line = node.closest('.summary');
+      line?.parentElement.querySelector('.save-failed')?.remove();
+      if (message) line?.after(el('p', 'notice error save-failed', message, { role: 'alert' }));
+    };
+    return Object.assign(node, { answered });
   };
   return { saveButton, takeSteers: take, steer, steerButtons, steerRow, asking, facetBar };
 })());
