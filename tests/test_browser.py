@@ -1032,9 +1032,10 @@ def test_on_a_phone_the_reader_fills_the_screen(indexed: App, visit: Visit) -> N
 
 @pytest.mark.parametrize("visit", [{"locale": "de-DE"}], indirect=True)
 def test_the_page_speaks_the_visitors_language_and_another_can_be_chosen(indexed: App, visit: Visit) -> None:
-    visit.open("?q=bread")
+    visit.open("?q=bread&added=week")
     visit.page.wait_for_selector(".card", timeout=SECONDS)
     expect(visit.page.get_by_role("tab", name="Suche")).to_be_visible()
+    expect(visit.page.locator(".chips .removable")).to_contain_text("Letzte 7 Tage", use_inner_text=True)
     expect(visit.page.get_by_role("button", name="Quelle öffnen").first).to_be_visible()
     assert visit.page.evaluate("document.documentElement.lang") == "de"
     visit.tab("Einstellungen")

@@ -136,7 +136,8 @@ class Query:
         chips += [{"name": "folders", "value": folder, "label": f"{folder}/"} for folder in self.folders]
         chips += [{"name": "documents", "value": one, "label": titles.get(one, one)} for one in self.documents]
         if self.added:
-            chips.append({"name": "added", "value": self.added, "label": text(PERIOD_NAMES[self.added])})
+            key = PERIOD_NAMES[self.added]
+            chips.append({"name": "added", "value": self.added, "label": text(key), "key": key})
         return chips
 
 

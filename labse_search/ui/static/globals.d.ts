@@ -62,6 +62,7 @@ interface Labse extends Record<string, any> {
   opened(name: string): string;
   copy(words: string, beside: Element): Promise<boolean>;
   exports(what: string, parameters: URLSearchParams | string): HTMLElement;
+  filterName(one: Words): string;
   hold(node: HTMLElement, words?: string): void;
   release(within: Node): void;
   jobLine(job: Job & Words, running: string, done: { at: number; of: number; words: string }, ask: (wanted: string) => void): HTMLElement;

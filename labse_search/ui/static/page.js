@@ -142,6 +142,8 @@ window.labse = /** @type {any} */ ((() => {
       if (tab !== (parameter('tab') || 'search')) go({ tab: tab === 'search' ? '' : tab });
     }, 0);
   }, true);
+  // A value of a filter in the page's language: `lang` is a language's code, `key` a sentence of the page.
+  const filterName = one => one.lang ? language(one.lang) : one.key ? t(one.key) : one.label;
   const link = view => address({ view, tab: '' }).href;
   // The open collection as the address says it; `name` is what the page holds, which follows when an answer has come.
   const opened = name => parameter('collection') || window.labseCollection || name;
@@ -309,6 +311,6 @@ window.labse = /** @type {any} */ ((() => {
     module.default(element, ...given);
   };
 
-  return { get turn() { return turn; }, takeTurn: () => ++turn, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, openSearch, parameter, firstTab, link, opened, copy, exports, hold, release, jobLine, kept: new Set(), recent, addRecent,
+  return { get turn() { return turn; }, takeTurn: () => ++turn, el, t, language, dir, bytes, duration, date, button, goTo, editing, modal, question, say, remember, go, openSearch, parameter, firstTab, link, opened, copy, exports, filterName, hold, release, jobLine, kept: new Set(), recent, addRecent,
     clearRecent, busy, keyList, part, setLanguage, theme, setTheme, locale, languages: given.languages, number: n => numbers.format(n) };
 })());

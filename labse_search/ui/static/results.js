@@ -134,7 +134,7 @@ const chips = list => {
   const row = el('div', 'chips'), gone = [];
   const drop = one => { gone.push(one); labse.busy(); trigger('drop_filter', { filters: gone }); };
   for (const one of list) {
-    const label = one.lang ? language(one.lang) : one.label;
+    const label = labse.filterName(one);
     const chip = button('chip removable', null, () => drop({ name: one.name, value: one.value }),
       { 'aria-label': t('remove_filter', { name: label }) });
     chip.append(el('bdi', null, label), el('span', 'cross', '×', { 'aria-hidden': 'true' }));

@@ -1,10 +1,10 @@
 // @ts-check
 // Saved searches, each with how much is new since it was last opened. Events to Python: 'look', 'open' {id}, 'drop' {id}.
-const { el, t, language, button, date } = labse;
+const { el, t, button, date } = labse;
 const root = element.querySelector('.saved');
 let went = 0;
 
-const chipOf = chip => el('span', 'chip', chip.lang ? language(chip.lang) : chip.label);
+const chipOf = chip => el('span', 'chip', labse.filterName(chip));
 const row = one => el('li', 'saved-row', null, {},
   button('saved-open', null, () => { root.setAttribute('aria-busy', 'true'); trigger('open', { id: one.id }); }, { dir: 'auto' }),
   el('span', 'saved-what', null, {}, ...one.chips.map(chipOf), el('span', one.new ? 'saved-new' : 'subdued', one.new ? t('saved_new', { n: one.new }) : t('saved_none', { date: date(one.opened) }))),

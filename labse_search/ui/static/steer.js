@@ -77,7 +77,7 @@ Object.assign(window.labse, (() => {
     const label = t(`filter_${group.name}`), box = el('div', 'facet', null, { role: 'group', 'aria-label': label });
     box.append(el('span', 'facet-name', label, { 'aria-hidden': 'true' }));
     for (const one of group.values) {
-      const name = one.lang ? language(one.lang) : one.key ? t(one.key) : one.label;
+      const name = window.labse.filterName(one);
       const node = button('chip facet-value', null, () => toggle({ name: group.name, value: one.value }), { 'aria-pressed': String(one.on), 'data-focus': `facet ${group.name} ${one.value}` });
       node.append(el('bdi', null, name), el('span', 'facet-count', number(one.count)));
       box.append(node);
