@@ -645,6 +645,18 @@ def test_a_button_can_be_pressed_again_after_the_same_answer_and_after_none(inde
     visit.was_clean()
 
 
+def test_a_question_that_the_app_did_not_take_in_says_so_at_once(indexed: App, visit: Visit) -> None:
+    page = visit.page
+    visit.open()
+    refused_once(visit, "bread at night")
+    page.locator("#question textarea").fill("bread at night")
+    page.locator("#question textarea").press("Enter")
+    page.locator(".results[aria-busy=false] .notice.error").get_by_role("button", name="Try again").click()
+    page.wait_for_selector(".results[aria-busy=false] .card", timeout=SECONDS)
+    visit.errors = [error for error in visit.errors if "429" not in error]  # what the test itself made
+    visit.was_clean()
+
+
 def test_dropped_files_that_the_app_did_not_take_in_are_looked_at_again(
     indexed: App, visit: Visit, tmp_path: Path
 ) -> None:

@@ -273,12 +273,17 @@ const draw = () => {
 
 const skeleton = () => el('div', 'skeleton', null, { 'aria-hidden': 'true' },
   ...[0, 1, 2].map(() => el('div', 'card ghost', null, {}, el('i'), el('i'), el('i'))));
+const fail = message => {
+  busyTimers.forEach(clearTimeout);
+  root.replaceChildren(failure({ message }));
+  root.setAttribute('aria-busy', 'false');
+};
 const onBusy = () => {
   root.setAttribute('aria-busy', 'true');
   busyTimers.forEach(clearTimeout);
   busyTimers = [
     setTimeout(() => { if (!root.querySelector('.card')) root.replaceChildren(el('p', 'still', t('searching'), { role: 'status' }), skeleton()); }, 300),
-    setTimeout(() => { root.replaceChildren(failure({ message: t('offline') })); root.setAttribute('aria-busy', 'false'); }, 90000),
+    setTimeout(() => fail(t('offline')), 90000),
     setTimeout(() => { const line = root.querySelector('.still'); if (line) line.textContent = t('loading_model'); labse.say(t('loading_model')); }, 2500),
   ];
 };
@@ -340,7 +345,12 @@ const onReading = event => cardList().forEach((node, i) => {
   node.classList.toggle('current', !!card && event.detail === `${card.document}.${card.index}`);
 });
 const onSaved = event => root.querySelector('.save-search')?.answered(event.detail.message, event.detail.saved);
-const onFailed = event => { if ('address' in event.detail && !('limit' in event.detail)) root.querySelector('.save-search')?.answered(t('ask_failed')); };
+const onFailed = event => {
+  const { address, limit, turn, inputs } = event.detail;
+  if (address != null && limit == null) root.querySelector('.save-search')?.answered(t('ask_failed'));
+  // The last search, which has its turn behind its fields; "Show more" says its own.
+  if (Number(turn ?? (inputs.length > 2 ? inputs.at(-1) : 0)) === labse.turn && labse.turn) fail(t('ask_failed'));
+};
 window.addEventListener('labse-saved', onSaved);
 window.addEventListener('labse-failed', onFailed);
 window.addEventListener('labse-kept', onKept);
