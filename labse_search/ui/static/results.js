@@ -128,11 +128,20 @@ const mark = (card, article) => {
   labse.whySentence(article, card);
 };
 
-// Filters are sent with those that were pressed before and whose answer has not come: each is what it is to be then, so
-// that it does not matter which of them the app knows already.
+// Filters that are pressed one after the other: what is pressed while the last are on their way waits until the fields
+// have them, which is when the search after them begins; answers that overtook each other would take filters back.
+let changing = false;
+const pressed = new Map(); // event → filters
+const send = () => {
+  const [next] = pressed;
+  changing = !!next;
+  if (next) { pressed.delete(next[0]); trigger(next[0], { filters: next[1] }); }
+};
+const change = (event, filters) => { labse.busy(); pressed.set(event, filters); if (!changing) send(); };
+// Both are sent with all that were pressed since they were drawn: each as it is to be then, however it is now.
 const chips = list => {
   const row = el('div', 'chips'), gone = [];
-  const drop = one => { gone.push(one); labse.busy(); trigger('drop_filter', { filters: gone }); };
+  const drop = one => { gone.push(one); change('drop_filter', gone); };
   for (const one of list) {
     const label = labse.filterName(one);
     const chip = button('chip removable', null, () => drop({ name: one.name, value: one.value }),
@@ -144,14 +153,13 @@ const chips = list => {
   return row;
 };
 const facets = groups => {
-  const pressed = new Map();
+  const chosen = new Map();
   const isOn = one => groups.find(group => group.name === one.name).values.find(other => other.value === one.value).on;
   return labse.facetBar(groups, one => {
-    const key = `${one.name} ${one.value}`, on = pressed.get(key)?.on ?? (isOn(one) ? 'yes' : '');
-    pressed.delete(key); // the last one pressed comes last: of periods only one holds
-    pressed.set(key, { ...one, on: on ? '' : 'yes' });
-    labse.busy();
-    trigger('facet', { filters: [...pressed.values()] });
+    const key = `${one.name} ${one.value}`, on = chosen.get(key)?.on ?? (isOn(one) ? 'yes' : '');
+    chosen.delete(key); // the last one pressed comes last: of periods only one holds
+    chosen.set(key, { ...one, on: on ? '' : 'yes' });
+    change('facet', [...chosen.values()]);
   });
 };
 const order = value => {
@@ -359,6 +367,7 @@ window.addEventListener('labse-step', onStep);
 window.addEventListener('labse-reading', onReading);
 window.addEventListener('labse-busy', onBusy);
 window.addEventListener('labse-status', onStatus);
+window.addEventListener('labse-address', send);
 document.addEventListener('keydown', onKey);
 labse.resultsOff = () => {
   window.removeEventListener('labse-saved', onSaved);
@@ -369,6 +378,7 @@ labse.resultsOff = () => {
   window.removeEventListener('labse-reading', onReading);
   window.removeEventListener('labse-busy', onBusy);
   window.removeEventListener('labse-status', onStatus);
+  window.removeEventListener('labse-address', send);
   document.removeEventListener('keydown', onKey);
 };
 watch('value', draw);
