@@ -233,6 +233,7 @@ def test_nothing_is_done_to_the_open_collection_by_what_is_shown_of_another(clie
     handlers = Handlers(client.context)
     teaching, judgements = handlers.shared.teaching, handlers.shared.teaching.judgements
     teaching.pairs.add("documents", [Pair("ein Haus", "a house", 1.2, "de", "en")])
+    before = teaching.pairs.all("documents")
     judgements.put("documents", "where?", "here", "a text", answers=True)
     other = Event({"collection": "another", "document": "", "number": 1, "question": "where?", "passage": "here"})
     answers = [
@@ -249,6 +250,7 @@ def test_nothing_is_done_to_the_open_collection_by_what_is_shown_of_another(clie
         handlers.manage.rename("documents", other),
     ]
     assert {answer["message"] for answer in answers} == {text("another_open")}
-    assert len(teaching.pairs.all("documents")) == 1 and len(judgements.questions("documents")) == 1
+    assert teaching.pairs.all("documents") == before
+    assert "here" in [one.passage for one in judgements.judged("documents")]
     same = Event({"collection": "documents"})
-    assert handlers.teaching.clear_pairs("documents", same)["total"] == 0
+    assert handlers.teaching.clear_pairs("documents", same)["total"] < len(before)
