@@ -295,4 +295,11 @@ def test_two_pages_change_a_note_and_its_tags_apart(app: App, visit: Visit) -> N
             field.blur()
     kept = next(one for one in Findings(app.home).all("documents") if passage == f"{one.document}.{one.index}")
     assert (kept.note, kept.tags) == ("changed here", ("changed here",))
+    other.goto(f"{visit.address}?q={quote(OTHER)}")  # whose list of findings was never opened
+    star = other.locator(f"button.keep[data-passage='{passage}']")
+    expect(star).to_have_attribute("aria-pressed", "true", timeout=SECONDS)
+    with other.expect_response(ASKED, timeout=SECONDS):
+        star.click()
+    expect(star).to_have_attribute("aria-pressed", "false")
+    assert kept not in Findings(app.home).all("documents")
     visit.was_clean()

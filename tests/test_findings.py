@@ -144,7 +144,11 @@ def test_a_passage_is_kept_annotated_exported_and_dropped(client: Any) -> None:
         kept = handlers.annotate("documents", Event({**passage, **change}))["findings"]
     assert [(one["note"], one["tags"]) for one in kept] == [("of one page", ["of", "another"])]
     assert exported_rows[0]["link"].endswith(f"view={row.document}.0")
+    answer = Handlers(client.context).search.results(Query(question=sentence("fr", [11, 12])), "documents")
+    assert answer["kept"] == [f"{row.document}.0"] and len(answer["cards"]) == 2
     assert handlers.drop("documents", Event(passage))["findings"] == []
+    answer = Handlers(client.context).search.results(Query(question=sentence("fr", [11, 12])), "documents")
+    assert answer["kept"] == []
     assert handlers.keep("documents", Event({"document": DOCUMENT, "index": 0}))["message"] != ""
 
 

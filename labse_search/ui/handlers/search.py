@@ -14,6 +14,7 @@ from typing import Any
 from indexer.sources import walk
 from labse_search.errors import CollectionMissing, UserError
 from labse_search.languages import language_name
+from labse_search.library.findings import Findings
 from labse_search.naming import count_kinds
 from labse_search.places import describe_place
 from labse_search.records import point_id
@@ -46,6 +47,7 @@ class SearchHandlers:
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
         self.context = shared.context
+        self._findings = Findings(shared.context.settings.home)
         self.viewer = Viewer(shared.context.library, shared.context.store)
         self._answers: OrderedDict[str, tuple[Searcher, Answer]] = OrderedDict()
         self._lock = threading.Lock()
@@ -143,10 +145,19 @@ class SearchHandlers:
             "new": list(saved.new) if saved else [],
             "collection": collection,
             "judged": judged,
+            "kept": self._kept_cards(collection, value["cards"]),
             "steers": chips(query.steers, stored),
             "marks": self._kept(answer, searcher),
             "weights": {"plus": TOWARDS, "minus": -AWAY, "also": QUESTION},
         }
+
+    def _kept_cards(self, collection: str, cards: list[dict[str, Any]]) -> list[str]:
+        """Those that a person kept, as DOCUMENT.INDEX."""
+        try:
+            kept = {f"{one.document}.{one.index}" for one in self._findings.all(collection)}
+        except UserError:  # the file is damaged: the Findings tab says so
+            return []
+        return [name for card in cards if (name := f"{card['document']}.{card['index']}") in kept]
 
     def _no_question(self, collection: str) -> Value:
         counts = self.shared.status.counts(collection)

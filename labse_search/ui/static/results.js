@@ -66,12 +66,20 @@ const keepButton = card => {
     const kept = node.getAttribute('aria-pressed') === 'true';
     if (kept) trigger('unkeep', { document: card.document, index: card.index });
     else marks.of(card).then(() => trigger('keep', { document: card.document, index: card.index, mark: card.mark, question: props.value?.question || '' }));
+    labse.kept[kept ? 'delete' : 'add'](passageOf(card));
     star(node, !kept);
-  }, { 'data-passage': `${card.document}.${card.index}` });
-  star(node, labse.kept.has(`${card.document}.${card.index}`));
+  }, { 'data-passage': passageOf(card) });
+  star(node, labse.kept.has(passageOf(card)));
   return node;
 };
 const star = (node, kept) => { node.setAttribute('aria-pressed', String(kept)); node.textContent = (kept ? '★ ' : '☆ ') + t(kept ? 'kept' : 'keep'); };
+// The list of all findings comes when its tab is opened first: until then an answer tells which of its cards are kept.
+let told = null;
+const takeKept = value => {
+  if (!value.kept || value.nonce === told) return;
+  told = value.nonce;
+  for (const card of value.cards) labse.kept[value.kept.includes(passageOf(card)) ? 'add' : 'delete'](passageOf(card));
+};
 const onKept = () => root.querySelectorAll('.keep').forEach(node => star(node, labse.kept.has(node.dataset.passage)));
 
 // Whether a passage answers the question: what the Teach tab learns from. A second press takes it back.
@@ -239,6 +247,7 @@ const draw = () => {
   root.setAttribute('aria-busy', 'false');
   root.dataset.state = value.state || '';
   marks = labse.marking(value, mark);
+  takeKept(value);
   const nodes = [];
   if (value.steers?.length) nodes.push(labse.steerRow());
   if (value.chips?.length) nodes.push(chips(value.chips));
