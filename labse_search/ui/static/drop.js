@@ -24,6 +24,9 @@ const send = async list => {
   list = list.filter(([, name]) => !hidden(name));
   if (!list.length) return;
   if (sending || staging) { labse.dropped.push(list); return; }
+  lost += list.filter(([file]) => !file).length;
+  list = list.filter(([file]) => file);
+  if (!list.length) { stage(); return; }
   const limits = props.value?.limits || {};
   if (list.length > limits.files) { complain(t('too_many', { n: limits.files })); return; }
   const total = list.reduce((sum, [file]) => sum + file.size, 0);

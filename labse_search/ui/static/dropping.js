@@ -1,14 +1,16 @@
 // @ts-check
 // Files dropped anywhere on the page: their entries are walked, the tab is opened, and drop.js takes them from
-// labse.dropped, a list of lists of [file, name with folders].
+// labse.dropped, a list of lists of [file, name with folders]; of what cannot be read, such as a link that leads nowhere,
+// the file is null.
 (() => {
   labse.dropped = [];
   const walk = async (entry, above = '') => {
-    if (entry.isFile) return [[await new Promise((resolve, reject) => entry.file(resolve, reject)), above + entry.name]];
+    if (entry.isFile) return [[await new Promise(resolve => entry.file(resolve, () => resolve(null))), above + entry.name]];
     const reader = entry.createReader(), found = [];
     for (;;) {
-      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-      if (!some.length) return found;
+      const some = await new Promise(resolve => reader.readEntries(resolve, () => resolve(null)));
+      if (!some) found.push([null, above + entry.name]);
+      if (!some?.length) return found;
       for (const one of some) found.push(...await walk(one, `${above}${entry.name}/`));
     }
   };

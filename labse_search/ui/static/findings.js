@@ -37,8 +37,8 @@ const draw = () => {
   window.dispatchEvent(new Event('labse-kept'));
   const now = JSON.stringify([value.findings, value.message]);
   if (now === last) return;
+  if (root.contains(document.activeElement) && labse.editing() && !value.message) return; // somebody writes on: drawn by the next answer
   last = now;
-  if (root.contains(document.activeElement) && labse.editing() && !value.message) return; // somebody writes on: drawn when they come back
   const nodes = [];
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
   if (!value.findings.length) nodes.push(el('p', 'empty', t('findings_none')));

@@ -9,7 +9,7 @@ let withModels = true;
 const work = (key, event, data, cls = 'secondary', about = '') => button(cls, t(key), click => {
   const given = data();
   if (!given) return;
-  click.target.disabled = true; click.target.textContent = t('manage_working');
+  labse.hold(click.target, t('manage_working'));
   trigger(event, given);
 }, about ? { 'aria-label': `${t(key)}: ${about}` } : {});
 const field = (key, id) => el('input', 'find', null, { id, type: 'text', placeholder: t(key), 'aria-label': t(key), spellcheck: 'false', autocomplete: 'off', dir: 'auto' });
@@ -53,6 +53,7 @@ const backups = value => {
 const draw = () => {
   const value = props.value;
   if (!value?.collection) return;
+  labse.release(root);
   if (value.erased) { location.href = location.pathname; return; }
   const nodes = [];
   if (value.message) nodes.push(el('p', 'notice error', value.message, { role: 'alert' }));
