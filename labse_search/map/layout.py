@@ -17,6 +17,7 @@ PERPLEXITY = 30.0  # how many neighbours count; openTSNE's default
 ROUND = 50  # iterations
 ROUNDS = 15  # openTSNE's default: 250 iterations in which groups form, 500 in which they spread
 FEWEST_TO_APPROXIMATE = 2000  # below, exact neighbours take no longer
+FEWEST_TO_SHARE = 2000  # below, threads mostly wait for each other: beside other work, two took 34 s and one 4
 SEED = 0
 
 
@@ -34,7 +35,7 @@ def lay_out(vectors: Vectors, *, tell: Callable[[int], None] = lambda rounds: No
     model = TSNE(
         perplexity=min(PERPLEXITY, (len(vectors) - 1) / 3),
         neighbors=_neighbours(vectors),
-        n_jobs=usable_cores(),
+        n_jobs=_threads(vectors),
         callbacks=heard,
         callbacks_every_iters=ROUND,
         random_state=SEED,
@@ -50,7 +51,7 @@ def lay_out_more(known: Vectors, positions: Positions, new: Vectors) -> Position
     if not len(new):
         return np.empty((0, 2), np.float32)
     perplexity = min(PERPLEXITY, (len(known) - 1) / 3)
-    jobs = usable_cores()
+    jobs = _threads(known)
     affinities = PerplexityBasedNN(
         known, perplexity=perplexity, method=_neighbours(known), n_jobs=jobs, random_state=SEED
     )
@@ -58,6 +59,10 @@ def lay_out_more(known: Vectors, positions: Positions, new: Vectors) -> Position
     embedding = TSNEEmbedding(positions - middle, affinities, n_jobs=jobs, random_state=SEED)
     placed = embedding.transform(new, perplexity=min(5.0, perplexity), k=min(25, len(known) - 1))
     return np.asarray(placed + middle, np.float32)
+
+
+def _threads(vectors: Vectors) -> int:
+    return 1 if len(vectors) < FEWEST_TO_SHARE else usable_cores()
 
 
 def _neighbours(vectors: Vectors) -> str:
