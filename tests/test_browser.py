@@ -17,6 +17,7 @@ from playwright.sync_api import expect
 from labse_search.library.searches import MOST, SavedSearches
 from labse_search.search.refining import FINER
 
+OPEN_ALL = "document.querySelectorAll('details.distant').forEach(one => { one.open = true; })"
 # A name and a text that would run as script wherever they were taken for a template or for markup.
 HOSTILE_NAME = "`${window.__hostile=1}` {{x}} <img src=x onerror='window.__hostile=2'>.txt"
 HOSTILE_TEXT = (
@@ -385,7 +386,7 @@ def test_the_first_cards_are_marked_at_once_and_the_others_when_somebody_comes_t
     assert not held  # nothing more was asked for
     last = cards.last
     with page.expect_request("**/marks/**", timeout=SECONDS):
-        page.locator("details.distant > summary").click()
+        page.evaluate(OPEN_ALL)
         last.scroll_into_view_if_needed()
     text, said = last.locator(".passage").inner_text(), page.locator("#labse-live").all_inner_texts()
     last.focus()
@@ -406,14 +407,14 @@ def test_a_new_question_ends_the_search_for_sentences_of_the_last_one(indexed: A
     visit.open()
     visit.ask("Where can I buy bread at night?")
     with page.expect_request("**/marks/**", timeout=SECONDS):
-        page.locator("details.distant > summary").click()
+        page.evaluate(OPEN_ALL)
         page.locator(".card").last.scroll_into_view_if_needed()
     with page.expect_event("requestfailed", lambda sent: "/marks/" in sent.url, timeout=SECONDS):
         visit.ask("the flood of 1987")
     page.unroute("**/marks/**")
     page.route("**/marks/**", lambda route: route.continue_())
     visit.ask("Hvor højt steg vandet i floden under oversvømmelsen i 1987?")
-    page.locator("details.distant > summary").click()
+    page.evaluate(OPEN_ALL)
     last = page.locator(".card").last
     last.scroll_into_view_if_needed()
     last.locator("mark").first.wait_for(timeout=SECONDS)
