@@ -180,6 +180,8 @@ def test_a_link_opens_a_document_of_the_collection_that_it_names(app: App, visit
     visit.page.evaluate("labse.go({ view: '' })")
     visit.page.locator(".head select").select_option("documents")
     expect(visit.page.locator(".head .counts")).to_contain_text("12 passages")
+    # The address follows the header: a step back before that would be another one.
+    visit.page.wait_for_function("!new URL(location).searchParams.get('collection')", timeout=SECONDS)
     visit.page.go_back()
     visit.page.go_back()
     expect(visit.page.locator(".viewer .source-text")).to_be_visible()
