@@ -182,10 +182,16 @@ def test_a_link_opens_a_document_of_the_collection_that_it_names(app: App, visit
     expect(visit.page.locator(".head .counts")).to_contain_text("12 passages")
     # The address follows the header: a step back before that would be another one.
     visit.page.wait_for_function("!new URL(location).searchParams.get('collection')", timeout=SECONDS)
+    loading.left = 1
     visit.page.go_back()
+    loading.is_held()  # the first step's search is on its way while the second one is made
     visit.page.go_back()
     expect(visit.page.locator(".viewer .source-text")).to_be_visible()
+    loading.release()
     expect(visit.page.locator(".head .counts")).to_contain_text("3 passages")
+    visit.page.wait_for_selector(".results[aria-busy=false]", timeout=SECONDS)
+    assert visit.page.evaluate("!!labse.parameter('view')")
+    expect(visit.page.locator(".viewer .source-text")).to_be_visible()
     expect(visit.page.locator(".viewer [role=alert]")).to_have_count(0)
     visit.was_clean()
 

@@ -119,11 +119,12 @@ window.labse = /** @type {any} */ ((() => {
   };
   // Back and Forward: the tab, the reader (viewer.js) and the search (header.js) follow the address.
   const follow = anew => {
-    restoring = anew || asked() !== searched;
+    const search = anew || asked() !== searched;
+    restoring ||= search; // one that is on its way, of the step before, is no step of its own either
     showTab();
     entitle();
-    window.dispatchEvent(new CustomEvent('labse-address', { detail: { search: restoring } }));
-    if (restoring) busy();
+    window.dispatchEvent(new CustomEvent('labse-address', { detail: { search } }));
+    if (search) busy();
     searched = asked();
   };
   window.addEventListener('popstate', () => follow(false));
