@@ -4,7 +4,7 @@
 // was opened or a job has changed.
 const { el, t, button, bytes } = labse;
 const root = element.querySelector('.whole');
-let withModels = true;
+let withModels = true, last = ''; // the collection that was drawn last
 
 const work = (key, event, data, cls = 'secondary', about = '') => button(cls, t(key), click => {
   const given = data();
@@ -60,8 +60,12 @@ const draw = () => {
   if (value.there) nodes.push(this_one(value));
   if (value.backups) nodes.push(backups(value));
   const held = root.contains(document.activeElement) ? document.activeElement?.closest('[data-job] button')?.textContent || document.activeElement?.id : '';
+  const into = value.collection === last ? root.querySelector('select')?.value : '';
   const typed = [...root.querySelectorAll('input[type=text]')].map(one => [one.id, one.value]);
   root.replaceChildren(...nodes);
+  last = value.collection;
+  const choice = root.querySelector('select');
+  if (into && value.others?.includes(into) && choice) choice.value = into; // else the first one would be merged into
   for (const [id, words] of typed) if (words && !value.to && document.getElementById(id)) /** @type {HTMLInputElement} */ (document.getElementById(id)).value = words;
   if (held) (document.getElementById(held) || [...root.querySelectorAll('[data-job] button')].find(one => one.textContent === held) || root.querySelector('[data-job]'))?.focus();
 };
