@@ -146,15 +146,16 @@ def wrong_documents(library: Library, store: Store, generation: Generation) -> l
     return [document for document in {*expected, *found} if expected.get(document, 0) != found.get(document, 0)]
 
 
-def check_may_change(store: Store, collection: str) -> None:
-    """CollectionForeign, CollectionMissing or StoreUnavailable where the store would refuse to delete: asked before the
-    ledger says that something goes, which would stay half gone."""
+def check_may_change(library: Library, store: Store, collection: str) -> None:
+    """CollectionElsewhere, CollectionForeign, CollectionMissing or StoreUnavailable where the store is another one or
+    would refuse to delete: asked before the ledger says that something goes, which would stay half gone."""
+    library.ledger.collections.check_store(collection, store.location)
     store.delete(collection, Filter(documents=(NOBODY,)))
 
 
 def remove_name(library: Library, store: Store, collection: str, name: str) -> None:
     """Take one name away; the document goes with its last name."""
-    check_may_change(store, collection)
+    check_may_change(library, store, collection)
     with library.ledger.transaction():
         known = library.ledger.names.get(collection, name)
         if known is None:
@@ -185,9 +186,8 @@ def remove_documents(
     """Take documents out of the collection under all their names, and out of every job that would bring them back.
     Their originals and names stay in the library, so that `restore_documents` can put them back. `files_gone`: the
     names no longer stand for files, so that one which comes back is new. How many were there."""
-    library.ledger.collections.check_store(collection, store.location)
     if documents:
-        check_may_change(store, collection)
+        check_may_change(library, store, collection)
     with library.ledger.transaction():
         there = [document for document in documents if library.ledger.documents.get(collection, document)]
         for document in there:

@@ -133,7 +133,7 @@ def delete_collection(library: Library, store: Store, collection: str) -> int:
     states = ("stored", "storing", "removing", "removed")
     with _alone(library, store, collection):
         with suppress(CollectionMissing, CollectionDamaged):  # of these nothing is left to lose
-            check_may_change(store, collection)
+            check_may_change(library, store, collection)
         documents = [row.document for row in library.ledger.documents.all(collection, states)]
         generations = library.ledger.generations.all(collection)
         with library.ledger.transaction():

@@ -76,7 +76,7 @@ def merge(library: Library, store: Store, collection: str, into: str) -> int:
     with _alone(source, target):
         _check(source)
         if into in library.ledger.collections.all():
-            check_may_change(store, into)
+            check_may_change(library, store, into)
         count = _bring(source, target)
         for other, folder in library.ledger.watches.all():
             if other == collection:
@@ -201,7 +201,7 @@ def _check(source: Place) -> None:
         )
     if any(job.collection == source.collection for job in ledger.jobs.unfinished()):
         raise UserError(f"{source.collection!r} has jobs that wait. Let them finish, or cancel them, first.")
-    check_may_change(source.store, source.collection)  # it goes at the end
+    check_may_change(source.library, source.store, source.collection)  # it goes at the end
     unknown = unknown_documents(source.library, source.store, source.collection)
     if unknown:
         raise UserError(

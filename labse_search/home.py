@@ -58,9 +58,7 @@ def home_id(home: Path) -> str:
     says something else."""
     path = open_home(home) / IDENTITY
     if not path.exists():
-        write_private_once(
-            path, secrets.token_hex(16).encode()
-        )  # another process may have been faster: its name counts
+        write_private_once(path, secrets.token_hex(16).encode())  # of several processes the first one's counts
     known = path.read_bytes().strip()
     if not re.fullmatch(rb"[0-9a-f]{32}", known):
         raise UserError(
