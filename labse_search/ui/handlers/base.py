@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from labse_search.errors import UserError
+from labse_search.library.findings import Findings
 from labse_search.library.searches import SavedSearches
 from labse_search.teach import Teaching
 from labse_search.ui.context import AppContext
@@ -35,6 +36,11 @@ class Shared:
     def teaching(self) -> Teaching:
         """What people said of pairs and answers; the file is made when first asked for."""
         return Teaching(self.context.settings.home)
+
+    @cached_property
+    def findings(self) -> Findings:
+        """The passages that people kept in this home."""
+        return Findings(self.context.settings.home)
 
     @cached_property
     def saved(self) -> SavedSearches:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from labse_search.errors import UserError
-from labse_search.library.findings import Finding, Findings
+from labse_search.library.findings import Finding
 from labse_search.places import describe_place
 from labse_search.records import Filter
 from labse_search.ui.cards import title
@@ -24,7 +24,7 @@ class FindingsHandlers:
 
     def __init__(self, shared: Shared) -> None:
         self.context = shared.context
-        self.findings = Findings(shared.context.settings.home)
+        self.findings = shared.findings
 
     def shown(self, collection: str, message: str = "") -> Value:
         """All findings of the collection, for findings.js and for the stars on cards."""

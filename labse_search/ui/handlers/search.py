@@ -14,7 +14,6 @@ from typing import Any
 from indexer.sources import walk
 from labse_search.errors import CollectionMissing, UserError
 from labse_search.languages import language_name
-from labse_search.library.findings import Findings
 from labse_search.naming import count_kinds
 from labse_search.places import describe_place
 from labse_search.records import point_id
@@ -47,7 +46,6 @@ class SearchHandlers:
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
         self.context = shared.context
-        self._findings = Findings(shared.context.settings.home)
         self.viewer = Viewer(shared.context.library, shared.context.store)
         self._answers: OrderedDict[str, tuple[Searcher, Answer]] = OrderedDict()
         self._lock = threading.Lock()
@@ -154,7 +152,7 @@ class SearchHandlers:
     def _kept_cards(self, collection: str, cards: list[dict[str, Any]]) -> list[str]:
         """Those that a person kept, as DOCUMENT.INDEX."""
         try:
-            kept = {f"{one.document}.{one.index}" for one in self._findings.all(collection)}
+            kept = {f"{one.document}.{one.index}" for one in self.shared.findings.all(collection)}
         except UserError:  # the file is damaged: the Findings tab says so
             return []
         return [name for card in cards if (name := f"{card['document']}.{card['index']}") in kept]
