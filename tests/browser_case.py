@@ -54,8 +54,14 @@ class Visit:
     def ask(self, question: str) -> None:
         box = self.page.locator("#question textarea")
         box.fill(question)
+        # Gradio runs what Enter begins a moment later: until then the page shows the last answer, and is not busy.
+        self.page.evaluate(
+            "() => { window.__drawn = false; "
+            "addEventListener('labse-drawn', () => { window.__drawn = true; }, { once: true }); }"
+        )
         box.press("Enter")
         self.page.wait_for_function("q => new URL(location).searchParams.get('q') === q", arg=question, timeout=SECONDS)
+        self.page.wait_for_function("() => window.__drawn !== false", timeout=SECONDS)  # undefined on a page of its own
         self.page.wait_for_selector(".results[aria-busy=false] .card", timeout=SECONDS)
 
     def leave(self) -> None:

@@ -175,7 +175,7 @@ def test_the_reader_opens_beside_its_card_and_the_answers_stay_where_they_were(i
 def test_a_pdf_opens_at_its_page_with_the_passage_boxed(indexed: App, visit: Visit) -> None:
     visit.open()
     visit.ask("Il quaderno dell'ostetrica")
-    visit.page.evaluate("document.querySelectorAll('.distant').forEach(list => { list.open = true; })")
+    visit.page.evaluate(OPEN_ALL)
     card = visit.page.locator(".card", has_text="Il quaderno dell'ostetrica.pdf").first
     card.get_by_role("button", name="Open source").click()
     image = visit.page.locator("dialog.viewer[open] .page-frame img")
@@ -243,10 +243,23 @@ def test_filters_narrow_and_chips_take_them_away(indexed: App, visit: Visit) -> 
     visit.page.wait_for_selector(".chips .removable", state="detached", timeout=SECONDS)
     assert "lang=" not in visit.page.url
     expect(visit.page.locator(".card")).to_have_count(20)
-    visit.page.evaluate("document.querySelectorAll('.distant').forEach(list => { list.open = true; })")
+    visit.page.evaluate(OPEN_ALL)
     visit.page.locator(".show-more").click()
     visit.page.wait_for_function("() => document.querySelectorAll('.card').length > 20", timeout=SECONDS)
     assert visit.page.evaluate("document.activeElement.dataset.rank") == "21"
+    visit.was_clean()
+
+
+def test_what_was_unfolded_stays_so_until_something_else_is_asked(indexed: App, visit: Visit) -> None:
+    unfolded = visit.page.locator("details.distant[open]")
+    visit.open()
+    visit.ask("bread at night")
+    expect(unfolded).to_have_count(0)
+    visit.page.evaluate(OPEN_ALL)
+    visit.ask("bread at night")
+    expect(unfolded).to_have_count(1)
+    visit.ask("the flood of 1987")
+    expect(unfolded).to_have_count(0)
     visit.was_clean()
 
 
@@ -261,7 +274,7 @@ def test_more_is_shown_of_what_was_asked_and_not_of_what_is_being_typed(indexed:
             route.fallback()
 
     def show_more() -> None:
-        page.evaluate("document.querySelectorAll('.distant').forEach(list => { list.open = true; })")
+        page.evaluate(OPEN_ALL)
         page.locator(".show-more").click()
 
     visit.open()
@@ -300,7 +313,7 @@ def test_a_question_is_steered_by_passages_and_by_another_question(indexed: App,
     page = visit.page
     visit.open()
     visit.ask("Where can I buy bread at night?")
-    page.evaluate("document.querySelectorAll('.distant').forEach(list => { list.open = true; })")
+    page.evaluate(OPEN_ALL)
     liked = page.locator(".card").nth(3)
     passage = f"{liked.get_attribute('data-document')}.{liked.get_attribute('data-index')}"
     liked.focus()

@@ -31,7 +31,7 @@ interface MapState {
   by: string; only: number; zoom: number; x: number; y: number; at: number; topic: number; lasso: boolean;
   chosen: Set<number> | null; path: [number, number][]; hits: number[];
 }
-interface Marks { watch(card: Card, node: HTMLElement): void; of(card: Card): Promise<void> }
+interface Marks { again: boolean; watch(card: Card, node: HTMLElement): void; of(card: Card): Promise<void> }
 
 /** What page.js and the scripts beside it in the head share. */
 interface Labse extends Record<string, any> {

@@ -4,11 +4,11 @@
 Object.assign(window.labse, (() => {
   let stop = () => {}, last = null; // of the answer that was drawn before
   const same = (value, other) => !!other && ['collection', 'question', 'like', 'steers'].every(key => JSON.stringify(value[key]) === JSON.stringify(other[key]));
-  // Begins with an answer: `fill(card, node)` shows what the card then knows. Gives `watch(card, node)`, and `of(card)`,
-  // which waits until the card knows or cannot.
+  // Begins with an answer: `fill(card, node)` shows what the card then knows. Gives `watch(card, node)`, `of(card)`, which
+  // waits until the card knows or cannot, and `again`: whether the answer before was one to the same question.
   const marking = (value, fill) => {
     stop();
-    const token = value.marks, known = same(value, last) ? new Map(last.cards.map(card => [card.passage, card])) : new Map();
+    const token = value.marks, again = same(value, last), known = again && last ? new Map(last.cards.map(card => [card.passage, card])) : new Map();
     for (const card of value.cards || []) { // the same question in another order, or with more below: nothing blinks
       const { mark, sentence, parts, citation } = known.get(card.passage) || {};
       if (!card.mark && mark) Object.assign(card, { mark, sentence, parts, citation });
@@ -42,6 +42,7 @@ Object.assign(window.labse, (() => {
     const seen = new IntersectionObserver(entries => want(entries.filter(one => one.isIntersecting).map(one => cardOf.get(one.target))));
     stop = () => { ended.abort(); seen.disconnect(); };
     return {
+      again,
       watch: (card, node) => { if (!card.mark && token) { nodes.set(card, node); cardOf.set(node, card); seen.observe(node); } },
       of: async card => { want([card]); await asked.get(card); },
     };

@@ -247,6 +247,7 @@ const draw = () => {
   root.setAttribute('aria-busy', 'false');
   root.dataset.state = value.state || '';
   marks = labse.marking(value, mark);
+  const wasOpen = marks.again && !!root.querySelector('details.distant[open]'); // what somebody has opened stays open
   takeKept(value);
   const nodes = [];
   if (value.steers?.length) nodes.push(labse.steerRow());
@@ -269,7 +270,7 @@ const draw = () => {
     nodes.push(...cards.slice(0, near.length));
     const rest = cards.slice(near.length), tail = rest.length ? el('details', 'distant') : null;
     if (tail) {
-      tail.open = focusAt >= near.length;
+      tail.open = wasOpen || focusAt >= near.length;
       tail.append(el('summary', null, t('distant', { n: rest.length })), ...rest);
       nodes.push(tail);
     }
