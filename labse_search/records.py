@@ -159,6 +159,9 @@ class Link:
     score: float  # cosine of the two words
 
 
+STRENGTHS = ("far", "related", "close", "very close")
+
+
 @dataclass(frozen=True)
 class Hit:
     """One answer, as the command line and the page show it."""
@@ -167,7 +170,7 @@ class Hit:
     score: float  # cosine similarity of question and segment, whatever the mode
     stored: StoredSegment
     probability: float = 0.0  # that it answers, 0..1, as the model's profile estimates it
-    strength: str = "far"  # the same in words: "very close", "close", "related", "far"
+    strength: str = "far"  # the same in words, one of STRENGTHS
     neighbours: tuple[StoredSegment, ...] = ()  # the segments just before and after, in reading order
     # The sentence closest to the question, relative to the segment's text; None: not looked for yet.
     best_sentence: tuple[int, int] | None = None

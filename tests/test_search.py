@@ -10,7 +10,7 @@ import pytest
 
 from labse_search.encoder import Task
 from labse_search.errors import UserError
-from labse_search.records import CollectionSpec, Filter, Segment, StoredSegment
+from labse_search.records import STRENGTHS, CollectionSpec, Filter, Segment, StoredSegment
 from labse_search.search import Searcher
 from labse_search.search.refining import FINER
 from labse_search.search.values import hit_value
@@ -403,6 +403,44 @@ def test_the_first_few_are_read_whether_the_others_are_marked_or_not(store: Stor
     assert None not in {hit.best_sentence for hit in every}
     assert [(hit.stored, hit.probability) for hit in every] == [(hit.stored, hit.probability) for hit in found[9]]
     assert [(hit.stored, hit.probability) for hit in found[2]] == [(hit.stored, hit.probability) for hit in every[:2]]
+
+
+def test_of_a_table_more_rows_are_read_than_the_closest_by_its_vector(store: Store) -> None:
+    encoder = LexiconEncoder()
+    texts = ["sea.\nbread salt market dog.", *(f"sea wind.\n{number}" for number in range(9)), "river city.", "night."]
+
+    def segment(n: int, text: str, place: dict[str, str | int]) -> Segment:
+        return Segment(n, 0, len(text), text, "en", place, ((0, text.index(".") + 1), (text.index(".") + 2, len(text))))
+
+    def first(name: str, *, rows: bool, limit: int = 10) -> tuple[str, int]:
+        """Of a table, or a text, beside another document: the first passage, and of how many documents."""
+        stored = [
+            StoredSegment(
+                ("a" if n < 10 else "b") * 32, (name,), (), "csv", 1.0, segment(n, text, {"row": n} if rows else {})
+            )
+            for n, text in enumerate(texts)
+        ]
+        store.create(name, CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+        store.upsert(name, stored, encoder.encode(texts), fingerprint=encoder.fingerprint)
+        hits = Searcher(store, encoder, name).search("sea", mode="meaning", limit=limit).hits
+        assert all(hit.best_sentence for hit in hits)
+        return hits[0].stored.segment.text, len(hits)
+
+    assert first("table", rows=True) == (texts[0], 2)
+    assert first("table-again", rows=True, limit=1) == (texts[0], 1)
+    assert first("prose", rows=False)[0] != texts[0]  # of a document only the closest passage is read
+
+
+def test_no_passage_stands_above_one_that_is_called_closer(store: Store) -> None:
+    encoder = LexiconEncoder()
+    texts = ["sea wind night salt market.", "sea night.", "sea bread dog. the code", "cat."]
+    stored = [StoredSegment(f"{n:032x}", (f"{n}.txt",), (), "txt", 1.0, Segment(0, 0, len(text), text, "en", {}))
+              for n, text in enumerate(texts)]  # fmt: skip
+    store.create("order", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    store.upsert("order", stored, encoder.encode(texts), fingerprint=encoder.fingerprint)
+    for question in ("sea night", "sea the code", "dog the code", "the wind at night"):
+        levels = [STRENGTHS.index(hit.strength) for hit in Searcher(store, encoder, "order").search(question).hits]
+        assert levels == sorted(levels, reverse=True)
 
 
 def test_a_question_to_one_document_shows_its_passages_apart(searcher: Searcher) -> None:

@@ -10,17 +10,23 @@ from labse_search.search.asked import Asked
 from labse_search.search.likelihood import certain
 
 
-def is_certain(question: str, passage: str) -> bool:
+def is_certain(question: str, passage: str, *, by_words: bool = False) -> bool:
     nothing = np.zeros(1, np.float32)
     segment = Segment(0, 0, len(passage), passage, "en", {})
     found = Found(StoredSegment("a" * 32, ("a.txt",), (), "txt", 0.0, segment), 0.5)
-    return bool(certain(Asked(question, nothing, nothing, (question,)), [found]))
+    return bool(certain(Asked(question, nothing, nothing, (question,)), [found], by_words=by_words))
 
 
 @pytest.mark.parametrize(
     ("question", "passage"),
     [
         ("constitutional", "Is that Constitutional? It is."),
+        ("vakuus", "4. Vakuus\nVuokralainen maksaa kaksi kuukausivuokraa."),
+        ("накипь", "Накипь: раз в три месяца."),
+        ("E2", "E2 – нет слива."),
+        ("1987", "The flood of 1987."),
+        ("東京都庁", "新しい東京都庁の展望台"),
+        ("fee?", "The fee is 20 euros."),
         ("authorized access", "Only “authorized”\naccess is logged."),
         ("How high is the tower?", "He asked how high is the tower, and who built it."),
         ("invoice number 1234", "The invoice number: 1234."),
@@ -40,6 +46,12 @@ def test_the_very_words_are_certain(question: str, passage: str) -> None:
     ("question", "passage"),
     [
         ("constitutional", "The court called the new law unconstitutional."),
+        ("is", "It is."),
+        ("E2", "E22 – нет слива."),
+        ("42", "There are 42 of them."),
+        ("fee", "They drank coffee."),
+        ("กา", "การเดินทาง"),
+        ("the fee", "The fee is 20 euros."),
         ("constitutional", "A debate on constitutionalism."),
         ("authorized access", "Unauthorized access to the server room."),
         ("authorized access", "Who authorized accession talks?"),
@@ -58,6 +70,13 @@ def test_the_very_words_are_certain(question: str, passage: str) -> None:
 )
 def test_other_words_that_hold_them_are_not(question: str, passage: str) -> None:
     assert not is_certain(question, passage)
+
+
+def test_who_looks_for_words_alone_finds_them_in_any_order() -> None:
+    assert is_certain("fee the", "The yearly FEE is 20 euros.", by_words=True)
+    assert is_certain("Zuzahlung", "Für jeden Tag eine Zuzahlung.", by_words=True)
+    assert is_certain("resume", "Send your résumé.", by_words=True)
+    assert not is_certain("yearly fee", "The fee is 20 euros.", by_words=True)
 
 
 def test_a_translation_is_not_looked_for_by_its_words() -> None:

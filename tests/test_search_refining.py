@@ -10,7 +10,7 @@ import numpy as np
 from labse_search.encoder import TokenStates
 from labse_search.records import Found, Segment, StoredSegment
 from labse_search.search.late import LateInteraction, question_tokens
-from labse_search.search.refining import refined
+from labse_search.search.refining import Entry, refined
 
 WORDS = {word: axis for axis, word in enumerate(("rain", "snow", "salt", "is", "it", "cold", "?", "."))}
 MEAN = np.zeros(len(WORDS), np.float32)
@@ -98,13 +98,15 @@ def test_passages_are_read_once_and_those_not_asked_for_are_forgotten() -> None:
 
 def test_shown_passages_come_closest_first_and_what_has_all_words_before_that() -> None:
     one, two, three = (passage(name, text) for name, text in (("a", "rain"), ("b", "snow"), ("c", "XR-77 salt")))
-    shown = [(found, [], []) for found in (one, two, three)]
+    shown: list[Entry] = [(found, []) for found in (one, two, three)]
+    read = {found.stored.point for found, _ in shown}
     close = {one.stored.point: 0.4, two.stored.point: 0.6, three.stored.point: 0.55}
-    assert [found for found, _, _ in refined(shown, "Is it cold?", [], close)] == [two, three, one]
-    assert [found for found, _, _ in refined(shown, "XR-77", [three], close)] == [three, two, one]
+    assert [found for found, _ in refined(shown, read, "Is it cold?", [], close)] == [two, three, one]
+    assert [found for found, _ in refined(shown, read, "XR-77", [three], close)] == [three, two, one]
 
 
 def test_a_passage_that_cannot_be_compared_is_not_lost() -> None:
     one, two = passage("a", "rain"), passage("b", "snow")
-    shown = [(found, [], []) for found in (one, two)]
-    assert [found for found, _, _ in refined(shown, "cold", [], {two.stored.point: 0.4})] == [two, one]
+    shown: list[Entry] = [(found, []) for found in (one, two)]
+    read = {one.stored.point, two.stored.point}
+    assert [found for found, _ in refined(shown, read, "cold", [], {two.stored.point: 0.4})] == [two, one]

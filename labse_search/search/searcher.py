@@ -13,7 +13,18 @@ from labse_search.encoder import Encoder
 from labse_search.encoder.texts import encode_texts
 from labse_search.errors import UserError
 from labse_search.languages import language_name
-from labse_search.records import UNKNOWN_LANGUAGE, Filter, Found, Hit, Intent, Link, Mode, StoredSegment, point_id
+from labse_search.records import (
+    STRENGTHS,
+    UNKNOWN_LANGUAGE,
+    Filter,
+    Found,
+    Hit,
+    Intent,
+    Link,
+    Mode,
+    StoredSegment,
+    point_id,
+)
 from labse_search.search.asked import Asked, Steering, ask, question_parts
 from labse_search.search.context import neighbours
 from labse_search.search.facets import GROUPS, Group, Pools, chosen, lifted
@@ -35,7 +46,7 @@ from labse_search.search.links import word_links
 from labse_search.search.passages import answers_first, grouped, is_readable, translations
 from labse_search.search.profile import UNMEASURED, ModelProfile, Odds, Pool, ScoredOdds, Unanswered
 from labse_search.search.question import Question, read_question
-from labse_search.search.refining import FINER, refined
+from labse_search.search.refining import FINER, refined, rows_beside
 from labse_search.search.same import collapse
 from labse_search.search.steer import Steer
 from labse_search.search.translation import CANDIDATES, by_margin
@@ -301,17 +312,23 @@ class Searcher:
         meaning = self._by_closeness(asked, found.meaning, there, closeness)
         words = [one for one in words if one.stored.point in there]
         ordered = [Found(one.stored, cosines[one.stored.point]) for one in fused(asked.said, meaning, words)]
-        refine = refine and bool(meaning)
-        first = grouped(collapse(answers_first(ordered)), group)[: max(limit, FINER) if refine else limit]
-        finer = [one.stored for one, _, _ in first[:FINER]] if refine else []
-        marks = self._marks(asked.parts, [one.stored for one, _, _ in first] if mark else finer)
+        entries = collapse(answers_first(ordered))
+        first = grouped(entries, group)
+        finer: list[StoredSegment] = []
+        if refine and meaning:
+            finer = [one.stored for one, _, _ in first[:FINER]]
+            finer += rows_beside(finer, (one.stored for one, _ in entries))
+        beside = [one.stored for one, _, _ in first[:limit]] if mark else []
+        marks = self._marks(asked.parts, list({one.point: one for one in (*finer, *beside)}.values()))
         late = {
             one.point: close
             for one in finer
             if (close := marks[one.point].closeness) is not None and closeness[one.point] > -1.0
         }
         if late:
-            first = [*refined(first[:FINER], asked.said, words, late), *first[FINER:]]
+            first = grouped(refined(entries, {one.point for one in finer}, asked.said, words, late), group)
+            # Judged beside one another as the profile was measured: so many, whatever else was read to choose them.
+            late = {point: late[point] for one, _, _ in first[:FINER] if (point := one.stored.point) in late}
         first = first[:limit]
         shown = [one for one, _, _ in first]
         seen = Pool(np.array(list(closeness.values())), neutral)
@@ -325,7 +342,15 @@ class Searcher:
             likely |= late_chances(late, replace(around, found=read), profile, unanswered)
             of_late = profile.late if unanswered is None else profile.scored
         pool = related(there, likely)
-        likely |= {point: max(likely[point], CERTAIN) for point in certain(asked, shown)}
+        likely |= {point: max(likely[point], CERTAIN) for point in certain(asked, shown, by_words=not meaning)}
+        strengths = {
+            point: (of_late if point in late else profile.whole).strength(likely[point])
+            for point in (one.stored.point for one in shown)
+        }
+        if late:  # words may bring a passage up among those as close as it is, and not above a closer one
+            read_first = sorted(first[:FINER], key=lambda one: -STRENGTHS.index(strengths[one[0].stored.point]))
+            first = [*read_first, *first[FINER:]]
+            shown = [one for one, _, _ in first]
         same = translations(shown, there, neutral, profile.translation)
         near = neighbours(self.store, self.collection, shown)
         of_meaning = {one.stored.point for one in found.meaning}
@@ -337,7 +362,7 @@ class Searcher:
                 score=one.score,
                 stored=one.stored,
                 probability=likely[point],
-                strength=(of_late if point in late else profile.whole).strength(likely[point]),
+                strength=strengths[point],
                 translations=same[point],
                 neighbours=near.get(point, ()),
                 best_sentence=marks[point].span if point in marks else None,

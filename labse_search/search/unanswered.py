@@ -29,7 +29,7 @@ from labse_search.search.finding import Finder
 from labse_search.search.late import answering, read_tokens, telling, token_cosines
 from labse_search.search.likelihood import take_sample
 from labse_search.search.profile import ModelProfile, Unanswered, log_odds, usual_odds
-from labse_search.search.refining import FINER
+from labse_search.search.refining import FINER, rows_beside
 from labse_search.similarity import Vectors
 from labse_search.store import NO_FILTER, Store, StoreAnswer
 
@@ -123,6 +123,8 @@ class Measured:
         best = []
         for vector, (found, rows), close in zip(vectors, answers, closeness, strict=True):
             there = [number for number, one in enumerate(found) if one.point in close]
+            there.sort(key=lambda number: -close[found[number].point])
+            del there[FINER:]  # of rows that were read beside them, those that come first
             if there:
                 values = np.array([close[found[number].point] for number in there], np.float64)
                 _, first, beside = first_one(values, rows[there], profile.translation)
@@ -170,12 +172,15 @@ def _file_name(collection: str) -> str:
 
 
 def _closest(answer: StoreAnswer, vector: Vectors, profile: ModelProfile) -> tuple[list[StoredSegment], Vectors]:
-    """The closest passages, the closest first, and their neutral vectors (n, dimension)."""
+    """The closest passages, the closest first, and what is read beside them; their neutral vectors (n, dimension)."""
     found = [one.stored for one in answer.meaning if one.stored.point in answer.vectors]
     if not found:
         return [], np.zeros((0, len(vector)), np.float32)
     rows = profile.neutral(np.stack([answer.vectors[one.point] for one in found]))
-    order = np.argsort(-(rows @ vector), kind="stable")[:FINER]
+    order = np.argsort(-(rows @ vector), kind="stable").tolist()
+    first = [found[at] for at in order[:FINER]]
+    read = {one.point for one in (*first, *rows_beside(first, (found[at] for at in order)))}
+    order = [at for at in order if found[at].point in read]
     return [found[at] for at in order], rows[order]
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from labse_search.places import describe_place
-from labse_search.records import Found, Hit, Link, StoredSegment
+from labse_search.records import STRENGTHS, Found, Hit, Link, StoredSegment
 from labse_search.search import Answer
 from labse_search.teach import passage_name
 
-LEVELS = {"very close": 3, "close": 2, "related": 1, "far": 0}
 NEIGHBOUR_CHARACTERS = 220  # of a neighbour without sentence marks
 CLIP_CHARACTERS = 160  # of a passage in a list
 
@@ -43,7 +42,7 @@ def card(hit: Hit, strength: str, question: str = "") -> dict[str, Any]:
         "title": title(stored.names),
         "names": list(stored.names),
         "place": describe_place(segment.place),
-        "level": LEVELS[strength],
+        "level": STRENGTHS.index(strength),
         "cosine": f"{hit.score:.3f}",
         "likely": round(hit.probability * 100),
         "also": sorted({one.segment.language for one in hit.translations}),
