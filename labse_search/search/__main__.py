@@ -190,8 +190,10 @@ def _split(text: str | None) -> tuple[str, ...]:
 
 
 def _print(answer: Answer) -> None:
-    if not answer.good:
-        print("No passage is close enough." + (" The nearest ones:" if answer.hits else ""))
+    if not answer.hits:
+        print("No passage fits. Try other words, search by meaning, or remove a filter.")
+    elif not answer.good:
+        print("No passage is close enough. The nearest ones:")
     for hit, strength in zip(answer.hits, answer.strengths, strict=True):
         stored = hit.stored
         place = describe_place(stored.segment.place)

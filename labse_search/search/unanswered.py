@@ -108,7 +108,10 @@ class Measured:
         """As a search does it, but each passage is read once, whichever questions found it."""
         from labse_search.search.measure import calibration_questions, first_one
 
-        self.tell(f"Asking the collection of {count:,} passages once what nothing in it answers, to tell strengths.")
+        self.tell(
+            f"First question to these {count:,} passages: finding out how close they come to questions without an "
+            "answer, which takes some seconds."
+        )
         encoder, profile = self.encoder, self.profile()
         questions = calibration_questions()
         questions = fit_window(encoder, questions[:: max(1, len(questions) // ASKED)] if count else [])
