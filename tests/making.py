@@ -112,16 +112,21 @@ def xlsx(sheets: Mapping[str, Sequence[Sequence[str | float | None]]], first_row
     return zipped(members)
 
 
-ODF = " ".join(
-    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{path}:1.0"'
-    for name, path in {
-        "office": "office",
-        "text": "text",
-        "table": "table",
-        "draw": "drawing",
-        "presentation": "presentation",
-        "style": "style",
-    }.items()
+ODF = (
+    " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{path}:1.0"'
+        for name, path in {
+            "office": "office",
+            "text": "text",
+            "table": "table",
+            "draw": "drawing",
+            "presentation": "presentation",
+            "style": "style",
+            "svg": "svg-compatible",
+            "meta": "meta",
+        }.items()
+    )
+    + ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xlink="http://www.w3.org/1999/xlink"'
 )
 
 

@@ -158,6 +158,19 @@ def test_tables_of_opendocument_keep_empty_cells() -> None:
     assert text == "Thing | Colour | Price\n\nTube |  | 17"
 
 
+def test_who_wrote_a_comment_and_what_a_picture_shows_do_not_stand_in_the_sentence_around() -> None:
+    comment = (
+        "<office:annotation><dc:creator>Ann Lee</dc:creator><dc:date>2024-01-01T10:00:00</dc:date>"
+        "<meta:creator-initials>AL</meta:creator-initials><text:p>Check this</text:p></office:annotation>"
+    )
+    picture = "<draw:frame><draw:image/><svg:title>Photo</svg:title><svg:desc>A red roof</svg:desc></draw:frame>"
+    units = read("a.odt", making.opendocument(f"<text:p>The roof{comment} was mended{picture} in May.</text:p>")).units
+    assert [(unit.text, unit.place) for unit in units] == [
+        ("Photo\n\nA red roof\n\nThe roof was mended in May.", {}),
+        ("Check this", {"part": "comment"}),
+    ]
+
+
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_word_before_2007_is_read_through_libreoffice(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"

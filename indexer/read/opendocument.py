@@ -19,7 +19,8 @@ _UNSEEN = frozenset(
     "text:tracked-changes text:note-citation text:sequence-decls text:ruby-text office:forms office:binary-data "
     "office:styles office:automatic-styles office:master-styles office:meta office:settings office:scripts".split()
 )
-_PARAGRAPHS = frozenset(("text:p", "text:h"))
+# What people write for a picture, in SVG's namespace, stands in the middle of the sentence that the picture stands in.
+_PARAGRAPHS = frozenset(("text:p", "text:h", "title", "desc"))
 # What stands in the middle of a paragraph but belongs beside it.
 _ASIDES = {"text:note": "note", "office:annotation": "comment"}
 _COLUMNS = 200  # the most that one empty cell may stand for
@@ -51,6 +52,7 @@ class _Story:
             self._levels.append(int(level) if name == "text:h" and level.isdigit() else None)
         elif name in _ASIDES:
             self._asides.append(_ASIDES[name])
+            self._paragraphs.append([])  # for its author, date and initials, which are no words of the sentence around
         elif name == "draw:page":
             self.slides.append(([], []))
         elif name == "presentation:notes":
@@ -90,6 +92,7 @@ class _Story:
             self._place("".join(self._paragraphs.pop()), self._levels.pop())
         elif name in _ASIDES:
             self._asides.pop()
+            self._paragraphs.pop()
         elif name == "presentation:notes":
             self._in_notes -= 1
         elif name == "table:table-cell" and self._opened and self._cells:
@@ -196,8 +199,8 @@ def _headers_and_footers(archive: Archive) -> list[Unit]:
             if kind == "end" and part and text.strip():
                 found.setdefault(clean(text).strip(), part)
             part, text = ("header" if "header" in name else "footer") if kind == "start" else "", ""
-        elif part and kind == "end" and name in _PARAGRAPHS:
-            text += "\n"
+        elif part and name in _PARAGRAPHS:
+            text = text.rstrip("\n") + "\n"
     return [Unit(text, {"part": part}) for text, part in found.items()]
 
 
