@@ -154,6 +154,41 @@ def test_an_event_says_that_it_is_cancelled_how_long_it_takes_and_when_it_is_aga
     assert read("a.ics", content.encode()).text == f"Lock repair\n{shown}"
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "shown"),
+    [
+        ("20261224", "20261225", "2026-12-24"),
+        ("20261231", "20270102", "2027-01-01"),
+        ("20261224", "20261224", "2026-12-24"),  # against the rules, and meant all the same
+        ("20261224T100000", "20261225T120000", "2026-12-25 12:00"),
+        ("20261224", "20269925", "2026-99-25"),
+    ],
+)
+def test_an_event_of_whole_days_ends_with_the_day_before_the_one_that_it_names(
+    start: str, end: str, shown: str
+) -> None:
+    content = f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Feast\nDTSTART;VALUE=DATE:{start}\nDTEND:{end}\nEND:VEVENT\n"
+    assert read("a.ics", content.encode()).text.endswith(f"\nEnd: {shown}")
+
+
+def test_a_line_that_is_folded_inside_a_letter_is_whole() -> None:
+    lines = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:Réunion à 8 €\r\nEND:VEVENT\r\n".encode()
+    for at in range(lines.index(b"R\xc3"), lines.index(b"\r\nEND")):
+        extraction = read("a.ics", lines[:at] + b"\r\n " + lines[at:])
+        assert (extraction.text, extraction.encoding) == ("Réunion à 8 €", "utf-8")
+
+
+def test_only_dates_are_shown_as_dates() -> None:
+    lines = (
+        "TEL:22334455\nTEL;TYPE=CELL:19850412\nNOTE:20240101\nNICKNAME:20240102\nBDAY:19850412\nANNIVERSARY:20100501"
+    )
+    text = read("a.vcf", f"BEGIN:VCARD\nVERSION:3.0\nFN:Ole Hansen\n{lines}\nEND:VCARD\n".encode()).text
+    assert text.split("\n")[1:] == [
+        "Telephone: 22334455", "Telephone: 19850412", "Note: 20240101", "Nickname: 20240102", "Birthday: 1985-04-12",
+        "Anniversary: 2010-05-01",
+    ]  # fmt: skip
+
+
 def test_contacts_old_and_new() -> None:
     old = (
         "BEGIN:VCARD\nVERSION:2.1\nFN;CHARSET=UTF-8;"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import quopri
 import re
 from collections.abc import Iterator
@@ -15,10 +16,13 @@ from indexer.read.plain import text_extraction
 from labse_search.errors import Unreadable
 from labse_search.records import Extraction, Note, Unit
 
+# Lines are folded by bytes, and some programs do so inside of a letter of UTF-8.
+_FOLDED_LETTER = re.compile(rb"(?<=[\x80-\xff])\r?\n[ \t](?=[\x80-\xbf])")
 _FOLD = re.compile(r"\n[ \t]")
 _SOFT_BREAK = re.compile(r"(?im)^([^:\n]*;(?:encoding=)?quoted-printable[^:\n]*:(?:.*=\n)+.*)$")
 _ESCAPE = re.compile(r"\\([nN,;:\\])")
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z)?)?")
+_MOMENTS = frozenset(("DTSTART", "DTEND", "DUE", "BDAY", "ANNIVERSARY"))  # of what is shown; numbers are no dates
 _EVENTS = frozenset(("VEVENT", "VTODO", "VJOURNAL"))
 _EVENT_LABELS = {
     "SUMMARY": "", "STATUS": "Status", "DTSTART": "Start", "DTEND": "End", "DURATION": "Duration", "DUE": "Due",
@@ -59,7 +63,7 @@ def read_contacts(source: Source) -> Extraction:
 
 
 def _read(source: Source, kind: str, wanted: frozenset[str], labels: dict[str, str]) -> Extraction:
-    decoded = decode(source.content)
+    decoded = decode(_FOLDED_LETTER.sub(b"", source.content))
     units: list[Unit] = []
     pictures = 0
     inside: list[str] = []
@@ -78,7 +82,7 @@ def _read(source: Source, kind: str, wanted: frozenset[str], labels: dict[str, s
             if one.name in _PICTURES or attached:
                 pictures += attached or one.value.startswith("data:")
                 continue
-            value = _described(_value(one), lines) if one.name == "X-ALT-DESC" else _value(one)
+            value = _beside(one, lines)
             if one.name == "N":
                 name = name or value[:200]
             if not value or one.name not in labels:
@@ -103,6 +107,14 @@ def _unit(name: str, lines: list[str], row: int) -> Unit:
     lines = lines if any(line.startswith(name) for line in lines) else [name, *lines]
     place: dict[str, str | int] = {"title": name} if name else {}
     return Unit(clean("\n".join(dict.fromkeys(lines))), {**place, "row": row})
+
+
+def _beside(one: _Property, lines: list[str]) -> str:
+    """The value, as it is said behind these lines."""
+    value = _value(one)
+    if one.name == "X-ALT-DESC":
+        return _described(value, lines)
+    return _last_day(value, lines) if one.name == "DTEND" and len(one.value.strip()) == 8 else value
 
 
 def _described(markup: str, lines: list[str]) -> str:
@@ -145,7 +157,7 @@ def _value(one: _Property) -> str:
         return f"{(named[1] or named[2])} ({mail})" if named else mail
     if one.name in ("RRULE", "DURATION", "STATUS"):
         return {"RRULE": _repeated, "DURATION": _lasting, "STATUS": _status}[one.name](value.strip())
-    if _STAMP.fullmatch(value.strip()):
+    if one.name in _MOMENTS and _STAMP.fullmatch(value.strip()):
         return _moment(value.strip())
     if one.name in _STRUCTURED:
         parts = re.split(r"(?<!\\)[;]", value)
@@ -166,6 +178,15 @@ def _moment(value: str) -> str:
         return value
     clock = f" {stamp[4]}:{stamp[5]}{' UTC' if stamp[6] else ''}" if stamp[4] else ""
     return f"{stamp[1]}-{stamp[2]}-{stamp[3]}{clock}"
+
+
+def _last_day(end: str, lines: list[str]) -> str:
+    """Whole days end before the day that DTEND names, but for programs that name the only day twice."""
+    try:
+        last = (datetime.date.fromisoformat(end) - datetime.timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
+        return end
+    return end if f"Start: {end}" in lines else last
 
 
 def _status(value: str) -> str:
