@@ -49,6 +49,42 @@ def test_headings_and_names_of_columns_are_marked() -> None:
     assert [unit.text[a:b] for a, b in unit.headings] == ["Prices", "Thing | Price"]
 
 
+@pytest.mark.parametrize("tag", ["p", "div", "center"])
+def test_cells_with_paragraphs_inside_stand_in_their_row(tag: str) -> None:
+    def cell(kind: str, *texts: str) -> str:
+        return f"<{kind}> " + "\n".join(f"<{tag}>{text}</{tag}>" for text in texts) + f" </{kind}>"
+
+    rows = [cell("th", "Name") + cell("th", "Town"), cell("td", "Anna", "Lee") + cell("td", "Bern")]
+    page = "<table>" + "".join(f"<tr>\n{row}\n</tr>" for row in rows) + "</table>"
+    unit = read("a.html", page.encode()).units[0]
+    assert unit.text == "Name | Town\n\nAnna\nLee | Bern"
+    assert [unit.text[a:b] for a, b in unit.headings] == ["Name | Town"]
+    mail = f"Subject: Towns\nContent-Type: text/html\n\n{page}"
+    assert "Name | Town\n\nAnna\nLee | Bern" in read("a.eml", mail.encode()).text
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        ("<td><ul><li>Tea<li>Milk</ul><td>17", "Tea\nMilk | 17"),
+        ("<td><td><p>17", "| 17"),
+        ("<td>Oven<td><p>Warm<br>or hot<p>Dry<td>17", "Oven | Warm\nor hot\nDry | 17"),
+        ("<td>&nbsp;<td><p>One.<p>Two.<td>&nbsp;", "One.\n\nTwo."),  # a table for the layout only
+        ("<td>A<td><table><tr><td>B<td>C</table><td>D", "A\n\nB | C\n\nD"),
+        ("<td>A<td>x<table><tr><td><p>B<td><p>C</table>y<td>D<td>E", "A | x\n\nB | C\n\ny | D | E"),
+        ("<td><h2>Care</h2><p>Water it.<td>Now", "Care\n\nWater it. | Now"),
+        ("<td><pre>a  b\n c</pre><td>1", "a  b\n c\n\n1"),
+        ("<td><p></p><td><div></div>", ""),
+        ("<td><ruby>漢<rt>かん</ruby><td>1", "漢(かん) | 1"),
+    ],
+)
+def test_whatever_stands_in_a_cell_is_read(cells: str, text: str) -> None:
+    page = f"<p>Begin</p><table><tr>{cells}</tr></table><p>End</p>"
+    assert "\n\n".join(unit.text for unit in read("a.html", page.encode()).units).split("\n\n") == [
+        "Begin", *filter(None, text.split("\n\n")), "End"
+    ]  # fmt: skip
+
+
 def test_nested_elements_cost_linear_time() -> None:
     def seconds(depth: int) -> float:
         begun = time.process_time()

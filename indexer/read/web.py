@@ -24,6 +24,8 @@ _BLOCKS = frozenset(
     "figure footer form header hgroup hr legend li main menu nav ol optgroup option p pre section select summary table "
     "tbody textarea tfoot thead tr ul".split()
 )
+_FRAMES_OF_TABLES = frozenset("table caption thead tbody tfoot tr".split())
+_BORDER = "\x00"  # between paragraphs inside a cell; HTML has no such character
 _SPACES = re.compile(r"[\t\r\n\f][ \t\r\n\f]*| [ \t\r\n\f]+")
 _WIDE_SPACES, _LINE_ENDS = re.compile(r"[ \t\u00a0]{2,}"), re.compile(r"[ \t]*\n[ \t]*")
 _UNEVEN = re.compile(r"\n|[ \t\u00a0]{2}")
@@ -102,8 +104,9 @@ class Page:
         self._parts: list[str] = []  # of the paragraph that is being collected
         self._readings: list[str] = []  # of the words in <ruby>, which follow them
         self._heading: int | None = None
-        self._open = {"pre": 0, "nav": 0, "rt": 0, "ruby": 0}
+        self._open = {"pre": 0, "nav": 0, "rt": 0, "ruby": 0, "cell": 0}
         self._cells: list[bool] = []  # of the row: whether each is a header
+        self._cell_at = 0  # where the open cell begins among the parts
         self._marked: list[tuple[int, str]] = []  # ids and parts of open elements that are quoted, innermost last
         self._menu_characters = self._mute_images = 0
         if root is not None:
@@ -121,7 +124,11 @@ class Page:
                 self._end_paragraph()
                 self._heading = _HEADINGS[name] if entered else None
             elif name in _BLOCKS:
-                self._end_paragraph(is_row=name == "tr" and not entered)
+                in_cell = self._open["cell"] and name not in _FRAMES_OF_TABLES
+                if in_cell and name != "pre" and not self._open["pre"]:
+                    self._divide_cell()
+                else:
+                    self._end_paragraph(is_row=name == "tr" and not entered)
                 if name in ("pre", "nav"):
                     self._open[name] += 1 if entered else -1
                 if self._of_mail and name in ("div", "blockquote"):
@@ -143,6 +150,7 @@ class Page:
             self._marked.pop()
         else:
             return
+        self._end_paragraph()
         quoted = any(part == "quoted" for _, part in self._marked)
         self._sections.part("quoted" if quoted else self._marked[-1][1] if self._marked else "body")
 
@@ -150,10 +158,7 @@ class Page:
         if name == "br" and entered:
             self._parts.append("\n")
         elif name in ("td", "th"):
-            if entered:
-                self._cells.append(name == "th")
-            else:
-                self._parts.append(" | ")
+            self._cell(entered, is_header=name == "th")
         elif name in ("rt", "rtc", "ruby"):
             self._open["ruby" if name == "ruby" else "rt"] += 1 if entered else -1
         elif name == "img" and entered:
@@ -168,6 +173,24 @@ class Page:
             self._end_paragraph()
             for unit in Page(inside, depth=self._depth + 1).units():
                 self._sections.paragraph(unit.text)
+
+    def _cell(self, entered: bool, *, is_header: bool) -> None:
+        self._open["cell"] += 1 if entered else -1
+        if entered:
+            self._cells.append(is_header)
+        else:
+            if self._readings:
+                self._give_readings()
+            text = "".join(self._parts[self._cell_at :]).strip(f" \n\t\u00a0{_BORDER}")
+            if text or self._cells:  # else a table or heading in the cell has ended the row
+                self._parts[self._cell_at :] = [text, " | "]
+        self._cell_at = len(self._parts)
+
+    def _divide_cell(self) -> None:
+        while len(self._parts) > self._cell_at and (self._parts[-1].isspace() or self._parts[-1] == _BORDER):
+            self._parts.pop()
+        if len(self._parts) > self._cell_at:
+            self._parts.append(_BORDER)
 
     def _text(self, text: str) -> None:
         if self._open["rt"]:
@@ -188,13 +211,24 @@ class Page:
         if self._readings:
             self._give_readings()
         text = "".join(self._parts).strip()
-        self._parts = []
+        self._parts, self._cell_at = [], 0
         cells, self._cells = self._cells, []
+        filled = sum(bool(cell.strip(" |")) for cell in text.split(" | "))
+        if _BORDER in text and filled < 2:  # a table for the layout only
+            paragraphs = [self._trimmed(paragraph) for paragraph in text.strip("| ").split(_BORDER)]
+            for paragraph in filter(None, paragraphs[:-1]):
+                self._place(paragraph, cells, is_row=False)
+            text = paragraphs[-1]
+        if text := self._trimmed(text.replace(_BORDER, "\n")):
+            self._place(text, cells, is_row=is_row)
+
+    def _trimmed(self, text: str) -> str:
         if text and not self._open["pre"]:
             text = _LINE_ENDS.sub("\n", _WIDE_SPACES.sub(" ", text)) if _UNEVEN.search(text) else text
             text = text.strip().removesuffix(" |")
-        if not text:
-            return
+        return text if text.strip("| \n") else ""
+
+    def _place(self, text: str, cells: list[bool], *, is_row: bool) -> None:
         if self._heading is not None:
             self._sections.heading(self._heading, text)
         elif is_row and len(cells) > 1 and all(cells):
