@@ -210,6 +210,24 @@ def test_subtitles(name: str, content: str, wanted: list[str]) -> None:
     assert texts(read(name, content.encode())) == wanted
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.vtt", "WEBVTT\n\n{0}\nWhich year?\n\n{1}\n1987\n\n{2}\nThe year was\n2001\n\n{3}\nReally.\n",
+         "Which year? 1987 The year was 2001 Really."),
+        ("a.srt", "{0}\nTen\n\n{1}\n9\n\n{2}\n8\n\n{3}\nGo!\n", "Ten 9 8 Go!"),
+        ("a.srt", "{0}\nTen\n{1}\n9\n{2}\n8\n{3}\nGo!\n", "Ten 9 8 Go!"),
+        ("a.vtt", "WEBVTT\n\nbegin\n{0}\nTen\n\n2\n{1}\n9\n\n{2}\n8\n\nSeven\n\nend\n{3}\nGo!\n", "Ten 9 8 Seven Go!"),
+        ("a.srt", "1\n{0}\nTen\n\n2\n{1}\n9\n\n3\n{2}\n8\n\n4\n{3}\nGo!\n", "Ten 9 8 Go!"),
+        ("a.srt", "1\n{0}\nTen\n\n2\n{1}\n9\n\n{2}\n8\n\n4\n{3}\nGo!\n", "Ten 9 8 Go!"),
+        ("a.srt", "1\n\n{0}\n\nTen\n\n2\n\n{1}\n\n9\n\n3\n\n{2}\n\n8\n\n4\n\n{3}\n\nGo!\n", "Ten 9 8 Go!"),
+    ],
+)  # fmt: skip
+def test_lines_of_digits_are_speech_where_cues_have_no_number_or_another(name: str, content: str, said: str) -> None:
+    times = [f"00:00:0{second}.000 --> 00:00:0{second}.900" for second in range(1, 5)]
+    assert " ".join(read(name, content.format(*times).encode()).text.split()) == said
+
+
 def test_a_refrain_is_no_roll_up() -> None:
     cues = "".join(
         f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{line}\n\n" for n, line in enumerate(("Hey.", "Ho.", "Ho.", "Go."))

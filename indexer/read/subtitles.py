@@ -98,32 +98,43 @@ def _cues(text: str) -> Iterator[Cue]:
     belongs to it until the next times."""
     times: re.Match[str] | None = None
     said: list[str] = []
+    numbered = spaced = False  # whether cues have numbers, and an empty line between number and times
     for line in text.split("\n"):
         following = _CUE.search(line) if ">" in line or "→" in line else None
         if following is None:
             said.append(line.strip())
             continue
-        yield from _cue(times, said, another_follows=True)
+        if times is None:
+            numbered = next((line for line in reversed(said) if line), "").isdigit()
+            spaced = numbered and not said[-1]
+        yield from _cue(times, _without_name(said, numbered, spaced))
         times, said = following, []
-    yield from _cue(times, said, another_follows=False)
+    yield from _cue(times, said)
 
 
-def _cue(times: re.Match[str] | None, said: list[str], *, another_follows: bool) -> Iterator[Cue]:
+def _cue(times: re.Match[str] | None, said: list[str]) -> Iterator[Cue]:
     """The cue of these times, if anything is said in it; what stands above the first times belongs to none."""
-    spoken = [line for line in map(_plain, _without_name(said, another_follows)) if line] if times else []
+    spoken = [line for line in map(_plain, _without_blocks(said)) if line] if times else []
     if times and spoken:
         numbers = [int(group or 0) for group in times.groups()]
         yield Cue(_seconds(*numbers[:4]), _seconds(*numbers[4:]), spoken)
 
 
-def _without_name(said: list[str], another_follows: bool) -> list[str]:
-    """The lines of a cue, without the number or name of the next one, and without blocks that are no speech."""
-    while said and not said[-1]:
-        said.pop()
-    if another_follows and said:
-        alone = len(said) == 1 or not said[-2]
-        if said[-1].isdigit() or (alone and len(said) > 1 and len(said[-1]) < 40 and " " not in said[-1]):
+def _without_name(said: list[str], numbered: bool, spaced: bool) -> list[str]:
+    """The lines of a cue, without the number or name of the next one, which stands right above its times. Where cues
+    are not numbered, a line of digits is speech unless it stands alone there."""
+    if spaced:
+        while said and not said[-1]:
             said.pop()
+    if said and said[-1] and " " not in said[-1]:
+        alone = len(said) > 1 and not said[-2] and len(said[-1]) < 40
+        if alone or (numbered and said[-1].isdigit()):
+            said.pop()
+    return said
+
+
+def _without_blocks(said: list[str]) -> list[str]:
+    """The lines of a cue without what is no speech."""
     if not any(line.startswith(("NOTE", "STYLE", "REGION")) for line in said):
         return said
     kept: list[str] = []
