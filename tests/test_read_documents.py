@@ -268,6 +268,21 @@ def test_epub_under_lock_is_encrypted_but_hidden_fonts_are_not() -> None:
     assert read("a.epub", fonts).text == "Text"
 
 
+RTF_BOX = (
+    r"{\shp{\*\shpinst\shpleft0\shptop0{\sp{\sn shapeType}{\sv 202}}{\sp{\sn pib}{\sv {\pict 00ff}}}"
+    r"{\shptxt \ltrpar\pard\plain Words in a box\par Two lines}}%s}"
+)
+RTF_OLD_BOX = r"{\*\do\dobxcolumn{\dptxbx{\dptxbxtext\pard Words in a box\par Two lines\par}}\dpx0\dpy0}"
+
+
+@pytest.mark.parametrize("box", [RTF_BOX % "", RTF_BOX % (r"{\shprslt" + RTF_OLD_BOX + "}"), RTF_OLD_BOX])
+def test_words_in_text_boxes_of_rtf_are_read_once(box: str) -> None:
+    content = r"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\header Top\par}\pard Before.\par " + box
+    content += r"\pard\par After, in C:\\sp or so.\par}"
+    text = read("a.rtf", content.encode()).text
+    assert text.split("\n\n") == ["Top", "Before.", "Words in a box", "Two lines", "After, in C:\\sp or so."]
+
+
 def test_rtf_keeps_footnotes_and_all_scripts() -> None:
     content = (
         rb"{\rtf1\ansi\ansicpg1251{\info{\title A title}}{\header Top\par}Hello {\b bold}{\footnote A note}"

@@ -15,6 +15,13 @@ from labse_search.records import Extraction, Note, Unit
 _KEPT = re.compile(
     r"\\(?:\*\s*\\)?(?:footnote|annotation|headerl|headerr|headerf|header|footerl|footerr|footerf|footer)(?![a-z])"
 )
+# Text boxes: striprtf drops the whole shape. Its properties are no words, and older programs have a copy of the box.
+_SHAPES = (
+    (re.compile(r"(?<!\\)\\sp(?![a-z])"), r"\\*\\sp"),
+    (re.compile(r"(?<!\\)\\(?:\*\s*\\)?shprslt(?![a-z])"), r"\\par \\*\\shprslt"),
+    (re.compile(r"(?<!\\)\\(?:\*\s*\\)?(?:shp|shpgrp|shpinst|do)(?![a-z])"), ""),
+    (re.compile(r"(?<!\\)\\(?:shptxt|dptxbxtext)(?![a-z])"), r"\\par "),
+)
 # Of files that name a system instead of a code page.
 _USUAL = {"\\mac\\": "mac-roman", "\\pc\\": "cp437", "\\pca\\": "cp850"}
 _TITLE = re.compile(r"\{\\title ([^{}]{1,500})\}")
@@ -25,6 +32,8 @@ def read_rtf(source: Source) -> Extraction:
     markup = source.content.decode("latin-1")  # RTF is ASCII with escapes; bytes above pass through unchanged
     title = _TITLE.search(markup)
     markup = _KEPT.sub(r"\\par ", markup)
+    for written, instead in _SHAPES:
+        markup = written.sub(instead, markup)
     usual = next((encoding for word, encoding in _USUAL.items() if word in markup[:200]), "cp1252")
     try:
         text = _plain(markup, usual)
