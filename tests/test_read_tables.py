@@ -183,6 +183,60 @@ def test_opendocument_sheets_are_read_as_shown() -> None:
     assert texts(read("a.ods", content)) == ["Region|Share", "Region: South|Share: 7,5 %", "Region: South|Share: 58 %"]
 
 
+CHART = (
+    "<office:chart><text:p>Sales by region</text:p><table:table table:name='local-table'>"
+    "<table:table-header-rows><table:table-row><table:table-cell><text:p>Region</text:p></table:table-cell>"
+    "<table:table-cell><text:p>Sold</text:p></table:table-cell></table:table-row></table:table-header-rows>"
+    "<table:table-row><table:table-cell><text:p>North</text:p><draw:g><svg:desc>S.A1</svg:desc></draw:g>"
+    "</table:table-cell><table:table-cell><text:p>17</text:p></table:table-cell></table:table-row></table:table>"
+    "</office:chart>"
+)
+
+
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_boxes_and_charts_over_the_cells_of_opendocument_are_read(is_flat: bool) -> None:
+    inside = f"<office:document {making.ODF}><office:body>{CHART}</office:body></office:document>"
+    chart = f"<draw:object>{inside}</draw:object>" if is_flat else '<draw:object xlink:href="./Object 1"/>'
+    box = "<draw:frame><draw:text-box><text:p>{}</text:p><text:p>two</text:p></draw:text-box></draw:frame>"
+    cell = "<table:table-cell><text:p>{}</text:p>{}</table:table-cell>"
+    body = (
+        f'<table:table table:name="S"><table:shapes>{box.format("A box")}<draw:frame>{chart}</draw:frame>'
+        f"</table:shapes><table:table-row>{cell.format('Cell', box.format('At a cell'))}{cell.format('beside', '')}"
+        f"</table:table-row></table:table><table:table table:name='T'><table:table-row>{cell.format('Last', '')}"
+        "</table:table-row></table:table>"
+    )
+    content = making.opendocument(body, "spreadsheet", {"Object 1/content.xml": inside})
+    if is_flat:
+        content = inside.replace(CHART, f"<office:spreadsheet>{body}</office:spreadsheet>", 1).encode()
+    extraction = read("a.fods" if is_flat else "a.ods", content)
+    assert [(unit.text, unit.place) for unit in extraction.units] == [
+        ("Cell\nbeside", {"sheet": "S", "row": 1}),
+        ("A box\n\ntwo", {"sheet": "S", "part": "text box"}),
+        ("Sales by region\n\nRegion | Sold\n\nNorth | 17", {"sheet": "S", "part": "chart"}),
+        ("At a cell\n\ntwo", {"sheet": "S", "part": "text box"}),
+        ("Last", {"sheet": "T", "row": 1}),
+    ]
+    assert extraction.holds == {"sheets": 2, "objects": 1}
+
+
+def test_an_embedded_chart_that_is_damaged_is_named() -> None:
+    content = making.opendocument("<text:p>Words</text:p>", extra={"Object 1/content.xml": "<office:chart"})
+    extraction = read("a.odt", content)
+    assert extraction.text == "Words"
+    assert [note.code for note in extraction.notes] == ["member_skipped"]
+
+
+def test_a_flat_text_with_a_sheet_in_it_is_a_text() -> None:
+    sheet = '<office:spreadsheet><table:table table:name="S"><table:table-row><table:table-cell><text:p>Cell</text:p>'
+    sheet += "</table:table-cell></table:table-row></table:table></office:spreadsheet>"
+    content = (
+        f"<?xml version='1.0'?><office:document {making.ODF}><office:body><office:text><text:p>Words<draw:object>"
+        f"<office:document><office:body>{sheet}</office:body></office:document></draw:object></text:p></office:text>"
+        "</office:body></office:document>"
+    )
+    assert sorted(read("a.fodt", content.encode()).text.split()) == ["Cell", "Words"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "wanted"),
     [

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from indexer.read.clean import clean, one_line
+from indexer.read.opendocument import Story
 from indexer.read.rows import Row, row_units
-from indexer.read.xml import events
-from labse_search.records import Extraction, Note, Unit
+from indexer.read.xml import Event, events
+from labse_search.records import Extraction, Note, Place, Unit
 
 _REPEATED = 1000  # rows or columns of equal cells that are written out; a sheet's empty rest claims a million
 
 
-def read_sheets(content: bytes, kind: str, title: str | None) -> Extraction:
-    """The sheets of a content.xml: a unit for each row and each comment."""
+def read_sheets(content: bytes, kind: str, title: str | None, objects: Mapping[str, Story]) -> Extraction:
+    """The sheets of a content.xml: a unit for each row, comment, box and chart. `objects`: what lies in members of its
+    own, by the path that the sheets name."""
     units: list[Unit] = []
     notes: list[Note] = []
-    sheets = 0
+    sheets = drawn = 0
+    left = dict(objects)
     for sheet in _Sheets().follow(content):
         sheets += 1
         place: dict[str, str | int] = {"sheet": sheet.name, **({"part": "hidden"} if sheet.hidden else {})}
         units += row_units(sheet.rows, place)
         units += [Unit(text, {**place, "row": row, "part": "comment"}) for row, text in sheet.comments]
+        shapes = [(story, place) for shape in sheet.shapes for story in (shape, *_taken(left, shape.objects))]
+        units += _drawn(shapes)
+        drawn += sum(len(shape.objects) for shape in sheet.shapes)
         if sheet.without_value:
             notes.append(Note("formulas_without_value", f"{sheet.name}: {sheet.without_value}"))
-    return Extraction(tuple(units), kind, title, notes=tuple(notes), holds={"sheets": sheets})
+    units += _drawn([(story, {}) for story in left.values()])
+    holds = {"sheets": sheets, **({"objects": count} if (count := max(drawn, len(objects))) else {})}
+    return Extraction(tuple(units), kind, title, notes=tuple(notes), holds=holds)
+
+
+def _taken(objects: dict[str, Story], names: Sequence[str]) -> list[Story]:
+    return [objects.pop(name) for name in names if name in objects]
+
+
+def _drawn(shapes: Sequence[tuple[Story, Place]]) -> list[Unit]:
+    """A unit for each shape with words."""
+    units = []
+    for story, place in shapes:
+        text = clean("\n".join(unit.text for unit in (*story.sections.units(), *story.aside_units))).strip()
+        if text:
+            units.append(Unit(text, {**place, "part": "chart" if story.is_chart else "text box"}))
+    return units
 
 
 class _Sheet:
@@ -32,6 +54,7 @@ class _Sheet:
         self.name, self.hidden = name, hidden
         self.rows: list[Row] = []
         self.comments: list[tuple[int, str]] = []  # row and text
+        self.shapes: list[Story] = []  # what is drawn over the cells
         self.without_value = 0
 
 
@@ -48,12 +71,17 @@ class _Sheets:
         self._text: list[str] = []
         self._comment: list[str] | None = None
         self._paragraphs = 0
+        self._shape: Story | None = None
+        self._depth = 0  # of elements in the shape
         self._covered: dict[int, tuple[str, int]] = {}  # column → text of a merged cell, last row that it covers
 
     def follow(self, content: bytes) -> Iterator[_Sheet]:
         style = ""
-        for kind, name, attributes in events(content):
-            if kind == "text":
+        for event in events(content):
+            kind, name, attributes = event
+            if self._sheet is not None and (self._shape or (kind == "start" and name.startswith("draw:"))):
+                self._draw(self._sheet, event)
+            elif kind == "text":
                 if self._paragraphs:
                     (self._text if self._comment is None else self._comment).append(name)
             elif kind == "start":
@@ -67,6 +95,15 @@ class _Sheets:
                 self._sheet = None
             else:
                 self._end(name)
+
+    def _draw(self, sheet: _Sheet, event: Event) -> None:
+        if self._shape is None:
+            self._shape = Story()
+            sheet.shapes.append(self._shape)
+        self._shape.follow(event)
+        self._depth += {"start": 1, "end": -1}.get(event.kind, 0)
+        if not self._depth:
+            self._shape = None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table:table" and self._sheet is None:
