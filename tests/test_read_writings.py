@@ -277,6 +277,57 @@ def test_latex_is_read_as_people_write() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        (r"Energy is \[ E = \frac{m}{2} \alpha v^2 \] here.", r"Energy is \[ E = \frac{m}{2} \alpha v^2 \] here."),
+        ("Now\n\\[\n  E &= \\gamma  m c^2 \\\\[2pt]\n\\]\nso.", "Now\n\\[\n  E &= \\gamma  m c^2 \\\\[2pt]\n\\]\nso."),
+        *(
+            (
+                f"\\begin{{{name}}}\\label{{eq:a}}\nE &= \\gamma \\\\ % a remark\n\\sum_{{i=1}}^n\n"
+                f"\\end{{{name}}} so \\emph{{it}}.",
+                "\nE &= \\gamma \\\\\n\\sum_{i=1}^n\n so it.",
+            )
+            for name in ("equation", "equation*", "align", "gather*", "multline", "eqnarray", "displaymath")
+        ),
+        (r"\begin{alignat}{2} a &= \beta \end{alignat} so", r" a &= \beta  so"),
+        (r"$$ \alpha $$ and $5\%$ of \$3 and $$\beta$$", r"$$ \alpha $$ and $5\%$ of $3 and $$\beta$$"),
+        (r"One line\\[2pt] \emph{another}", "One line another"),
+        ("\\newcommand{\\be}{\\begin{equation}}\nSome \\emph{words}", "\nSome words"),
+        ("\\begin{equation} x\n\nSome \\emph{words}", " x\n\nSome words"),  # never closed
+        ("See \\url{http://a.org/a%20b} for \\href{http://b.org/%C3}{the report} of % not this",
+         "See http://a.org/a%20b for http://b.org/%C3 the report of"),
+        (r"\verb|50% \emph| is \emph{typed}", r"50% \emph is typed"),
+        (r"Type \begin{verbatim}50% \emph\end{verbatim} \emph{now}", r"Type 50% \emph now"),
+        ("\\begin{lstlisting}[language=C] a % b\n c\n\\end{lstlisting} and \\emph{so} on", " a % b\n c\nand so on"),
+        ("% \\begin{verbatim}\n\\emph{words}", "words"),
+        (r"\url{http://a.org/a\%20\_b} and", r"http://a.org/a%20_b and"),
+    ],
+)  # fmt: skip
+def test_formulas_addresses_and_typed_words_of_latex_stay_as_written(typed: str, shown: str) -> None:
+    extraction = read("a.tex", f"Begin\n{typed}\nEnd".encode())
+    lines = [line for line in extraction.text.split("\n")[1:-1] if line.strip()]
+    assert lines == [line for line in shown.split("\n") if line.strip()]
+
+
+def test_lines_of_latex_stand_where_they_are_told_to_stand() -> None:
+    lines = [
+        r"\documentclass{article}", r"\section{Energy} It is conserved.", r"Street 5 \newline Town \newline Land",
+        r"\begin{align}", r"a &= b \\", r"\end{align}", r"\subsection{Heat} % remark", "",
+        r"\paragraph{Warm} water", "NEEDLE",
+    ]  # fmt: skip
+    units = read("a.tex", "\n".join(lines).encode()).units
+    told = [
+        number
+        for unit in units
+        for number, line in enumerate(unit.text.split("\n"), int(unit.place["line"]))
+        if "NEEDLE" in line
+    ]
+    assert told == [lines.index("NEEDLE") + 1]
+    assert "Energy It is conserved.\nStreet 5 Town Land" in units[0].text
+    assert [units[0].text[a:b] for a, b in units[0].headings] == ["Energy"]
+
+
+@pytest.mark.parametrize(
     ("languages", "typed", "meant"),
     [
         (

@@ -29,7 +29,7 @@ _LETTERS = {
     "textdegree": "°", "guillemotleft": "«", "guillemotright": "»", "flqq": "«", "frqq": "»", "glqq": "„", "grqq": "“",
     "og": "«", "fg": "»", "glq": "‚", "grq": "‘", "quotedblbase": "„",
     "LaTeX": "LaTeX", "TeX": "TeX", "BibTeX": "BibTeX", "textbackslash": "\\", "textasciitilde": "~", "today": "",
-    "quad": " ", "qquad": " ", "newline": "\n", "par": "", "item": "•",
+    "quad": " ", "qquad": " ", "newline": " ", "par": "", "item": "•",
 }  # fmt: skip
 _BASE = r"(?:\\([ij])(?![A-Za-z])[ \t]*|([A-Za-z]))"
 _ACCENT = re.compile(rf"\\([`'^~\"=.])\s*(?:\{{\s*{_BASE}\s*\}}|{_BASE})")
@@ -40,6 +40,10 @@ _LETTER = re.compile(
 _ESCAPED = re.compile(r"\\([&%$#_{}])")
 _QUOTES = (("``", "“"), ("''", "”"), ("---", "—"), ("--", "–"))
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
+# A sign for per cent is no remark in an address or in what is typed as it is.
+_TYPED = re.compile(
+    r"(\\(?:url|nolinkurl|path|href)\s*\{)([^{}\n]*)|(\\(?:verb\*?|lstinline)(?![A-Za-z]))([^\s\w{])(.*?)\4"
+)
 # Commands whose argument is no text of the document, and those that only dress it.
 _MUTE = re.compile(
     r"\\(?:label|ref|eqref|pageref|autoref|cref|Cref|cite[a-zA-Z]*|nocite|includegraphics|usepackage|documentclass|"
@@ -51,13 +55,25 @@ _DRESSED = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,200}\])?\{")
 _BARE = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,80}\])?|\\[,;:!/ ]|\\\\(?:\[[^\]\n]{0,20}\])?")
 # A backslash or dollar that is written as one comes first: it begins no formula.
 _MATH = re.compile(r"\\[\\$]|\$(?:[^$\\\n]|\\.){1,2000}\$|\\\([^\n]{1,2000}?\\\)")
+# Formulas that stand by themselves, over several lines: what opens each, and what closes it. "\\\\[" ends a line.
+_DISPLAY = re.compile(
+    r"\\[\\$]|(\\\[|\$\$)|\\begin\{((?:equation|align|flalign|gather|multline|eqnarray|displaymath|math|dmath)\*?)\}"
+    r"|\\begin\{((?:alignat|IEEEeqnarray)\*?)\}\{[^{}\n]*\}"
+)
+_CLOSING = {"\\[": re.compile(r"\\\\|(\\\])"), "$$": re.compile(r"\\[\\$]|(\$\$)")}
+_DEFINES = re.compile(
+    r"\\(?:(?:re|provide)?newcommand|(?:re)?newenvironment|[egx]?def|DeclareMathOperator)(?![A-Za-z])"
+)
+_LABEL = re.compile(r"\\label\{[^{}\n]*\}")
 _NOTE = re.compile(r"(?=\\(?:footnote|footnotetext|endnote|thanks|marginpar|marginnote|sidenote|todo)(?![A-Za-z]))")
 _HEADING = re.compile(
     r"\s*\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?"
     r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}\s*(.*)$"
 )
 _LEVELS = {"part": 1, "chapter": 2, "section": 3, "subsection": 4, "subsubsection": 5, "paragraph": 6}
-_VERBATIM = re.compile(r"\\(begin|end)\{(?:verbatim|lstlisting|minted|Verbatim)\*?\}")
+_VERBATIM = re.compile(
+    r"\\(begin|end)\{(?:verbatim|Verbatim)\*?\}|\\(begin|end)\{(?:lstlisting|minted)\*?\}(?:\[[^\]\n]*\])?(?:\{[^{}\n]*\})?"
+)
 
 
 def accents(text: str) -> str:
@@ -81,46 +97,101 @@ def accents(text: str) -> str:
 def read_latex(source: Source) -> Extraction:
     """Sections by heading. Commands are taken away and their text is kept; formulas and listings stay as written."""
     decoded = decode(source.content)
-    shorthands = Shorthands(decoded.text)
+    text = decoded.text.replace("\x00", "")
+    words = _Words(Shorthands(text))
     sections = Sections("\n")
     verbatim = False
-    for number, line in enumerate(decoded.text.split("\n"), 1):
-        fence = _VERBATIM.search(line)
-        if verbatim or fence:
-            verbatim = fence[1] == "begin" if fence else verbatim
-            sections.paragraph("" if fence else line, line=number)
+    for number, line in enumerate(text.split("\n"), 1):
+        if verbatim or (_VERBATIM.search(line) and not words.in_formula):
+            shown, verbatim = _listed(line, words, verbatim)
+            sections.paragraph(shown, line=number)
             continue
-        heading = _HEADING.match(line) if len(line) < 2000 else None
+        heading = _HEADING.match(line) if len(line) < 2000 and not words.in_formula else None
         if heading:
-            sections.heading(_LEVELS[heading[1]], _words(heading[2], shorthands), line=number)
-            if heading[3].strip():
-                sections.paragraph(_words(heading[3], shorthands))
+            sections.heading(_LEVELS[heading[1]], words.of(heading[2]), line=number)
+            if rest := words.of(heading[3]).strip():
+                sections.paragraph(rest, joiner=" ")  # of the same line
             continue
-        sections.paragraph(_words(line, shorthands), line=number)
-    titled = re.search(r"\\title(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}", decoded.text)
-    title = one_line(_words(titled[1], shorthands)) if titled else sections.first_heading
+        sections.paragraph(words.of(line), line=number)
+    titled = re.search(r"\\title(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}", text)
+    title = one_line(_Words(words.shorthands).of(titled[1])) if titled else sections.first_heading
     return Extraction(sections.units(), "latex", title or None, decoded.encoding, decoded.notes)
 
 
-def _words(line: str, shorthands: Shorthands) -> str:
-    """One line without commands; it stays one line."""
-    line = _COMMENT.sub(r"\1", line)
-    formulas: list[str] = []
+def _listed(line: str, words: _Words, verbatim: bool) -> tuple[str, bool]:
+    """A line of a listing, or one that a listing begins or ends in; and whether it goes on."""
+    shown, at = [], 0
+    for fence in _VERBATIM.finditer(line):
+        before = line[at : fence.start()]
+        if not verbatim and _COMMENT.search(before):
+            break
+        shown.append(before if verbatim else words.of(before).strip())
+        verbatim, at = "begin" in fence.groups(), fence.end()
+    shown.append(line[at:] if verbatim else words.of(line[at:]).strip())
+    return " ".join(filter(None, shown)), verbatim
 
-    def away(match: re.Match[str]) -> str:
-        if match[0] in ("\\\\", "\\$"):
-            return match[0]
-        formulas.append(match[0])
-        return f"\x00{len(formulas) - 1}\x00"
 
-    line = _MATH.sub(away, line)
-    line = re.sub(r"(?<!\\)&", " | ", _MUTE.sub("", line))
-    line = shorthands.resolved(accents(line))
-    line = _undressed(line)
-    for typed, meant in _QUOTES:
-        line = line.replace(typed, meant)
-    line = re.sub(r"[ \t]{2,}", " ", re.sub("\x00(\\d+)\x00", lambda match: formulas[int(match[1])], line)).rstrip()
-    return line.strip() if line.strip() in ("|", "•") else line
+class _Words:
+    """Takes the lines of a document one after the other, and gives each without commands; it stays one line."""
+
+    def __init__(self, shorthands: Shorthands) -> None:
+        self.shorthands = shorthands
+        self._closing: re.Pattern[str] | None = None  # of a formula that goes on in the next line
+        self._kept: list[str] = []  # what stays as it is written, while its line is taken apart
+
+    @property
+    def in_formula(self) -> bool:
+        """Whether the next line goes on with a formula."""
+        return self._closing is not None
+
+    def of(self, line: str) -> str:
+        """The words of the next line."""
+        self._kept = []
+        if not line.strip():
+            self._closing = None  # LaTeX itself does not go on
+        line = _COMMENT.sub(r"\1", _TYPED.sub(self._typed, line))
+        line = _MATH.sub(
+            lambda found: found[0] if found[0] in ("\\\\", "\\$") else self._keep(found[0]), self._display(line)
+        )
+        line = re.sub(r"(?<!\\)&", " | ", _MUTE.sub("", line))
+        line = _undressed(self.shorthands.resolved(accents(line)))
+        for typed, meant in _QUOTES:
+            line = line.replace(typed, meant)
+        line = re.sub(r"[ \t]{2,}", " ", line)
+        while "\x00" in line:  # a formula may hold an address
+            line = re.sub("\x00(\\d+)\x00", lambda match: self._kept[int(match[1])], line)
+        line = line.rstrip()
+        return line.strip() if line.strip() in ("|", "•") else line
+
+    def _keep(self, text: str) -> str:
+        self._kept.append(text)
+        return f"\x00{len(self._kept) - 1}\x00"
+
+    def _typed(self, found: re.Match[str]) -> str:
+        if found[1]:
+            return found[1] + self._keep(_ESCAPED.sub(r"\1", found[2]))
+        return self._keep(found[5])
+
+    def _display(self, line: str) -> str:
+        """The line with signs in the place of formulas that stand by themselves."""
+        parts: list[str] = []
+        at = 0
+        opening = None if _DEFINES.search(line) else _DISPLAY
+        while pattern := self._closing or opening:
+            found = next((match for match in pattern.finditer(line, at) if match.lastindex), None)
+            end = found.start() if found else len(line)
+            parts.append(self._keep(_LABEL.sub("", line[at:end])) if self._closing and end > at else line[at:end])
+            if found is None:
+                return "".join(parts)
+            name = found[found.lastindex or 0]
+            if self._closing:
+                self._closing = None
+            else:
+                self._closing = _CLOSING.get(name) or re.compile(rf"(\\end\{{{re.escape(name)}\}})")
+            if name in ("\\[", "\\]", "$$"):
+                parts.append(self._keep(name))
+            at = found.end()
+        return line
 
 
 def _undressed(text: str) -> str:

@@ -21,7 +21,7 @@ class Sections:
         self._joiner = joiner
         self._common = dict(place or {})
         self._path: list[tuple[int, str]] = []
-        self._parts: list[tuple[str, bool]] = []  # text, and whether it only names what follows
+        self._parts: list[tuple[str, str, bool]] = []  # what joins it, text, and whether it only names what follows
         self._line: int | None = None
         self._has_body = False
         self._units: list[Unit] = []
@@ -42,9 +42,10 @@ class Sections:
         self.first_heading = self.first_heading or name
         self._add(text if shown is None else shown, line, True)
 
-    def paragraph(self, text: str, *, line: int | None = None) -> None:
-        """A paragraph of the section that is open; `line`: where it begins, from 1."""
-        self._add(text, line, False)
+    def paragraph(self, text: str, *, line: int | None = None, joiner: str | None = None) -> None:
+        """A paragraph of the section that is open; `line`: where it begins, from 1; `joiner`: what stands before it, if
+        not what stands between all others."""
+        self._add(text, line, False, joiner)
         self._has_body = self._has_body or bool(text.strip())
 
     def columns(self, text: str) -> None:
@@ -70,16 +71,17 @@ class Sections:
         self._close()
         return tuple(self._units)
 
-    def _add(self, text: str, line: int | None, names: bool) -> None:
+    def _add(self, text: str, line: int | None, names: bool, joiner: str | None = None) -> None:
         if self._line is None:
             self._line = line
-        self._parts.append((text, names))
+        before = self._joiner if joiner is None else joiner
+        self._parts.append((before if self._parts else "", text, names))
 
     def _close(self) -> None:
-        text = self._joiner.join(part for part, _ in self._parts)
+        text = "".join(before + part for before, part, _ in self._parts)
         if clean(text) is not text:
-            self._parts = [(clean(part), names) for part, names in self._parts]
-            text = self._joiner.join(part for part, _ in self._parts)
+            self._parts = [(before, clean(part), names) for before, part, names in self._parts]
+            text = "".join(before + part for before, part, _ in self._parts)
         ahead = len(text) - len(text.lstrip()) if self._line is None else 0
         text = text.strip() if self._line is None else text
         if text.strip():
@@ -88,11 +90,12 @@ class Sections:
 
     def _headings(self, ahead: int, length: int) -> list[tuple[int, int]]:
         found, at = [], -ahead
-        for part, names in self._parts:
+        for before, part, names in self._parts:
+            at += len(before)
             start, end = max(at, 0), min(at + len(part.rstrip()), length)
             if names and start < end:
                 found.append((start, end))
-            at += len(part) + len(self._joiner)
+            at += len(part)
         return found
 
     def _place(self) -> Place:
