@@ -10,6 +10,7 @@ import pytest
 from indexer.read import Limits, read
 from indexer.read.ocr import Recognizer
 from indexer.read.pdf_order import Glyph, is_vertical, vertical_order
+from indexer.read.pdf_running import without_running_lines
 from labse_search.errors import Unreadable
 from labse_search.records import Note
 
@@ -101,6 +102,27 @@ def test_running_lines_are_kept_once_and_marked() -> None:
     assert marked == {"header": "Annual report of the port", "footer": "Page 1 of 4"}
     assert extraction.text.count("Annual report") == 1
     assert all(f"Body of page {n} here." in extraction.text for n in range(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("line", "is_page_number"),
+    [
+        ("Day {}", False), ("Question {}", False), ("{}. Lesson", False), ("Sheet {} of 5", False),
+        ("{}", True), ("- {} -", True), ("Seite {} von 5", True), ("Pág. {}/5", True), ("第{}页 共5页", True),
+        ("{} / 5", True),
+        ("Страница {} из 5", True), ("p. {}", True), ("{} ページ", True),
+    ],
+)  # fmt: skip
+def test_headings_that_count_with_the_pages_stay_on_their_page(line: str, is_page_number: bool) -> None:
+    pages = {
+        n: f"{line.format(n)}\n{'abcde'[n]} one\n{'abcde'[n]} two\n{'abcde'[n]} three\nand so\non" for n in range(1, 5)
+    }
+    bodies, running = without_running_lines(pages)
+    assert [body.startswith(line.format(n)) for n, body in bodies.items()] == [not is_page_number] * 4
+    assert [(one.part, one.text) for one in running if one.text != line.format(1)] == [
+        ("footer", "and so"),
+        ("footer", "on"),
+    ]
 
 
 def annotated() -> bytes:

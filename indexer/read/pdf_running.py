@@ -10,6 +10,15 @@ _EDGE = 2  # lines at either end of a page that are looked at
 _LEAST = 3  # pages on which the same line must stand
 _SHARE = 0.3  # of all pages: left and right pages have titles of their own
 _LONGEST = 120  # code points of such a line
+# What stands beside a page's number, in many languages: "Page 3 of 9", "Seite 3 von 9". With other words beside
+# it a number that counts with the pages may be anything's ("Question 3"): then the line stays on its page.
+_PAGE_WORDS = re.compile(
+    r"(?<![^\W\d_])(?:pages?|pgs?|pp?|of|seiten?|blatt|folio|von|s|sur|feuille|p[áa]gs?|p[áa]ginas?|folha|de|di|da|pagin[ae]|van|"
+    r"str|strona|strana|stran[ay]?|stranica|z|ze|od|side|sida|sidan|sivu|av|af|lehekülg|lk|lappuse|lpp|no|puslapis|psl|iš|oldal|"
+    r"sayfa|halaman|hal|dari|trang|страниц[аы]|стр|с|из|сторінка|стор|з|із|страна|от|σελίδα|σελ|από|עמוד|מתוך|صفحة|ص|من|صفحه|از|"
+    r"पृष्ठ|का|পৃষ্ঠা|பக்கம்|หน้า|ที่|จาก)(?![^\W\d_])|[第页頁共总]|ページ|쪽|페이지",
+    re.I,
+)
 _NUMBER = re.compile(r"\d{1,6}")
 
 
@@ -22,7 +31,8 @@ class RunningLine(NamedTuple):
 
 
 def without_running_lines(pages: dict[int, str]) -> tuple[dict[int, str], list[RunningLine]]:
-    """The pages' texts without those lines, and the lines, once each. They may count the pages: "Page 3 of 9"."""
+    """The pages' texts without those lines, and the lines, once each, in the order of the page. They may be its number:
+    "Page 3 of 9"."""
     if len(pages) < _LEAST:
         return pages, []
     lines = {number: text.split("\n") for number, text in pages.items()}
@@ -38,13 +48,13 @@ def without_running_lines(pages: dict[int, str]) -> tuple[dict[int, str], list[R
     running: dict[tuple[str, str], RunningLine] = {}
     bodies = {}
     for number, page in lines.items():
-        kept = list(page)
-        for edge in sorted(edges[number], key=lambda edge: -edge.at):
+        gone = set()
+        for edge in sorted(edges[number], key=lambda edge: edge.at):
             same = next(((edge.part, key) for key in edge.keys if (edge.part, key) in repeated), None)
             if same is not None:
                 running.setdefault(same, RunningLine(number, edge.part, page[edge.at].strip()))
-                del kept[edge.at]
-        bodies[number] = "\n".join(kept).strip()
+                gone.add(edge.at)
+        bodies[number] = "\n".join(line for at, line in enumerate(page) if at not in gone).strip()
     return bodies, [line for line in running.values() if any(map(str.isalpha, line.text))]
 
 
@@ -70,6 +80,8 @@ def _edges(number: int, lines: list[str]) -> list[_Edge]:
 def _counting(number: int, line: str) -> list[str]:
     """The outermost line without its page number, for each number in it that may be one: what is left must be the same
     on all pages, and so must be how far the number is from the page's."""
+    if any(map(str.isalpha, _PAGE_WORDS.sub("", line))):
+        return []
     return [
         f"{line[: match.start()]}\x00{int(match[0]) - number}\x00{line[match.end() :]}"
         for match in list(_NUMBER.finditer(line))[:4]
