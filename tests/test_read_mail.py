@@ -58,6 +58,26 @@ def test_a_mailbox_is_read_mail_by_mail_with_or_without_extension(name: str) -> 
     assert extraction.reader == "mbox (its structure)"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "From ann@example.org Mon Jan  1 11:00:00 2024", "From - Mon, 1 Jan 2024 11:00:00",
+        "From root Mon Jan  1 11:00:00 2024",
+        "From 1756@xxx Mon Jan 01 11:00:00 +0000 2024", "From ann at example.org  Mon Jan  1 11:00:00 2024",
+        "From MAILER-DAEMON Mon Jan  1 11:00:00 2024", "From Ann B <ann@example.org> Mon Jan  1 11:00:00 2024",
+        "From ann@example.org Jan 1 11:00 2024", "From ann@example.org 2024-01-01 11:00:00",
+    ],
+)  # fmt: skip
+def test_a_sentence_that_begins_with_from_divides_no_mail(line: str) -> None:
+    sentences = "From 2010 to 2020 we lived there.\nNote: it was nice.\n\nFrom May 2010 on, at 10:30:\nNote: nothing."
+    mails = [f"{line}\n{HEADS}\n{text}\n\n" for text in ("One.", sentences, "Three.")]
+    extraction = read("a.mbox", "".join(mails).encode())
+    assert extraction.holds == {"messages": 3}
+    assert sentences in extraction.text
+    assert read("a.txt", sentences.encode()).kind == "text"
+    assert sentences in read("a.eml", f"{HEADS}\n{sentences}".encode()).text
+
+
 def test_a_mail_without_extension_and_one_of_apple_mail_are_mails() -> None:
     mail = f"{HEADS}Content-Transfer-Encoding: quoted-printable\nContent-Type: text/plain; charset=utf-8\n\nM=C3=B6we\n"
     apple = f"{len(mail.encode())}    \n{mail}" + '<?xml version="1.0"?><plist><integer>8590195713</integer></plist>'

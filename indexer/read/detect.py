@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from indexer.read.archive import Archive
 from indexer.read.charset import decode
-from indexer.read.kinds import BINARY, BY_EXTENSION, BY_TYPE, ZIPPED
+from indexer.read.kinds import BINARY, BY_EXTENSION, BY_TYPE, ENVELOPE, ZIPPED
 from indexer.read.limits import Account, Source
 from indexer.read.signed import is_sealed
 from indexer.read.structured import is_assigned_json
@@ -181,7 +181,7 @@ _OF_MAIL = frozenset(
     "content-transfer-encoding in-reply-to thread-index x-mozilla-status user-agent".split()
 )
 _USUAL = frozenset("from to cc subject date sender bcc".split())
-_MBOX = re.compile(r"From \S.{0,200}\d{2}.{0,60}\n(?:>?From .*\n)?[!-9;-~]{1,76}:")
+_MBOX = re.compile(ENVELOPE + r"(?:>?From .*\n)?[!-9;-~]{1,76}:")
 _CUE = re.compile(
     r"(?:\d{1,6}\s*\n)?\s*(?:\d{1,3}:)?\d{1,2}:\d{2}[.,]\d{1,3}[ \t]*--?>[ \t]*(?:\d{1,3}:)?\d{1,2}:\d{2}"
 )

@@ -88,3 +88,13 @@ BINARY = frozenset(
     )
 )
 ZIPPED = frozenset(("docx", "pptx", "spreadsheet", "opendocument", "epub"))
+
+_DAY, _MONTH = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+# The line above each mail in a mailbox: "From ann@example.org Tue Nov 14 10:00:00 2023". A sentence that begins with
+# "From" has no address or "-" and no day and month behind its first word, or no year.
+ENVELOPE = (
+    r"From (?=[^\r\n]{0,300}(?:19|20)\d\d)(?:"
+    rf"(?:-|[^\r\n]{{0,200}}@\S*) +(?:{_DAY}|{_MONTH}|\d{{1,2}} +{_MONTH}|\d{{4}}-\d\d-\d\d|\d{{1,2}}:\d\d)"
+    rf"|\S+(?: at \S+)? +{_DAY},? +(?:{_MONTH}|\d{{1,2}} +{_MONTH})"
+    r")[^\r\n]{0,200}\r?\n"
+)

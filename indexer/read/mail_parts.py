@@ -11,7 +11,7 @@ from email.message import Message
 from indexer.read.charset import decode
 from labse_search.errors import Unreadable
 
-_ENVELOPE = re.compile(rb">?From [^\r\n:]*(?:\d\d?:\d\d[^\r\n]*|\d{4}[^\r\n]*)\r?\n(?=[!-9;-~]{1,76}:)")
+_ENVELOPE = re.compile(rb"\A>?From [^\r\n:]*(?:\d\d?:\d\d[^\r\n]*|\d{4}[^\r\n]*)\r?\n(?=[!-9;-~]{1,76}:)")
 _FIRST_BOUNDARY = re.compile(r"^--([^\r\n\"]{1,200}?)[ \t]*\r?\n(?:[!-9;-~]{1,76}:|\r?\n)", re.M)
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{2,}={0,2}[ \t]*(?:\r?\n|$))+")
 

@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+from indexer.read.kinds import ENVELOPE
 from indexer.read.limits import Source
 from indexer.read.mail import read_mail
 from labse_search.errors import Unreadable
 from labse_search.records import Extraction, Note, Unit
 
-# "From ann@example.org Tue Nov 14 …": the line above each mail. A sentence that begins with "From" has no year there.
-_FROM = re.compile(rb"^From [^\r\n]{0,300}?\d{2}[^\r\n]{0,60}\r?\n(?=[!-9;-~]{1,76}:|>?From )", re.M)
+_FROM = re.compile(rf"^{ENVELOPE}(?=[!-9;-~]{{1,76}}:|>?From )".encode(), re.M)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.M)
 
 
