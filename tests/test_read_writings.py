@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from indexer.read import read
@@ -234,6 +236,16 @@ def test_properties() -> None:
     assert [(unit.text, unit.place["line"]) for unit in extraction.units] == [
         ("Greeting", 1), ("greeting = Добро", 2), ("long = one two", 3),
     ]  # fmt: skip
+
+
+def test_a_message_of_many_lines_costs_linear_time() -> None:
+    def seconds(lines: int) -> float:
+        text = "words=\\\n" + "  another word of a long list \\\n" * lines + "  end\n"
+        begun = time.process_time()
+        assert read("a.properties", text.encode()).text.endswith("long list end")
+        return time.process_time() - begun
+
+    assert seconds(20_000) < 20 * max(0.05, seconds(2_000))  # quadratic would be 100 times
 
 
 def test_gettext() -> None:

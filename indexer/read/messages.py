@@ -12,6 +12,7 @@ from indexer.read.plain import text_extraction
 from labse_search.records import Extraction, Unit
 
 _ESCAPE = re.compile(r"\\(?:[uU]([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.S)
+_GOES_ON = re.compile(r"(?<!\\)(?:\\\\)*\\$")  # in the next line
 _PLAIN = {"n": "\n", "r": "\n", "t": "\t", "f": " ", "a": "", "b": "", "v": " ", "0": ""}
 
 
@@ -41,9 +42,12 @@ def _properties(text: str) -> Iterator[tuple[int, str]]:
         if line.startswith(("#", "!")):
             yield number, unescape(line[1:].strip())
             continue
-        while re.search(r"(?<!\\)(?:\\\\)*\\$", line) and at < len(lines):
-            line = line[:-1] + lines[at].strip()
+        pieces = [line]
+        while _GOES_ON.search(pieces[-1]) and at < len(lines):
+            pieces[-1] = pieces[-1][:-1]
+            pieces.append(lines[at].strip())
             at += 1
+        line = "".join(pieces)
         match = re.match(r"((?:\\.|[^\\=:\s])+)\s*[=:\s]\s*(.*)$", line, re.S)
         if match and match[2].strip():
             yield number, f"{unescape(match[1])} = {unescape(match[2])}"
