@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -106,7 +108,7 @@ def _literal(code: str) -> str:
 def shown(value: float, form: Format, *, from_1904: bool = False) -> str:
     """The number as the format shows it."""
     if form.kind == "percent":
-        return f"{value * 100:.{form.decimals}f}%"
+        return f"{_rounded(value, form.decimals)}%"
     if form.kind == "date":
         moment = _moment(value, from_1904)
         return _dated(moment, value, form.code) if moment is not None else plain(value)
@@ -115,6 +117,14 @@ def shown(value: float, form: Format, *, from_1904: bool = False) -> str:
     text = plain(value / 1000**form.thousands)
     separated = [part for part in (form.before, text, form.after) if part]
     return " ".join(separated)
+
+
+def _rounded(value: float, decimals: int) -> str:
+    """A hundred times the number, a half rounded up: 0.285 is a little less in binary, and a spreadsheet shows 29."""
+    if abs(value) >= 1e15 or decimals > 10 or not math.isfinite(value):
+        return f"{value * 100:.{decimals}f}"
+    exact = Decimal(f"{value:.15g}").scaleb(2)  # the digits that a spreadsheet keeps
+    return f"{exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0:f}"  # zero has no sign
 
 
 def plain(value: float) -> str:
