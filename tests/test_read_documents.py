@@ -157,8 +157,8 @@ def test_docx_loses_nothing_that_a_person_sees() -> None:
     }
     assert found(read("a.docx", making.docx(table + box + runs, parts))) == [
         ("a | b\n\nc\nd\n\nin the box\n\nAround\n\none\ttwo\nthree, four", {}),
-        ("A note", {"part": "footnote 2"}),
-        ("Another", {"part": "footnote 3"}),
+        ("A note", {"part": "footnote 1"}),
+        ("Another", {"part": "footnote 2"}),
         ("Really?", {"part": "comment 0"}),
         ("On every page", {"part": "header"}),
     ]
@@ -194,6 +194,27 @@ def test_xlsx_rows_keep_their_numbers_and_sheets() -> None:
         ("Plant\nPots", {"sheet": "Stock & more", "row": 3}),
         ("Plant: Fern\nPots: 3", {"sheet": "Stock & more", "row": 4}),
         ("Pots: 2.5", {"sheet": "Stock & more", "row": 6}),
+    ]
+
+
+def test_notes_of_docx_have_the_numbers_that_the_text_gives_them() -> None:
+    def note(identity: int, text: str, attributes: str = "") -> str:
+        return f'<w:footnote w:id="{identity}" {attributes}>{making.paragraph(text)}</w:footnote>'
+
+    body = "".join(
+        f'<w:p><w:r><w:t>{word}</w:t></w:r><w:r><w:{kind}Reference w:id="{identity}"/></w:r></w:p>'
+        for word, kind, identity in (("One", "footnote", 7), ("two", "endnote", 2), ("three", "footnote", 2))
+    )
+    parts = {
+        "footnotes": note(0, "", 'w:type="separator"') + note(1, "from the page before", 'w:type="continuationNotice"')
+        + note(2, "Second") + note(7, "First") + note(9, "Nowhere"),
+        "endnotes": note(2, "End").replace("footnote", "endnote"),
+    }  # fmt: skip
+    assert found(read("a.docx", making.docx(body, parts)))[1:] == [
+        ("First", {"part": "footnote 1"}),
+        ("Second", {"part": "footnote 2"}),
+        ("Nowhere", {"part": "footnote 3"}),
+        ("End", {"part": "endnote 1"}),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from indexer.read.archive import Archive
 from indexer.read.charts import object_texts
@@ -32,7 +33,7 @@ def read_docx(source: Source) -> Extraction:
         if kind not in _PART_ORDER or path not in archive:
             continue
         try:
-            units += _part_units(kind, archive.read(path), seen)
+            units += _part_units(kind, archive.read(path), seen, body.notes)
         except Unreadable as error:
             notes.append(Note("member_skipped", f"{path}: {error.code}"))
     comments = sum(1 for unit in units if str(unit.place.get("part", "")).startswith("comment"))
@@ -59,6 +60,7 @@ class _Body:
         self.inside = inside
         self.sections = Sections()
         self.hidden: list[Unit] = []
+        self.notes: dict[str, dict[str, int]] = {"footnote": {}, "endnote": {}}  # of each: id → number that is shown
         self.embedded = 0
 
     def follow(self) -> None:
@@ -88,6 +90,8 @@ class _Body:
     def _mark(self, mark: Mark) -> None:
         if mark.kind == "picture":
             self.sections.paragraph(mark.value)
+        if (known := self.notes.get(mark.kind)) is not None:
+            known.setdefault(mark.value, len(known) + 1)
         if mark.kind != "object" or mark.value not in self._relations:
             return
         kind, path = self._relations[mark.value]
@@ -116,23 +120,32 @@ class _Body:
         self.inside.notes += chunk.notes
 
 
-def _part_units(kind: str, content: bytes, seen: set[str]) -> list[Unit]:
+def _part_units(kind: str, content: bytes, seen: set[str], notes: dict[str, dict[str, int]]) -> list[Unit]:
     """A unit for each foot- and endnote and comment; one for each header and footer, repeated ones once."""
     label = kind.removesuffix("s")
-    gathered: dict[str, list[str]] = {label: []}
-    key = label
+    gathered: dict[str, list[str]] = {}
+    texts = gathered.setdefault("", [])
     for found in paragraphs(content):
-        if isinstance(found, Mark):
-            key = f"{label} {found.value}" if found.kind == "note" else key
-        else:
-            gathered.setdefault(key, []).append(found.text)
+        if not isinstance(found, Mark):
+            texts.append(found.text)
+        elif found.kind == "note":
+            texts = gathered.setdefault(found.value, []) if found.value else []
     units = []
-    for part, texts in gathered.items():
+    for identity, texts in _in_order(gathered, notes[label]) if label in notes else gathered.items():
         text = clean("\n\n".join(texts)).strip()
         if text and text not in seen:
             seen.add(text)
-            units.append(Unit(text, {"part": part}))
+            units.append(Unit(text, {"part": f"{label} {identity}".strip()}))
     return units
+
+
+def _in_order(gathered: dict[str, list[str]], numbers: dict[str, int]) -> Iterator[tuple[str, list[str]]]:
+    """By the numbers that the text's references give to notes; those that it does not mention follow."""
+    for identity in gathered:
+        if identity:
+            numbers.setdefault(identity, len(numbers) + 1)
+    for identity in sorted(gathered, key=lambda identity: numbers.get(identity, 0)):
+        yield str(numbers.get(identity, "")), gathered[identity]
 
 
 def _heading_levels(archive: Archive, relations: dict[str, tuple[str, str]]) -> dict[str, int]:

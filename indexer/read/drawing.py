@@ -20,6 +20,7 @@ _OBJECTS = {
     "OLEObject": "r:id",
     "w:altChunk": "r:id",
 }  # each lies in a part of its own
+_REFERENCES = {"w:footnoteReference": "footnote", "w:endnoteReference": "endnote"}
 _NUMBERS = re.compile(r"[\d\W]+")
 
 
@@ -63,7 +64,8 @@ def _is_name(cell: str) -> bool:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that stands in the text: a note's or comment's begin ("note", its id), the id of an "object"."""
+    """Something that stands in the text: a note's or comment's begin ("note", its id, none of the line above notes),
+    the id of the "footnote" or "endnote" that a number in the text means, the id of an "object"."""
 
     kind: str
     value: str
@@ -122,7 +124,9 @@ class _Follower:
         if name in ("w:p", "a:p"):
             self._open.append(Paragraph())
         elif name in ("w:footnote", "w:endnote", "w:comment"):
-            yield Mark("note", attributes.get("w:id", ""))
+            yield Mark("note", attributes.get("w:id", "") if attributes.get("w:type", "normal") == "normal" else "")
+        elif name in _REFERENCES:
+            yield Mark(_REFERENCES[name], attributes.get("w:id", ""))
         elif name in _OBJECTS:
             yield Mark("object", attributes.get(_OBJECTS[name], ""))
         elif name in ("docPr", "p:cNvPr") and attributes.get("descr", "").strip():
