@@ -26,6 +26,11 @@ from labse_search.records import Note
         ("cp737", "Η γρήγορη αλεπού πηδάει πάνω από τον τεμπέλη σκύλο."),
         ("cp862", "הילדים הלכו לבית הספר בבוקר, ואחר כך שיחקו בגינה עד הערב."),
         ("cp932", "ﾐﾅﾄﾉ ﾔｸﾊﾞ 電話 0123"),
+        (
+            "cp1252",
+            "Eile õhtul käisime teatris ja vaatasime uut näidendit. See meeldis meile väga, kuigi see oli pikk.",
+        ),
+        ("cp1252", "Ahir al vespre vam anar al teatre. Ens va agradar molt. Però això és així; il·lusió, cançó."),
         ("cp1252", "Grüße aus Köln: „die Maße“ der Tür – alles stimmt …"),
         ("cp1251", "Съешь ещё этих мягких французских булок, да выпей же чаю."),
         ("koi8-r", "Съешь ещё этих мягких французских булок, да выпей же чаю."),

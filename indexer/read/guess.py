@@ -46,7 +46,10 @@ def guess(content: bytes) -> str:
     sample = _sample(content)
     if _is_the_same_but_for_capitals(sample, _codec(name), _codec(likely)):
         return likely
-    return name if _oddness(sample, _codec(name)) <= _oddness(sample, _codec(likely)) + 0.01 else likely
+    odd, other_odd = _oddness(sample, _codec(likely)), _oddness(sample, _codec(name))
+    if likely == "windows-1252" and other["language"] == "hu" and not _is_hungarian(sample):
+        return likely  # Catalan, most often
+    return name if other_odd <= odd + 0.01 else likely
 
 
 def _is_the_same_but_for_capitals(sample: bytes, first: str, second: str) -> bool:
@@ -97,6 +100,12 @@ def _loudness(sample: bytes, encoding: str) -> float:
     """The share of capitals: KOI8 and Windows-1251 read as each other turn small letters into capitals."""
     letters = [letter for letter in sample.decode(encoding, "replace") if letter > "\x7f" and letter.isalpha()]
     return sum(1 for letter in letters if letter.isupper()) / max(1, len(letters))
+
+
+def _is_hungarian(sample: bytes) -> bool:
+    """Whether its letters in the encoding of Central Europe are those of Hungarian."""
+    letters = {letter for letter in sample.decode("cp1250", "replace").lower() if letter > "\x7f" and letter.isalpha()}
+    return letters <= set("áéíóöőúüű")
 
 
 def _is_hebrew_of_dos(sample: bytes) -> bool:
@@ -176,7 +185,8 @@ def _odd_between(before: str, character: str, after: str, small_word: bool) -> f
     if kind[0] in "SN" and (before.isalpha() or after.isalpha()):
         return 0.5 if "\u2500" <= character <= "\u259f" and not inside else 1
     if kind[0] == "P":
-        return (inside and character not in "’ʼ·–—・") or (before.isalpha() and character in "‡‚„")
+        beside = (before.isalpha() and character in "‡‚„§¶") or (after.isalpha() and character in "§¶")
+        return beside or (inside and character not in "’ʼ·–—・")
     if kind == "Lu":
         return before.islower() and small_word
     if kind == "Ll" and before.isupper() and after.isupper():
