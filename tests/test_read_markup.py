@@ -85,6 +85,27 @@ def test_whatever_stands_in_a_cell_is_read(cells: str, text: str) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("body", "text", "headings"),
+    [
+        ("<p>At eight weeks.</p>", "Dogs and fleas – Dr. Li\n\nAt eight weeks.", ["Dogs and fleas – Dr. Li"]),
+        ("<h1>Fleas</h1><p>At eight weeks.</p>", "Dogs and fleas – Dr. Li\n\nFleas\n\nAt eight weeks.",
+         ["Dogs and fleas – Dr. Li", "Fleas"]),
+        ("<h1>Dogs and fleas</h1><p>At eight weeks.</p>", "Dogs and fleas\n\nAt eight weeks.", ["Dogs and fleas"]),
+        ("<p>Dogs and fleas – DR. Li</p>", "Dogs and fleas – DR. Li", []),
+        ("<h2>Prices</h2>", "Dogs and fleas – Dr. Li\n\nPrices", ["Dogs and fleas – Dr. Li", "Prices"]),
+    ],
+)  # fmt: skip
+def test_the_title_of_a_page_is_its_first_heading_where_the_page_does_not_say_it(
+    body: str, text: str, headings: list[str]
+) -> None:
+    page = f"<html><head><title>Dogs and fleas – Dr. Li</title></head><body>{body}</body></html>"
+    extraction = read("a.html", page.encode())
+    unit = extraction.units[0]
+    assert (unit.text, [unit.text[a:b] for a, b in unit.headings]) == (text, headings)
+    assert extraction.title == "Dogs and fleas – Dr. Li"
+
+
 def test_nested_elements_cost_linear_time() -> None:
     def seconds(depth: int) -> float:
         begun = time.process_time()

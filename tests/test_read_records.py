@@ -36,7 +36,7 @@ def test_html_sections_and_everything_a_person_sees() -> None:
     extraction = read("a.html", page.encode())
     assert extraction.title == "The page"
     assert found(extraction) == [
-        ("Top\n\nBefore", {}),
+        ("The page\n\nTop\n\nBefore", {}),
         (
             "Plants\n\nCare\nand more\n\nWater them daily.\n\nLight\n\nand air\n\none\n\ntwo\n\na | b\n\nx\n      y\n\n"
             "A fern\n\nFoot",

@@ -46,10 +46,9 @@ def guess(content: bytes) -> str:
     sample = _sample(content)
     if _is_the_same_but_for_capitals(sample, _codec(name), _codec(likely)):
         return likely
-    odd, other_odd = _oddness(sample, _codec(likely)), _oddness(sample, _codec(name))
     if likely == "windows-1252" and other["language"] == "hu" and not _is_hungarian(sample):
         return likely  # Catalan, most often
-    return name if other_odd <= odd + 0.01 else likely
+    return name if _oddness(sample, _codec(name)) <= _oddness(sample, _codec(likely)) + 0.01 else likely
 
 
 def _is_the_same_but_for_capitals(sample: bytes, first: str, second: str) -> bool:

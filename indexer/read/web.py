@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -43,7 +44,22 @@ def read_html(source: Source) -> Extraction:
     page = Page(decoded.text)
     notes = (*decoded.notes, *page.notes())
     units = page.units() or tuple(_data(decoded.text))
-    return Extraction(units, "html", page.title, decoded.encoding, notes, holds=page.holds())
+    return Extraction(_titled(units, page.title or ""), "html", page.title, decoded.encoding, notes, holds=page.holds())
+
+
+def _titled(units: tuple[Unit, ...], title: str) -> tuple[Unit, ...]:
+    """With the title that the browser shows above the page as its first heading, unless the page itself says it."""
+    said = [" ".join(unit.text.split()).casefold() for unit in units]
+    headings = [" ".join(unit.text[a:b].split()).casefold() for unit in units for a, b in unit.headings]
+    wanted = title.casefold()
+    # "Vaccines – Dr. Lohmann": most pages add who they are of, and have the rest as a heading.
+    if not title or not units or any(wanted in text for text in said):
+        return units
+    if any(heading in wanted and len(heading) * 2 >= len(wanted) for heading in headings):
+        return units
+    first, ahead = units[0], len(title) + 2
+    spans = ((0, len(title)), *((start + ahead, end + ahead) for start, end in first.headings))
+    return (replace(first, text=f"{title}\n\n{first.text}", headings=spans), *units[1:])
 
 
 def _data(markup: str) -> Iterator[Unit]:
@@ -72,7 +88,7 @@ class Page:
         self, markup: str, place: Mapping[str, str | int] | None = None, *, of_mail: bool = False, depth: int = 0
     ) -> None:
         tree = LexborHTMLParser(shallow(with_closed_tags(markup)))
-        title = tree.css_first("title")
+        title = tree.css_first("head title") or tree.css_first("body > title")  # pictures inside have titles as well
         self.title: str | None = (one_line(title.text()) or None) if title is not None else None
         self._frames = len(tree.css("frame, iframe[src]"))
         self._given_place = place
