@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.preflight import Preflight, extension
-from labse_search.errors import REASONS, UserError
+from labse_search.errors import REASONS, UserError, note_sentence
 from labse_search.library import DocumentRow, JobFile, JobRow, Library, Source
 from labse_search.naming import kind_name
 from labse_search.records import FACTS
@@ -60,11 +60,14 @@ def print_summary(row: JobRow, files: list[JobFile], removed: int, library: Libr
     """What became of each file that was not simply indexed, and the totals."""
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
+    rows = (
+        {one.document: one for one in library.documents(row.collection)} if any(file.detail for file in files) else {}
+    )
     for file in files:
         if file.reason:
             print(f"skipped  {file.source.name}: {REASONS[file.reason]}")
         elif file.detail:
-            print(f"note     {file.source.name}: {file.detail}")
+            print(f"note     {file.source.name}: {_noted(rows.get(file.document)) or file.detail}")
     counts = ", ".join(f"{count} {outcome}" for outcome, count in row.outcomes.items()) or "no files"
     counts += f", {removed} removed" if removed else ""
     seconds = (row.finished or 0) - (row.started or 0)
@@ -74,6 +77,12 @@ def print_summary(row: JobRow, files: list[JobFile], removed: int, library: Libr
         print("To put removed documents back: python -m labse_search.library undo NAME...")
     if row.error:
         print(f"error: {row.error}", file=sys.stderr)
+
+
+def _noted(row: DocumentRow | None) -> str:
+    """What was noted of a document, in sentences; the outcome itself keeps codes, for the log."""
+    notes = row.notes if row is not None else ()
+    return " ".join(note_sentence(note.code, note.detail) for note in notes if note.code not in FACTS)
 
 
 def agreed(question: str, *, yes: bool) -> bool:

@@ -62,7 +62,10 @@ def test_nothing_is_like_a_passage_that_cannot_be_read(home: Home, tmp_path: Pat
         store.close()
 
 
-def test_the_indexer_says_which_documents_hold_them(home: Home, tmp_path: Path) -> None:
+def test_the_indexer_says_in_sentences_which_documents_hold_them(home: Home, tmp_path: Path) -> None:
     (tmp_path / "more.txt").write_text(OXEN + " 𒀀", encoding="utf-8")
-    done = home.command("indexer", str(tmp_path / "more.txt"), "--collection", "more", "--model", str(MODEL))
-    assert "unreadable: 1 of 1 passages" in done.stdout
+    (tmp_path / "page.html").write_text("<nav>Home</nav><p>The water rose.</p>", encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("more.txt", "page.html")]
+    done = home.command("indexer", *files, "--collection", "more", "--model", str(MODEL))
+    assert "more.txt: The model cannot read 1 of 1 passages: found by their words only." in done.stdout
+    assert "page.html: Menus and footers of the web page were left out." in done.stdout

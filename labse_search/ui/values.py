@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from indexer.losses import BLANK, losses
-from labse_search.errors import REASONS, CollectionMissing, UserError
+from labse_search.errors import NOTES, REASONS, CollectionMissing, UserError, note_sentence
 from labse_search.library import DocumentRow, JobFile, JobRow
 from labse_search.library.jobs import UNFINISHED
 from labse_search.naming import kind_name
 from labse_search.ui.cards import title
 from labse_search.ui.context import AppContext
-from labse_search.ui.strings import NOTES, text
+from labse_search.ui.strings import text
 
 JOBS = 8  # rows shown, the newest
 KINDS = ("index", "reembed")  # of these; what is mined and taught is shown in the Teach tab
@@ -190,7 +190,7 @@ def _document(row: DocumentRow) -> dict[str, Any]:
 
 def _notes(row: DocumentRow) -> list[str]:
     """What the reader noted; an encoding other than UTF-8 is worth a look too."""
-    notes = [NOTES[note.code].format(detail=note.detail) for note in row.notes if note.code in NOTES]
+    notes = [note_sentence(note.code, note.detail) for note in row.notes if note.code in NOTES]
     guessed = any(note.code == "encoding_guessed" for note in row.notes)
     if row.encoding and row.encoding.lower() not in ("utf-8", "ascii", "us-ascii") and not guessed:
         notes.append(text("read_as_encoding", encoding=row.encoding))
