@@ -37,7 +37,7 @@ from labse_search.encoder.tokens import pack_ids, unpack_ids
 from labse_search.languages.identify import LanguageIdentifier, majority
 from labse_search.records import UNIT_SEPARATOR, UNKNOWN_LANGUAGE, Extraction, Place, Segment
 
-VERSION = 3  # raise it when the same text gives other segments: stored ones then no longer fit
+VERSION = 4  # raise it when the same text gives other segments: stored ones then no longer fit
 BATCH = 1024  # segments counted in one call: bounds the memory of their tokens
 SAMPLE = 64  # sentences counted to estimate the rest; the estimate only steers packing
 
