@@ -105,20 +105,22 @@ def test_running_lines_are_kept_once_and_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "is_page_number"),
+    ("line", "is_running"),
     [
         ("Day {}", False), ("Question {}", False), ("{}. Lesson", False), ("Sheet {} of 5", False),
+        ("Your answers to question {} (10 points)", False),
+        ("The port of Lindau {}", True), ("{} The port of Lindau", True),
         ("{}", True), ("- {} -", True), ("Seite {} von 5", True), ("Pág. {}/5", True), ("第{}页 共5页", True),
         ("{} / 5", True),
         ("Страница {} из 5", True), ("p. {}", True), ("{} ページ", True),
     ],
 )  # fmt: skip
-def test_headings_that_count_with_the_pages_stay_on_their_page(line: str, is_page_number: bool) -> None:
+def test_headings_that_count_with_the_pages_stay_on_their_page(line: str, is_running: bool) -> None:
     pages = {
         n: f"{line.format(n)}\n{'abcde'[n]} one\n{'abcde'[n]} two\n{'abcde'[n]} three\nand so\non" for n in range(1, 5)
     }
     bodies, running = without_running_lines(pages)
-    assert [body.startswith(line.format(n)) for n, body in bodies.items()] == [not is_page_number] * 4
+    assert [body.startswith(line.format(n)) for n, body in bodies.items()] == [not is_running] * 4
     assert [(one.part, one.text) for one in running if one.text != line.format(1)] == [
         ("footer", "and so"),
         ("footer", "on"),

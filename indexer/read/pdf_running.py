@@ -10,8 +10,9 @@ _EDGE = 2  # lines at either end of a page that are looked at
 _LEAST = 3  # pages on which the same line must stand
 _SHARE = 0.3  # of all pages: left and right pages have titles of their own
 _LONGEST = 120  # code points of such a line
-# What stands beside a page's number, in many languages: "Page 3 of 9", "Seite 3 von 9". With other words beside
-# it a number that counts with the pages may be anything's ("Question 3"): then the line stays on its page.
+# What stands beside a page's number, in many languages: "Page 3 of 9", "Seite 3 von 9". With one other word beside it
+# a number that counts with the pages may be anything's ("Question 3"): then the line stays on its page. Several words
+# with the number at either end are a running title: "The port of Lindau 17".
 _PAGE_WORDS = re.compile(
     r"(?<![^\W\d_])(?:pages?|pgs?|pp?|of|seiten?|blatt|folio|von|s|sur|feuille|p[áa]gs?|p[áa]ginas?|folha|de|di|da|pagin[ae]|van|"
     r"str|strona|strana|stran[ay]?|stranica|z|ze|od|side|sida|sidan|sivu|av|af|lehekülg|lk|lappuse|lpp|no|puslapis|psl|iš|oldal|"
@@ -80,7 +81,8 @@ def _edges(number: int, lines: list[str]) -> list[_Edge]:
 def _counting(number: int, line: str) -> list[str]:
     """The outermost line without its page number, for each number in it that may be one: what is left must be the same
     on all pages, and so must be how far the number is from the page's."""
-    if any(map(str.isalpha, _PAGE_WORDS.sub("", line))):
+    words = re.findall(r"[^\W\d_]+", _PAGE_WORDS.sub("", line))
+    if len(words) == 1 or (words and not (line[0].isdigit() or line[-1].isdigit())):
         return []
     return [
         f"{line[: match.start()]}\x00{int(match[0]) - number}\x00{line[match.end() :]}"
