@@ -200,12 +200,15 @@ def test_mail_body_and_attachments_of_every_kind() -> None:
     extraction = read("a.eml", message.as_bytes())
     assert extraction.title == "Über Pflanzen"
     assert [(text.replace("\n", "|"), place) for text, place in found(extraction)] == [
-        ("Subject: Über Pflanzen|From: Ann <ann@example.org>", {"part": "headers"}),
-        ("Hello,|water them.", {"part": "body"}),
+        ("Subject: Über Pflanzen|From: Ann <ann@example.org>", {"title": "Über Pflanzen", "part": "headers"}),
+        ("Hello,|water them.", {"title": "Über Pflanzen", "part": "body"}),
         ("Zeile|", {"attachment": "Größe.txt", "line": 1}),
         ("Inside", {"attachment": "a.docx"}),
-        ("Subject: Before|From: Ann <ann@example.org>", {"attachment": "message.eml", "part": "headers"}),
-        ("Hello,|water them.", {"attachment": "message.eml", "part": "body"}),
+        (
+            "Subject: Before|From: Ann <ann@example.org>",
+            {"attachment": "message.eml", "title": "Before", "part": "headers"},
+        ),
+        ("Hello,|water them.", {"attachment": "message.eml", "title": "Before", "part": "body"}),
     ]
     assert extraction.notes == (Note("attachment_skipped", "a.png: unsupported"),)
 

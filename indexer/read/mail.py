@@ -49,7 +49,10 @@ def read_mail(source: Source) -> Extraction:
     letter = _Letter(source)
     letter.follow(message)
     inside = letter.inside
-    units = ([Unit("\n".join(heads), {"part": "headers"})] if heads else []) + letter.units + inside.units
+    units = ([Unit("\n".join(heads), {"part": "headers"})] if heads else []) + letter.units
+    if subject:  # as in a mailbox: a card says what the mail is about, which its file's name seldom does
+        units = [Unit(unit.text, {"title": subject, **unit.place}, unit.headings) for unit in units]
+    units += inside.units
     holds = {"attachments": letter.attachments, **inside.holds} if letter.attachments else dict(inside.holds)
     return Extraction(tuple(units), "eml", subject or None, notes=(*letter.notes, *inside.notes), holds=holds)
 
