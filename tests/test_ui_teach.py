@@ -181,6 +181,53 @@ def test_a_tuning_is_shown_before_and_after_applied_and_taken_back(client: Any, 
     assert tab.delete_run("documents", Event({"name": run.name}))["runs"] == [] and not run.folder.exists()
 
 
+def test_a_model_that_anything_else_needs_is_not_deleted(client: Any) -> None:
+    from lexicon import make_lexicon_model
+
+    from indexer.reembed import add_reembed_job
+    from indexer.sources import walk
+    from indexer.worker import do_job
+    from labse_search.settings import save as save_settings
+    from labse_search.ui.handlers import Handlers
+
+    context = client.context
+    tab, library, home = Handlers(context).tuning, context.library, context.settings.home
+
+    def tuned(number: int, base: str) -> Run:
+        run = Run(home / "tuned" / f"20261202-10101{number}-abcdef", "first", base, 0.0, Recipe(), 9, 0, 0, {})
+        run.folder.mkdir(parents=True)
+        save(run)
+        return run
+
+    def refused(*needed_by: str) -> None:
+        message = tab.delete_run("first", Event({"collection": "first", "name": run.name}))["message"]
+        assert all(words in message for words in needed_by) and "needed by" in message, message
+        assert run.model.is_dir()
+
+    run = tuned(1, context.model)
+    make_lexicon_model(run.model, seed=2)
+    link = home.parent / "link"  # another path to the same weights
+    link.symlink_to(run.model)
+    job = library.add_index_job("second", str(link), walk([home.parent / "in"], library, "second"))
+    refused("a job of 'second'")
+    do_job(library, context.settings, library.job(job))
+    refused("the collection 'second'")
+    second = add_reembed_job(
+        library, "second", model=context.model, fingerprint=context.searcher("x").encoder.fingerprint
+    )
+    do_job(library, context.settings, library.job(second or ""))
+    Handlers(context).models.switch("second", Event({"number": 2}))
+    refused("generation 1 of 'second'")
+    Handlers(context).models.drop_generation("second", Event({"number": 1}))
+    next_one = tuned(2, str(run.model))
+    refused(f"the tuning {next_one.name}")
+    assert tab.delete_run("first", Event({"name": next_one.name}))["message"] == ""
+    save_settings(home, {"model": str(run.model)})
+    refused("new collections")
+    save_settings(home, {"model": ""})
+    assert tab.delete_run("first", Event({"name": run.name}))["message"] == "" and not run.folder.exists()
+
+
 def test_two_documents_are_shown_side_by_side_and_corrected(client: Any) -> None:
     from indexer.worker import do_job
     from labse_search.ui.handlers import Handlers

@@ -194,9 +194,13 @@ def write_table(path: Path, pairs: Sequence[Pair]) -> None:
 
 def runs(home: Path, collection: str) -> list[Run]:
     """Newest first."""
+    return [run for run in every_run(home) if run.collection == collection]
+
+
+def every_run(home: Path) -> list[Run]:
+    """Of all collections, newest first."""
     folders = sorted((home / FOLDER).glob("*/run.json"), reverse=True)
-    found = [load(file.parent) for file in folders if NAME.fullmatch(file.parent.name)]
-    return [run for run in found if run.collection == collection]
+    return [load(file.parent) for file in folders if NAME.fullmatch(file.parent.name)]
 
 
 def move_runs(home: Path, collection: str, into: str) -> None:

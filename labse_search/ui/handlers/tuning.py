@@ -15,6 +15,7 @@ from labse_search.library.generations import Generation
 from labse_search.library.jobs import UNFINISHED
 from labse_search.teach.runs import Recipe, Run, find_run, plan_run, runs
 from labse_search.teach.tuning import KIND, add_tune_job, estimate
+from labse_search.teach.uses import uses_of
 from labse_search.ui.events import Event
 from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence, then_shown
 from labse_search.ui.handlers.jobs import ask_job, embed_again, job_value
@@ -86,16 +87,20 @@ class TuningHandlers:
         return then_shown(lambda: ask_job(self.context, event), self.shown, collection)
 
     def delete_run(self, collection: str, event: Event) -> Value:
-        """Forget a tuning with its model. UserError while a job or a generation needs it."""
+        """Forget a tuning with its model. UserError while a job makes it, and where anything in this home needs it: the
+        other collections, too."""
 
         def delete() -> None:
             run = self._run(event)
             open_jobs = [job for job in self.context.library.ledger.jobs.unfinished() if job.kind == KIND]
             if any(one.id == run.job for one in open_jobs):
                 raise UserError(f"{run.name} is still being made. Cancel it first.")
-            generations = self.context.library.ledger.generations.all(collection)
-            if any(one.model == str(run.model) for one in generations):
-                raise UserError("A generation of this collection was made by this model. Free its room first.")
+            uses = uses_of(self.context.library, run, new_model=self.context.new_model)
+            if uses:
+                raise UserError(
+                    f"This model is needed by {', '.join(uses)}. Give them another model first; of a collection, free "
+                    "the room of the old generation then."
+                )
             shutil.rmtree(run.folder)
 
         return then_shown(delete, self.shown, collection)

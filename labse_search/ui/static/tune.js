@@ -79,7 +79,7 @@ const card = run => {
     if (plots instanceof HTMLDetailsElement) plots.addEventListener('toggle', () => { if (plots.open && !pictures.children.length) pictures.append(...run.plots.map(name => el('img', null, null, { src: `teach/plot/${run.name}/${name}.png`, alt: name }))); });
     box.append(...verdict(run), ...[own(run), plots, apply(run)].filter(Boolean));
   }
-  if (!run.job || run.job.state === 'failed') box.append(button('link act-remove delete-run', t('teach_delete'), () => send('delete_run', { name: run.name })));
+  if (!run.job || run.job.state === 'failed') box.append(button('link act-remove delete-run', t('teach_delete'), event => { if (window.confirm(t('teach_delete_sure', { date: date(run.created) }))) { labse.hold(event.target); send('delete_run', { name: run.name }); } }));
   return box;
 };
 const recipe = () => {

@@ -94,6 +94,7 @@ TEACH: dict[str, str | tuple[str, str]] = {
     "teach_rank": "Right answer at place {rank}",
     "teach_plots": "Plots",
     "teach_delete": "Delete this model",
+    "teach_delete_sure": "Delete the model of {date}, with what was measured of it? It cannot be put back.",
     "teach_apply": "Use it for this collection",
     "teach_apply_note": "{passages} are embedded again, in about {time}, while the model of before goes on "
     "answering. Then you switch over, and can go back at any time.",
