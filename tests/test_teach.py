@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import labse_search.teach
 from indexer.archive import backup, restore
 from labse_search.corpora.pairs import read_pairs
 from labse_search.errors import UserError
@@ -33,6 +36,75 @@ def test_pairs_added_again_keep_their_verdict(tmp_path: Path) -> None:
     assert rows[0].verdict == "wrong" and len(rows) == 11
     assert teaching.pairs.all("other") == []
     assert Teaching(tmp_path).pairs.all("docs") == rows  # another process sees the same
+
+
+def test_a_pair_is_one_pair_in_either_direction(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path).pairs
+    pairs.add("docs", [Pair("Ein Haus.", "A house.", 1.1, "de", "en"), Pair("Ein Hund", "A dog", 1.2, "de", "en")])
+    pairs.judge(pairs.all("docs")[1].id, "wrong")
+    turned = [Pair("A  house", "Ein\nHaus", 1.3, "en", "de"), Pair("A cat", "Eine Katze", 1.0, "en", "de")]
+    assert pairs.add("docs", turned) == 1  # another language is the more frequent one now
+    rows = pairs.all("docs")
+    assert [(row.pair.source, row.pair.score, row.verdict) for row in rows] == [
+        ("Ein Haus.", 1.3, "wrong"),
+        ("Ein Hund", 1.2, ""),
+        ("A cat", 1.0, ""),
+    ]
+    # Two languages are one language pair to whoever trains, whichever way round each pair was found.
+    pairs.judge(rows[0].id, "right")
+    assert {(one.source_language, one.target_language) for one in pairs.kept("docs", 0)} == {("de", "en")}
+    assert pairs.kept("docs", 0)[2] == Pair("Eine Katze", "A cat", 1.0, "de", "en")
+    pairs.add("docs", [Pair("A bird", "Ein Vogel")], "measure")
+    pairs.add("docs", [Pair("Ein Vogel", "A bird")], "measure")
+    assert [one.source for one in pairs.to_measure("docs")] == ["A bird"]
+
+
+def test_lists_of_before_have_each_pair_once_with_what_was_said_last(tmp_path: Path) -> None:
+    versions = Path(labse_search.teach.__file__).parent / "schema"
+    with closing(sqlite3.connect(tmp_path / "teach.sqlite3")) as old:
+        for version in (1, 2):
+            old.executescript((versions / f"{version}.sql").read_text())
+        rows = [  # id, source, target, verdict, added, purpose
+            (1, "Ein Haus", "A house", "wrong", 1.0, "train"),
+            (2, "A house", "Ein Haus", "", 2.0, "train"),
+            (3, "Ein Hund", "A dog", "wrong", 1.0, "train"),
+            (4, "A dog", "Ein Hund", "right", 2.0, "train"),
+            (5, "A cat", "Eine Katze", "right", 1.0, "train"),
+            (6, "Eine Katze", "A cat", "", 2.0, "measure"),
+            (7, "A bird", "Ein Vogel", "", 1.0, "train"),
+        ]
+        old.executemany("INSERT INTO pairs VALUES (?, 'docs', ?, ?, 'x', 'y', 1.0, ?, ?, ?)", rows)
+        said = [(1, "wrong"), (4, "skip"), (3, "wrong"), (4, "right"), (5, "right")]
+        old.executemany("INSERT INTO verdicts (pair, before, verdict, given) VALUES (?, '', ?, 0)", said)
+        old.execute("PRAGMA user_version = 2")
+        old.commit()
+    pairs = Teaching(tmp_path).pairs
+    assert {row.pair.source: row.verdict for row in pairs.all("docs")} == {
+        "Ein Haus": "wrong",
+        "A dog": "right",
+        "A bird": "",
+    }
+    assert [row.verdict for row in pairs.all("docs", "measure")] == ["right"]
+    assert pairs.add("docs", [Pair("Ein Vogel", "A bird")]) == 0
+    assert [pairs.undo("docs"), pairs.undo("docs")] == [5, 4]
+
+
+def test_a_verdict_outlives_the_pair_that_nobody_judged_in_another_collection(tmp_path: Path) -> None:
+    teaching, other = Teaching(tmp_path / "here"), Teaching(tmp_path / "there")
+    for home in (teaching, other):
+        home.pairs.add("docs", [Pair("Ein Haus", "A house"), Pair("Ein Hund", "A dog")])
+        home.pairs.judge(home.pairs.all("docs")[0].id, "wrong")
+    teaching.pairs.add("both", [Pair("A house", "Ein Haus"), Pair("A dog", "Ein Hund")])
+    dog = next(row for row in teaching.pairs.all("both") if row.pair.source == "A dog")
+    teaching.pairs.judge(dog.id, "right")
+    teaching.move("docs", "both")
+    assert {row.pair.target: row.verdict for row in teaching.pairs.all("both")} == {
+        "A house": "wrong",
+        "Ein Hund": "right",
+    }
+    teaching.pairs.add("third", [Pair("A house", "Ein Haus"), Pair("A dog", "Ein Hund")])
+    teaching.bring(other, "docs", "third")
+    assert [row.verdict for row in teaching.pairs.all("third")] == ["wrong", ""]
 
 
 def test_pairs_to_measure_on_are_never_trained_on(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from labse_search.corpora.text_keys import text_key
 from labse_search.errors import UserError
 from labse_search.library.database import Database
 from labse_search.records import Pair
@@ -40,28 +42,31 @@ class Pairs:
         self._database = database
 
     def add(self, collection: str, pairs: Iterable[Pair], purpose: Purpose = "train") -> int:
-        """Put pairs on the list; what is there already keeps its verdict and takes the new score. How many are new. A
-        pair to measure on is never trained on any more, whatever is found later."""
+        """Put pairs on the list; what is there already, in whichever direction, keeps its verdict and takes the new
+        score. How many are new. A pair to measure on is never trained on any more, whatever is found later."""
+        now = time.time()
+        rows = [
+            (
+                collection,
+                one.source,
+                one.target,
+                one.source_language,
+                one.target_language,
+                one.score,
+                now,
+                purpose,
+                pair_key(one.source, one.target),
+            )
+            for one in pairs
+            if one.source.strip() and one.target.strip()
+        ]
         with self._database.write() as database:
             before = database.execute("SELECT COUNT(*) FROM pairs").fetchone()[0]
             database.executemany(
                 "INSERT INTO pairs (collection, source, target, source_language, target_language, score, added, "
-                "purpose) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (collection, source, target) DO UPDATE SET "
-                "score = excluded.score, purpose = IIF(excluded.purpose = 'measure', 'measure', pairs.purpose)",
-                [
-                    (
-                        collection,
-                        one.source,
-                        one.target,
-                        one.source_language,
-                        one.target_language,
-                        one.score,
-                        time.time(),
-                        purpose,
-                    )
-                    for one in pairs
-                    if one.source.strip() and one.target.strip()
-                ],
+                "purpose, texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET score = excluded.score, "
+                "purpose = IIF(excluded.purpose = 'measure', 'measure', pairs.purpose)",
+                rows,
             )
             after = database.execute("SELECT COUNT(*) FROM pairs").fetchone()[0]
         return int(after - before)
@@ -114,17 +119,45 @@ class Pairs:
 
     def kept(self, collection: str, threshold: float) -> list[Pair]:
         """What may be trained on: pairs that a person called right, and unjudged ones at or above the threshold."""
-        return [row.pair for row in self.all(collection) if is_kept(row, threshold)]
+        return in_one_direction([row.pair for row in self.all(collection) if is_kept(row, threshold)])
 
     def to_measure(self, collection: str) -> list[Pair]:
         """Pairs that people translated: those to measure a tuned model on."""
-        return [row.pair for row in self.all(collection, "measure")]
+        return in_one_direction([row.pair for row in self.all(collection, "measure")])
 
     def clear(self, collection: str, purpose: Purpose) -> int:
         """Take all pairs of one purpose off the list that nobody has judged. How many."""
         with self._database.write() as database:
             query = "DELETE FROM pairs WHERE collection = ? AND purpose = ? AND verdict = ''"
             return int(database.execute(query, (collection, purpose)).rowcount)
+
+
+def pair_key(one: str, other: str) -> str:
+    """The same for two texts in either order, also where they differ in case, spacing or punctuation."""
+    return " ".join(sorted(f"{text_key(text):016x}" for text in (one, other)))
+
+
+def in_one_direction(pairs: Sequence[Pair]) -> list[Pair]:
+    """The same pairs, those of two languages all in the direction that most of them have: they are one column of a
+    table, one language pair to draw from and one row of what is measured, whatever they came from."""
+    counts = Counter((one.source_language, one.target_language) for one in pairs)
+
+    def turned(one: Pair) -> bool:
+        codes = one.source_language, one.target_language
+        return (counts[codes[::-1]], codes[::-1]) > (counts[codes], codes)
+
+    return [
+        replace(
+            one,
+            source=one.target,
+            target=one.source,
+            source_language=one.target_language,
+            target_language=one.source_language,
+        )
+        if turned(one)
+        else one
+        for one in pairs
+    ]
 
 
 def is_kept(row: PairRow, threshold: float) -> bool:

@@ -9,14 +9,19 @@ from pathlib import Path
 from labse_search.errors import LedgerDamaged, UserError
 from labse_search.library.database import Database
 from labse_search.teach.judgements import Judgements
-from labse_search.teach.pairs import Pairs
+from labse_search.teach.pairs import Pairs, pair_key
 
 log = logging.getLogger(__name__)
 
 _SAID = {  # what tables have beside the collection, and beside numbers that only mean something in one file
-    "pairs": "source target source_language target_language score verdict added purpose".split(),
+    "pairs": "source target source_language target_language score verdict added purpose texts".split(),
     "questions": "id text asked".split(),
     "judgements": "question passage text answers given".split(),
+}
+
+_BESIDE = {  # of a row that is here too: a pair that nobody judged here takes the word of the other home
+    "pairs": "UPDATE SET verdict = IIF(pairs.verdict = '', excluded.verdict, pairs.verdict), "
+    "purpose = IIF(excluded.purpose = 'measure', 'measure', pairs.purpose)",
 }
 
 
@@ -31,11 +36,23 @@ class Teaching(Database):
     def move(self, collection: str, into: str) -> None:
         """Give what was said in one collection to another; where both say something, what the other says stays."""
         with self.write() as database:
+            both = (collection, into)
+            database.execute(
+                "UPDATE pairs SET purpose = 'measure' WHERE collection IN (?, ?) AND texts IN "
+                "(SELECT texts FROM pairs WHERE collection IN (?, ?) AND purpose = 'measure')",
+                both + both,
+            )
+            database.execute(
+                "DELETE FROM pairs WHERE collection = ? AND verdict = '' AND texts IN "
+                "(SELECT texts FROM pairs WHERE collection = ? AND verdict != '')",
+                (into, collection),
+            )
             for table in ("pairs", "questions", "judgements"):
                 database.execute(
                     f"UPDATE OR IGNORE {table} SET collection = ? WHERE collection = ?", (into, collection)
                 )
                 database.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
+            database.execute("DELETE FROM verdicts WHERE pair NOT IN (SELECT id FROM pairs)")  # SQLite gives ids again
 
     def bring(self, other: Teaching, collection: str, into: str) -> None:
         """Put what was said in a collection of another home beside what is said here; where both say something, what is
@@ -44,10 +61,15 @@ class Teaching(Database):
             for table, columns in _SAID.items():
                 rows = other.read(f"SELECT {', '.join(columns)} FROM {table} WHERE collection = ?", (collection,))
                 database.executemany(
-                    f"INSERT OR IGNORE INTO {table} (collection, {', '.join(columns)}) "
-                    f"VALUES (?{', ?' * len(columns)})",
+                    f"INSERT INTO {table} (collection, {', '.join(columns)}) VALUES (?{', ?' * len(columns)}) "
+                    f"ON CONFLICT DO {_BESIDE.get(table, 'NOTHING')}",
                     [(into, *row) for row in rows],
                 )
+
+    def _connect(self, busy_seconds: float) -> sqlite3.Connection:
+        connection = super()._connect(busy_seconds)
+        connection.create_function("pair_key", 2, pair_key, deterministic=True)  # for the versions of the schema
+        return connection
 
     def _replaced(self, connection: sqlite3.Connection) -> None:
         log.warning("%s was replaced while it was open; it was opened again", self.path)
