@@ -14,12 +14,14 @@ import pytest
 import labse_search.teach
 from indexer.archive import backup, restore
 from labse_search.corpora.pairs import read_pairs
+from labse_search.corpora.written import write_pairs
 from labse_search.errors import UserError
 from labse_search.library import Library
 from labse_search.records import Pair
 from labse_search.store.edge.client import EdgeStore
 from labse_search.teach import Teaching, estimate_precision, split_of
 from labse_search.teach.__main__ import main
+from labse_search.teach.pairs import Imported
 
 
 def numbered(n: int, *, first: int = 0) -> list[Pair]:
@@ -57,6 +59,40 @@ def test_a_pair_is_one_pair_in_either_direction(tmp_path: Path) -> None:
     pairs.add("docs", [Pair("A bird", "Ein Vogel")], "measure")
     pairs.add("docs", [Pair("Ein Vogel", "A bird")], "measure")
     assert [one.source for one in pairs.to_measure("docs")] == ["A bird"]
+
+
+@pytest.mark.parametrize("kind", ["tsv", "tmx"])
+def test_what_was_exported_comes_back_with_its_scores(tmp_path: Path, kind: str) -> None:
+    pairs, file = Teaching(tmp_path / "home").pairs, tmp_path / f"pairs.{kind}"
+    mined = [Pair("Ein Satz", "A sentence", 1.21, "de", "en"), Pair("Noch einer", "Another", 1.04, "de", "en")]
+    pairs.add("docs", mined)
+    write_pairs(file, pairs.kept("docs", 0))
+    assert pairs.take_in("docs", file) == Imported(2, 0)
+    assert pairs.take_in("other", file, threshold=1.1) == Imported(1, 1)
+    assert [row.pair for row in pairs.all("docs")] == mined
+    assert [row.pair.score for row in pairs.all("other")] == [1.21]
+
+
+def test_a_file_without_scores_leaves_those_that_are_there(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path / "home").pairs
+    pairs.add("docs", [Pair("Ein Satz", "A sentence", 1.21)])
+    plain = tmp_path / "plain.tsv"
+    plain.write_text("A sentence\tEin Satz\nAnother\tNoch einer\n", encoding="utf-8")
+    assert pairs.take_in("docs", plain) == Imported(2, 1)
+    assert [row.pair.score for row in pairs.all("docs")] == [1.21, 1.0]
+    # What is no number is no score, and spoils none.
+    odd = tmp_path / "odd.tsv"
+    odd.write_text("Ein Satz\tA sentence\tnan\nNoch einer\tAnother\t1.1\nA b\tC d\tinf\n", encoding="utf-8")
+    assert pairs.take_in("docs", odd) == Imported(3, 1)
+    assert [row.pair.score for row in pairs.all("docs")] == [1.21, 1.1, 1.0]
+    sides = '<tuv xml:lang="en"><seg>{}</seg></tuv><tuv xml:lang="de"><seg>{}</seg></tuv>'
+    units = [
+        f'<tu><prop type="x-score">{score}</prop>{sides.format(*texts)}</tu>'
+        for score, *texts in [("1.3", "A sentence", "Ein Satz"), ("nan", "Another", "Noch einer")]
+    ]
+    (tmp_path / "odd.tmx").write_text(f"<tmx><body>{''.join(units)}</body></tmx>", encoding="utf-8")
+    pairs.take_in("docs", tmp_path / "odd.tmx")
+    assert [row.pair.score for row in pairs.all("docs")] == [1.3, 1.1, 1.0]
 
 
 def test_lists_of_before_have_each_pair_once_with_what_was_said_last(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from labse_search.corpora.json_pairs import read_json_pairs
 from labse_search.corpora.lines import read_lines, suffixes
 from labse_search.corpora.tables import read_table
 from labse_search.corpora.tmx import read_tmx
-from labse_search.corpora.values import Pair, Say
+from labse_search.corpora.values import Pair, Say, score_of
 from labse_search.errors import UserError
 from labse_search.records import Pair as Scored
 
@@ -39,19 +39,18 @@ def read_pairs(specification: str, *, columns: Sequence[str] = (), say: Say | No
     return pairs
 
 
-def read_scored_pairs(path: Path) -> list[Scored]:
-    """All pairs of a file with their scores: the third column of a table without a header, as mining and aligning write
-    it, else 1. UserError when there are no pairs in it."""
+def read_scored_pairs(path: Path) -> tuple[list[Scored], list[Scored]]:
+    """The pairs of a file that it gives a score, as mining and aligning write it (a TMX's property, the third column of
+    a table without a header), and those that it gives none, which count 1. UserError when there are no pairs in it."""
     found = read_pairs(str(path))
-    scores = [1.0] * len(found)
     if "tsv" in suffixes(path):
         rows = [line.split("\t") for line in read_lines(path) if line.strip()]
         if len(rows) == len(found) and all(len(row) == 3 and _is_number(row[2]) for row in rows):
-            scores = [float(row[2]) for row in rows]
-    return [
-        Scored(one.source, one.target, score, one.source_language, one.target_language)
-        for one, score in zip(found, scores, strict=True)
-    ]
+            found = [replace(one, score=score_of(row[2])) for one, row in zip(found, rows, strict=True)]
+    return (
+        [_scored(one, one.score) for one in found if one.score is not None],
+        [_scored(one, 1.0) for one in found if one.score is None],
+    )
 
 
 def read_aligned(source: Path, target: Path) -> Iterator[Pair]:
@@ -103,6 +102,10 @@ def _suffix_language(path: Path) -> str:
     """corpus.en, corpus.sw.gz"""
     last = next(reversed(suffixes(path)), "")
     return last if re.fullmatch(r"[a-z]{2,3}", last) and last not in ("txt", "tok", "raw") else ""
+
+
+def _scored(pair: Pair, score: float) -> Scored:
+    return Scored(pair.source, pair.target, score, pair.source_language, pair.target_language)
 
 
 def _is_number(text: str) -> bool:

@@ -7,10 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from labse_search.corpora.lines import one_line, opened
-from labse_search.corpora.values import Pair, language_code
+from labse_search.corpora.values import Pair, language_code, score_of
 from labse_search.errors import UserError
 
 XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+SCORE = "x-score"  # the property of a unit that `written` gives its score in
 CODES = ("bpt", "ept", "it", "ph", "ut")  # elements that hold markup of the translated format
 
 
@@ -39,8 +40,10 @@ def read_tmx(path: Path) -> Iterator[Pair]:
 
 
 def _pairs(unit: ElementTree.Element, source_language: str) -> Iterator[Pair]:
-    variants = []
+    variants, score = [], None
     for variant in unit:
+        if _name(variant) == "prop" and variant.get("type") == SCORE:
+            score = score_of(variant.text or "")
         if _name(variant) != "tuv":
             continue
         segment = variant.find("{*}seg")
@@ -50,7 +53,7 @@ def _pairs(unit: ElementTree.Element, source_language: str) -> Iterator[Pair]:
             variants.append((language, text))
     variants.sort(key=lambda variant: not _same(variant[0], source_language))  # stable: the rest keep their order
     for language, text in variants[1:]:
-        yield Pair(variants[0][1], text, (), variants[0][0], language)
+        yield Pair(variants[0][1], text, (), variants[0][0], language, score=score)
 
 
 def _same(language: str, other: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,12 +20,22 @@ class Pair:
     target_language: str = ""
     weight: float = 1.0  # how often the pair is drawn in training, beside one of weight 1
     asked: bool = False  # the source is a question and the target a passage that answers it
+    score: float | None = None  # that the file gives the pair
 
     @property
     def language(self) -> str:
         """The language pair, "" when the file does not name it."""
         languages = [language for language in (self.source_language, self.target_language) if language]
         return "-".join(languages)
+
+
+def score_of(text: str) -> float | None:
+    """The number that a cell gives as a score; None where it gives none, and for what is no score: nan, inf."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def language_code(name: str) -> str:

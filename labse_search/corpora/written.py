@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from labse_search import __version__
 from labse_search.corpora.lines import one_line
+from labse_search.corpora.tmx import SCORE
 from labse_search.files import written_aside
 from labse_search.records import Pair
 
@@ -40,7 +41,7 @@ def _tmx(pairs: Sequence[Pair]) -> Iterator[str]:
         f'o-tmf="labse-search" adminlang="en" srclang={quoteattr(language)} datatype="plaintext"/>\n<body>\n'
     )
     for pair in pairs:
-        yield f'<tu><prop type="x-score">{pair.score:.6f}</prop>'
+        yield f'<tu><prop type="{SCORE}">{pair.score:.6f}</prop>'
         yield _variant(pair.source_language, pair.source) + _variant(pair.target_language, pair.target) + "</tu>\n"
     yield "</body>\n</tmx>\n"
 

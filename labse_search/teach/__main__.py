@@ -32,13 +32,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, get_args
 
-from labse_search.corpora.pairs import read_scored_pairs
 from labse_search.corpora.written import write_pairs
 from labse_search.errors import UserError, quiet_when_unread, told
 from labse_search.library import JobRow, Library
 from labse_search.settings import Settings, flags_again, write_privately
 from labse_search.teach import Split, Teaching, Verdict, estimate_precision, passage_name
-from labse_search.teach.pairs import PairRow
+from labse_search.teach.pairs import PairRow, Purpose
 
 REFUSED = 3  # as `labse_search.finetune` has it
 KEYS: dict[str, Verdict] = {"r": "right", "w": "wrong", "s": "skip"}
@@ -148,9 +147,10 @@ def follow(library: Library, settings: Settings, job: str, line: Callable[[JobRo
 
 def add(teaching: Teaching, collection: str, options: argparse.Namespace) -> None:
     """The command that puts a file of pairs on the review list."""
-    pairs = [pair for pair in read_scored_pairs(options.file) if pair.score >= options.threshold]
-    new = teaching.pairs.add(collection, pairs, "measure" if options.measure else "train")
-    print(f"{new:,} new pairs on the review list of {collection!r}, {len(pairs) - new:,} were there: {options.file}")
+    purpose: Purpose = "measure" if options.measure else "train"
+    taken = teaching.pairs.take_in(collection, options.file, purpose, threshold=options.threshold)
+    there = taken.given - taken.new
+    print(f"{taken.new:,} new pairs on the review list of {collection!r}, {there:,} were there: {options.file}")
 
 
 def review(teaching: Teaching, collection: str, options: argparse.Namespace) -> None:

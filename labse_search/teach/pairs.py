@@ -12,10 +12,13 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from labse_search.corpora.pairs import read_scored_pairs
 from labse_search.corpora.text_keys import text_key
 from labse_search.errors import UserError
 from labse_search.library.database import Database
@@ -35,15 +38,26 @@ class PairRow:
     verdict: Verdict | Literal[""]
 
 
+@dataclass(frozen=True)
+class Imported:
+    """How many pairs of a file were put on the list, and how many of them were not there."""
+
+    given: int
+    new: int
+
+
 class Pairs:
     """The tables of pairs and of every verdict on them, in order."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, collection: str, pairs: Iterable[Pair], purpose: Purpose = "train") -> int:
+    def add(
+        self, collection: str, pairs: Iterable[Pair], purpose: Purpose = "train", *, are_scored: bool = True
+    ) -> int:
         """Put pairs on the list; what is there already, in whichever direction, keeps its verdict and takes the new
-        score. How many are new. A pair to measure on is never trained on any more, whatever is found later."""
+        score, unless nobody gave these one. How many are new. A pair to measure on is never trained on any more,
+        whatever is found later."""
         now = time.time()
         rows = [
             (
@@ -64,12 +78,23 @@ class Pairs:
             before = database.execute("SELECT COUNT(*) FROM pairs").fetchone()[0]
             database.executemany(
                 "INSERT INTO pairs (collection, source, target, source_language, target_language, score, added, "
-                "purpose, texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET score = excluded.score, "
+                "purpose, texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                f"score = {'excluded' if are_scored else 'pairs'}.score, "
                 "purpose = IIF(excluded.purpose = 'measure', 'measure', pairs.purpose)",
                 rows,
             )
             after = database.execute("SELECT COUNT(*) FROM pairs").fetchone()[0]
         return int(after - before)
+
+    def take_in(self, collection: str, file: Path, purpose: Purpose = "train", *, threshold: float = -inf) -> Imported:
+        """Put the pairs of a file on the list, those that score at or above the threshold. UserError when there are no
+        pairs in it."""
+        given = new = 0
+        for pairs, are_scored in zip(read_scored_pairs(file), (True, False), strict=True):
+            kept = [one for one in pairs if one.score >= threshold]
+            given += len(kept)
+            new += self.add(collection, kept, purpose, are_scored=are_scored)
+        return Imported(given, new)
 
     def all(self, collection: str, purpose: Purpose = "train") -> list[PairRow]:
         """Best score first."""

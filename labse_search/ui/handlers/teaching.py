@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast, get_args
 
-from labse_search.corpora.pairs import KINDS, read_scored_pairs
+from labse_search.corpora.pairs import KINDS
 from labse_search.corpora.written import write_pairs
 from labse_search.errors import CollectionMissing, UserError
 from labse_search.mine.language_pairs import FEWEST_SEGMENTS
@@ -116,11 +116,10 @@ class TeachingHandlers:
             for source in sources:
                 path = _named(Path(source.path), source.name)
                 try:
-                    pairs = read_scored_pairs(path)
+                    taken = self.shared.teaching.pairs.take_in(collection, path, purpose)
                 finally:
                     path.unlink()
-                given += len(pairs)
-                new += self.shared.teaching.pairs.add(collection, pairs, purpose)
+                given, new = given + taken.given, new + taken.new
             return {"imported": {"n": given, "new": new}}
 
         return self._then_shown(read, collection, event)
