@@ -122,7 +122,7 @@ def test_lists_of_before_have_each_pair_once_with_what_was_said_last(tmp_path: P
     }
     assert [row.verdict for row in pairs.all("docs", "measure")] == ["right"]
     assert pairs.add("docs", [Pair("Ein Vogel", "A bird")]) == 0
-    assert [pairs.undo("docs"), pairs.undo("docs")] == [5, 4]
+    assert [pairs.undo("docs"), pairs.undo("docs")] == [4, 4]
 
 
 def test_a_verdict_outlives_the_pair_that_nobody_judged_in_another_collection(tmp_path: Path) -> None:
@@ -153,6 +153,24 @@ def test_pairs_to_measure_on_are_never_trained_on(tmp_path: Path) -> None:
     pairs.judge(pairs.all("docs")[0].id, "right")
     assert (pairs.clear("docs", "train"), pairs.clear("docs", "measure")) == (2, 2)
     assert [row.pair.source for row in pairs.all("docs")] == ["source 0"]  # what was judged stays
+
+
+def test_pairs_to_measure_on_go_back_to_where_they_came_from(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path).pairs
+    pairs.add("docs", numbered(4))
+    right, wrong, *_ = pairs.all("docs")
+    pairs.judge(right.id, "right")
+    pairs.judge(wrong.id, "wrong")
+    pairs.add("docs", numbered(4), "measure")
+    assert len(pairs.to_measure("docs")) == 3  # nobody measures on what a person called wrong
+    assert [row.verdict for row in pairs.all("docs")] == ["wrong"]
+    assert pairs.undo("docs") == wrong.id  # and not the verdict on a pair that the list does not show
+    assert pairs.undo("docs") is None
+    assert pairs.clear("docs", "measure") == 3
+    assert [row.verdict for row in pairs.all("docs")] == ["right", ""] and pairs.to_measure("docs") == []
+    assert pairs.undo("docs") == right.id
+    pairs.add("docs", numbered(4))
+    assert len(pairs.all("docs")) == 4
 
 
 def test_undo_takes_verdicts_back_one_by_one(tmp_path: Path) -> None:
@@ -282,6 +300,9 @@ def test_the_commands_take_a_person_from_mined_pairs_to_pairs_to_train_on(
     assert "3 reviewed" in capsys.readouterr().out
     assert main(["pairs", str(tmp_path / "kept.tmx"), "--threshold", "1.1", *home]) == 0
     assert len(read_pairs(str(tmp_path / "kept.tmx"))) == 11
+    assert main(["add", str(tmp_path / "kept.tmx"), "--measure", *home]) == 0
+    assert main(["clear", "--measure", *home]) == 0
+    assert "11 pairs taken off; 12 on the review list" in capsys.readouterr().out
     assert main(["pairs", str(tmp_path / "kept.tsv"), "--threshold", "9", *home, "--collection", "none"]) == 2
 
 

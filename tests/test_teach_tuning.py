@@ -27,7 +27,7 @@ from labse_search.settings import Settings
 from labse_search.store import Store, open_store
 from labse_search.teach import Teaching, passage_name, split_of
 from labse_search.teach.runs import Recipe, Run, find_run, load, plan_run, runs
-from labse_search.teach.tuning import TRAINER, add_tune_job, estimate, flags, stop
+from labse_search.teach.tuning import TRAINER, add_tune_job, estimate, flags, plan_sentence, stop
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = Recipe(epochs=3, processes=2, batch=50, learning_rate=0.02, keep_answers=False)
@@ -97,6 +97,19 @@ def test_what_is_trained_on_is_written_down_and_never_what_is_measured_on(bench:
         find_run(bench.settings.home, "../../etc")
     with pytest.raises(UserError, match="no pairs"):
         plan_run(bench.teaching, "others", base=bench.settings.model, recipe=RECIPE)
+
+
+def test_pairs_that_cannot_be_measured_on_do_not_end_the_tuning_for_good(bench: Bench) -> None:
+    pairs = bench.teaching.pairs
+    pairs.clear("papers", "measure")
+    pairs.add("papers", [Pair("the same", f"the same{'!' * i}") for i in range(25)], "measure")
+    pairs.add("papers", [Pair(f"number {i}", f"Number {i}.") for i in range(25)], "measure")
+    with pytest.raises(UserError, match="import more, or clear them"):
+        bench.plan()
+    pairs.clear("papers", "measure")
+    pairs.add("papers", [Pair("one", "eins")], "measure")
+    run = bench.plan()
+    assert run.plan["dev_pairs"] >= 20 and "1 imported pairs to measure on are too few" in plan_sentence(run)
 
 
 def test_own_questions_are_asked_of_two_models(

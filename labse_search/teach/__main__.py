@@ -5,6 +5,7 @@
   python -m labse_search.teach review --threshold 1.06
   python -m labse_search.teach precision --threshold 1.06
   python -m labse_search.teach pairs kept.tmx --threshold 1.06
+  python -m labse_search.teach clear --measure
   python -m labse_search.search "Who repairs shoes?" --json > hits.json
   python -m labse_search.teach judge "Who repairs shoes?" hits.json --right 1,3 --wrong 2
   python -m labse_search.teach judgements folder --split verdict
@@ -13,10 +14,12 @@
   python -m labse_search.teach runs
 
 mine looks for translations among the passages of the collection. add takes what mining or aligning wrote, with its
-scores. review asks about one pair after the other, difficult ones first: r right, w wrong, s skip, u undo, q quit.
-judgements writes queries.tsv and TREC qrels; questions writes pairs of question and passage to train on, of the half of
-the questions that no verdict is based on. tune says what it takes, trains on what is kept and on those questions, and
-keeps the model only if it is better: exit status 3 where the base stays.
+scores, and --measure pairs that people translated, to measure a tuned model on; clear takes off the list what nobody
+judged, and with --measure those: what was judged among them is on the review list again. review asks about one pair
+after the other, difficult ones first: r right, w wrong, s skip, u undo, q quit. judgements writes queries.tsv and TREC
+qrels; questions writes pairs of question and passage to train on, of the half of the questions that no verdict is
+based on. tune says what it takes, trains on what is kept and on those questions, and keeps the model only if it is
+better: exit status 3 where the base stays.
 """
 
 from __future__ import annotations
@@ -153,6 +156,12 @@ def add(teaching: Teaching, collection: str, options: argparse.Namespace) -> Non
     print(f"{taken.new:,} new pairs on the review list of {collection!r}, {there:,} were there: {options.file}")
 
 
+def clear(teaching: Teaching, collection: str, options: argparse.Namespace) -> None:
+    """The command that takes pairs off the list."""
+    cleared = teaching.pairs.clear(collection, "measure" if options.measure else "train")
+    print(f"{cleared:,} pairs taken off; {len(teaching.pairs.all(collection)):,} on the review list of {collection!r}")
+
+
 def review(teaching: Teaching, collection: str, options: argparse.Namespace) -> None:
     """One pair after the other until the list or the input ends."""
     while rows := teaching.pairs.to_review(collection, options.threshold, limit=1):
@@ -258,6 +267,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     one = task(add, "put a file of pairs on the review list", scored=True)
     one.add_argument("file", type=Path)
     one.add_argument("--measure", action="store_true", help="people translated them: measure a tuned model on them")
+    one = task(clear, "take pairs off the list that nobody judged", scored=False)
+    one.add_argument("--measure", action="store_true", help="the pairs to measure on")
     task(review, "judge pair after pair", scored=True)
     task(precision, "how many of the kept pairs are right", scored=True)
     task(pairs, "write the pairs to train on, .tmx or TSV", scored=True).add_argument("file", type=Path)

@@ -26,6 +26,7 @@ from labse_search.records import Pair
 
 Verdict = Literal["right", "wrong", "skip"]
 Purpose = Literal["train", "measure"]  # what was mined, and what people translated: on that a tuned model is measured
+WRONG_IS_NOT_MEASURED = "UPDATE pairs SET purpose = 'train' WHERE purpose = 'measure' AND verdict = 'wrong'"
 STRATA = 5  # of the pairs above the threshold; those below are one
 
 
@@ -57,7 +58,7 @@ class Pairs:
     ) -> int:
         """Put pairs on the list; what is there already, in whichever direction, keeps its verdict and takes the new
         score, unless nobody gave these one. How many are new. A pair to measure on is never trained on any more,
-        whatever is found later."""
+        whatever is found later; one that a person called wrong is neither trained nor measured on."""
         now = time.time()
         rows = [
             (
@@ -80,7 +81,7 @@ class Pairs:
                 "INSERT INTO pairs (collection, source, target, source_language, target_language, score, added, "
                 "purpose, texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
                 f"score = {'excluded' if are_scored else 'pairs'}.score, "
-                "purpose = IIF(excluded.purpose = 'measure', 'measure', pairs.purpose)",
+                "purpose = IIF(excluded.purpose = 'measure' AND pairs.verdict != 'wrong', 'measure', pairs.purpose)",
                 rows,
             )
             after = database.execute("SELECT COUNT(*) FROM pairs").fetchone()[0]
@@ -119,17 +120,18 @@ class Pairs:
             if row is None:
                 raise UserError(f"The review list has no pair number {pair}.")
             database.execute("UPDATE pairs SET verdict = ? WHERE id = ?", (verdict, pair))
+            database.execute(WRONG_IS_NOT_MEASURED)
             database.execute(
                 "INSERT INTO verdicts (pair, before, verdict, given) VALUES (?, ?, ?, ?)",
                 (pair, row["verdict"], verdict, time.time()),
             )
 
     def undo(self, collection: str) -> int | None:
-        """Take the last verdict back; the pair it was about, None where there is none left."""
+        """Take the last verdict on a pair of the review list back; the pair, None where there is none left."""
         with self._database.write() as database:
             last = database.execute(
                 "SELECT verdicts.id, pair, before FROM verdicts JOIN pairs ON pairs.id = pair WHERE collection = ? "
-                "ORDER BY verdicts.id DESC LIMIT 1",
+                "AND purpose = 'train' ORDER BY verdicts.id DESC LIMIT 1",
                 (collection,),
             ).fetchone()
             if last is None:
@@ -151,10 +153,14 @@ class Pairs:
         return in_one_direction([row.pair for row in self.all(collection, "measure")])
 
     def clear(self, collection: str, purpose: Purpose) -> int:
-        """Take all pairs of one purpose off the list that nobody has judged. How many."""
+        """Take all pairs of one purpose off the list that nobody has judged. How many. What was judged stays on the
+        review list: pairs to measure on go back to it."""
         with self._database.write() as database:
             query = "DELETE FROM pairs WHERE collection = ? AND purpose = ? AND verdict = ''"
-            return int(database.execute(query, (collection, purpose)).rowcount)
+            gone = int(database.execute(query, (collection, purpose)).rowcount)
+            query = "UPDATE pairs SET purpose = 'train' WHERE collection = ? AND purpose = ?"
+            back = int(database.execute(query, (collection, purpose)).rowcount) if purpose == "measure" else 0
+        return gone + back
 
 
 def pair_key(one: str, other: str) -> str:

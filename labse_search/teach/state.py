@@ -9,7 +9,7 @@ from pathlib import Path
 from labse_search.errors import LedgerDamaged, UserError
 from labse_search.library.database import Database
 from labse_search.teach.judgements import Judgements
-from labse_search.teach.pairs import Pairs, pair_key
+from labse_search.teach.pairs import WRONG_IS_NOT_MEASURED, Pairs, pair_key
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class Teaching(Database):
                     f"UPDATE OR IGNORE {table} SET collection = ? WHERE collection = ?", (into, collection)
                 )
                 database.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
+            database.execute(WRONG_IS_NOT_MEASURED)
             database.execute("DELETE FROM verdicts WHERE pair NOT IN (SELECT id FROM pairs)")  # SQLite gives ids again
 
     def bring(self, other: Teaching, collection: str, into: str) -> None:
@@ -65,6 +66,7 @@ class Teaching(Database):
                     f"ON CONFLICT DO {_BESIDE.get(table, 'NOTHING')}",
                     [(into, *row) for row in rows],
                 )
+            database.execute(WRONG_IS_NOT_MEASURED)
 
     def _connect(self, busy_seconds: float) -> sqlite3.Connection:
         connection = super()._connect(busy_seconds)

@@ -32,6 +32,9 @@ KIND = "tune"
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 120.0  # for the step that is under way and its checkpoint
 TRAINER = "labse_search.finetune"
+FEW_KNOWN = (
+    "{n} imported pairs to measure on are too few, {fewest} are needed: a part of the kept pairs is measured on."
+)
 
 
 def flags(run: Run) -> list[str]:
@@ -64,7 +67,13 @@ def estimate(run: Run, environ: dict[str, str] | None = None) -> Run:
     done = subprocess.run(command, capture_output=True, text=True, cwd=_root(), env=environ)
     if done.returncode or not file.is_file():
         shutil.rmtree(run.folder)
-        raise UserError(_sentence(done.stderr) or f"The plan could not be made (exit status {done.returncode}).")
+        sentence = _sentence(done.stderr) or f"The plan could not be made (exit status {done.returncode})."
+        if "--dev" in command and "to measure on" in sentence:
+            sentence += (
+                " Those are the pairs to measure on that were imported, as far as they are fit for it: import more, or "
+                "clear them, and a part of the kept pairs is measured on."
+            )
+        raise UserError(sentence)
     planned = replace(run, plan={**run.read("plan.json"), "processes": 1})
     planned.plan["processes"] = run.recipe.processes or _processes(planned.plan)
     save(planned)
@@ -86,6 +95,8 @@ def plan_sentence(run: Run) -> str:
         f"{plan['processes']} processes ({plan['free'] / gib:.1f} GiB are free): {plan['training_pairs']:,} pairs to "
         f"train on, {plan['dev_pairs']:,} to measure on"
     )
+    if 0 < run.known < FEWEST_TO_MEASURE_ON:
+        line += f"\n{FEW_KNOWN.format(n=run.known, fewest=FEWEST_TO_MEASURE_ON)}"
     if needed > plan["free"]:
         line += "\nThis machine has too little free memory for it: close other programs first."
     return line

@@ -13,5 +13,6 @@ DELETE FROM pairs WHERE id IN (
     ) AS place FROM pairs LEFT JOIN (SELECT pair, MAX(id) AS said FROM verdicts GROUP BY pair) ON pair = pairs.id
   ) WHERE place > 1
 );
+UPDATE pairs SET purpose = 'train' WHERE verdict = 'wrong';
 DELETE FROM verdicts WHERE pair NOT IN (SELECT id FROM pairs);
 CREATE UNIQUE INDEX pairs_texts ON pairs (collection, texts);

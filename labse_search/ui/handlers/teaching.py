@@ -17,6 +17,7 @@ from labse_search.records import UNKNOWN_LANGUAGE
 from labse_search.teach import PairRow, Verdict, estimate_precision
 from labse_search.teach.mining import KIND, add_mine_job
 from labse_search.teach.pairs import Purpose, in_turn, is_kept
+from labse_search.teach.runs import FEWEST_TO_MEASURE_ON
 from labse_search.ui.events import Event
 from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence
 from labse_search.ui.handlers.jobs import ask_job, newest_job
@@ -153,6 +154,7 @@ class TeachingHandlers:
             "total": len(rows),
             "kept": sum(is_kept(row, threshold) for row in rows),
             "known": len(self.shared.teaching.pairs.to_measure(collection)),
+            "fewest": FEWEST_TO_MEASURE_ON,
             "lowest": min((row.pair.score for row in rows), default=None),
             "threshold": threshold if math.isfinite(threshold) else None,
             "judged": len(judged),

@@ -47,6 +47,7 @@ const found = () => {
   const known = el('div', 'buttons', null, {}, importer('teach_import_known', 'measure'), el('span', 'counts', t('teach_known', { n: value.known })));
   if (value.known) known.append(button('link', t('teach_clear'), () => send('clear_pairs', { purpose: 'measure' })));
   box.append(known, el('p', 'note', t('teach_known_note')));
+  if (value.known && value.known < value.fewest) box.append(el('p', 'notice weak', t('teach_known_few', { fewest: value.fewest })));
   return box;
 };
 const text = (words, code) => el('p', 'side', words, { lang: code || null, dir: dir(code) });

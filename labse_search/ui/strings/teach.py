@@ -20,6 +20,8 @@ TEACH: dict[str, str | tuple[str, str]] = {
     "teach_known": ("{n} pair to measure on", "{n} pairs to measure on"),
     "teach_known_note": "Some hundred pairs that people translated show best whether teaching helps: what was found "
     "here, the model finds already.",
+    "teach_known_few": "Fewer than {fewest} pairs tell nothing: a part of the kept pairs is measured on until you "
+    "import more.",
     "teach_imported": "{n} pairs read, {new} of them new",
     "teach_total": ("{n} pair found", "{n} pairs found"),
     "teach_kept": ("{n} kept to train on", "{n} kept to train on"),
