@@ -5,7 +5,7 @@
 const { el, t, language, dir, button, number } = labse;
 const root = element.querySelector('.pairs-part');
 const MOST_LANGUAGES = 12, PAGE = 25, VERDICTS = { r: 'right', w: 'wrong', s: 'skip' };
-let value = {}, threshold = '', limit = PAGE, last = '', open = false, wantsBack = false, saying = null;
+let value = {}, threshold = labse.keepFrom = '', limit = PAGE, last = '', open = false, wantsBack = false, saying = null, drawn = null, again = false;
 let ahead = []; // pairs to review: the page goes on before the app has answered
 const said = new Set();
 const send = (event, data = {}) => trigger(event, { collection: value.collection, threshold, limit, ...data });
@@ -101,13 +101,26 @@ const say = verdict => {
 };
 // What was said last may still be on its way.
 const takeBack = () => { if (saying == null) send('take_back'); else wantsBack = true; };
+// Everything but the field that somebody types in, which would lose the caret if it left the page for a moment.
+const drawAround = (field, nodes) => {
+  const box = field.closest('.all-pairs'), bar = box.querySelector('.buttons'), label = field.closest('label'), fresh = nodes.pop();
+  const freshBar = fresh.querySelector('.buttons'), freshField = fresh.querySelector('.score-from');
+  field.placeholder = freshField.placeholder;
+  for (const [outer, kept] of [[root, box], [box, bar], [bar, label]]) for (const node of [...outer.childNodes]) if (node !== kept) node.remove();
+  box.before(...nodes);
+  label.after(...[...freshBar.childNodes].filter(node => !node.contains(freshField)));
+  const at = [...fresh.childNodes].indexOf(freshBar);
+  bar.before(...[...fresh.childNodes].slice(0, at));
+  bar.after(...[...fresh.childNodes].filter(node => node !== freshBar));
+};
 const draw = () => {
   if (!value.languages) { root.replaceChildren(value.message ? el('p', 'notice error', value.message, { role: 'alert' }) : ''); return; }
-  const from = document.activeElement, typing = from && root.contains(from) && from.classList.contains('score-from');
-  if (typing) return;
-  const key = from && root.contains(from) && [...from.classList].find(name => name.startsWith('say-'));
-  const nodes = [value.message ? el('p', 'notice error', value.message, { role: 'alert' }) : '', found(), review(), value.total ? list() : ''];
-  root.replaceChildren(...nodes.filter(Boolean));
+  const from = document.activeElement, inside = from && root.contains(from);
+  const key = inside && [...from.classList].find(name => name.startsWith('say-'));
+  const nodes = [value.message ? el('p', 'notice error', value.message, { role: 'alert' }) : '', found(), review(), value.total ? list() : ''].filter(Boolean);
+  if (inside && from.classList.contains('score-from') && value.total && drawn === value.collection) { drawAround(from, nodes); return; }
+  drawn = value.collection;
+  root.replaceChildren(...nodes);
   if (key) root.querySelector(`.${key}`)?.focus();
 };
 const take = () => {
@@ -125,6 +138,10 @@ const take = () => {
     for (const one of given.undone || []) said.delete(one.id);
     ahead = [...(given.undone || []), ...(given.queue || []).filter(one => !(given.undone || []).some(other => other.id === one.id))].filter(one => !said.has(one.id));
     if (wantsBack && saying == null) { wantsBack = false; send('take_back'); }
+    // Asked for before the threshold was changed, or by the tab, which knows of none: its numbers are not those of the field.
+    const other = !!given.languages && (given.threshold ?? null) !== (threshold === '' ? null : Number(threshold));
+    again = other && !again;
+    if (again) { send('shown'); if (drawn === value.collection && !given.message) return; }
   }
   draw();
 };
