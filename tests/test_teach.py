@@ -7,6 +7,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +22,26 @@ from labse_search.records import Pair
 from labse_search.store.edge.client import EdgeStore
 from labse_search.teach import Teaching, estimate_precision, split_of
 from labse_search.teach.__main__ import main
-from labse_search.teach.pairs import Imported
+from labse_search.teach.judgements import question_id, was_trained_on
+from labse_search.teach.pairs import Imported, pair_key
 
 
 def numbered(n: int, *, first: int = 0) -> list[Pair]:
     """Pairs with scores from 1 down to 0."""
     return [Pair(f"source {i}", f"target {i}", 1 - i / n, "en", "de") for i in range(first, n)]
+
+
+def old_file(home: Path, version: int, rows: list[tuple[str, list[tuple[Any, ...]]]]) -> None:
+    """What people said in a program of before."""
+    versions = Path(labse_search.teach.__file__).parent / "schema"
+    with closing(sqlite3.connect(home / "teach.sqlite3")) as old:
+        old.create_function("pair_key", 2, pair_key)
+        for number in range(1, version + 1):
+            old.executescript((versions / f"{number}.sql").read_text())
+        for statement, values in rows:
+            old.executemany(statement, values)
+        old.execute(f"PRAGMA user_version = {version}")
+        old.commit()
 
 
 def test_pairs_added_again_keep_their_verdict(tmp_path: Path) -> None:
@@ -96,24 +111,24 @@ def test_a_file_without_scores_leaves_those_that_are_there(tmp_path: Path) -> No
 
 
 def test_lists_of_before_have_each_pair_once_with_what_was_said_last(tmp_path: Path) -> None:
-    versions = Path(labse_search.teach.__file__).parent / "schema"
-    with closing(sqlite3.connect(tmp_path / "teach.sqlite3")) as old:
-        for version in (1, 2):
-            old.executescript((versions / f"{version}.sql").read_text())
-        rows = [  # id, source, target, verdict, added, purpose
-            (1, "Ein Haus", "A house", "wrong", 1.0, "train"),
-            (2, "A house", "Ein Haus", "", 2.0, "train"),
-            (3, "Ein Hund", "A dog", "wrong", 1.0, "train"),
-            (4, "A dog", "Ein Hund", "right", 2.0, "train"),
-            (5, "A cat", "Eine Katze", "right", 1.0, "train"),
-            (6, "Eine Katze", "A cat", "", 2.0, "measure"),
-            (7, "A bird", "Ein Vogel", "", 1.0, "train"),
-        ]
-        old.executemany("INSERT INTO pairs VALUES (?, 'docs', ?, ?, 'x', 'y', 1.0, ?, ?, ?)", rows)
-        said = [(1, "wrong"), (4, "skip"), (3, "wrong"), (4, "right"), (5, "right")]
-        old.executemany("INSERT INTO verdicts (pair, before, verdict, given) VALUES (?, '', ?, 0)", said)
-        old.execute("PRAGMA user_version = 2")
-        old.commit()
+    rows = [  # id, source, target, verdict, added, purpose
+        (1, "Ein Haus", "A house", "wrong", 1.0, "train"),
+        (2, "A house", "Ein Haus", "", 2.0, "train"),
+        (3, "Ein Hund", "A dog", "wrong", 1.0, "train"),
+        (4, "A dog", "Ein Hund", "right", 2.0, "train"),
+        (5, "A cat", "Eine Katze", "right", 1.0, "train"),
+        (6, "Eine Katze", "A cat", "", 2.0, "measure"),
+        (7, "A bird", "Ein Vogel", "", 1.0, "train"),
+    ]
+    said = [(1, "wrong"), (4, "skip"), (3, "wrong"), (4, "right"), (5, "right")]
+    old_file(
+        tmp_path,
+        2,
+        [
+            ("INSERT INTO pairs VALUES (?, 'docs', ?, ?, 'x', 'y', 1.0, ?, ?, ?)", rows),
+            ("INSERT INTO verdicts (pair, before, verdict, given) VALUES (?, '', ?, 0)", said),
+        ],
+    )
     pairs = Teaching(tmp_path).pairs
     assert {row.pair.source: row.verdict for row in pairs.all("docs")} == {
         "Ein Haus": "wrong",
@@ -247,7 +262,49 @@ def test_questions_are_split_for_good_and_only_one_half_is_trained_on(tmp_path: 
     verdict = {one.text for one in teaching.judgements.questions("docs", "verdict")}
     assert training | verdict == set(questions) and not training & verdict
     assert 10 <= len(training) <= 30
-    assert split_of("Who  is it?") == split_of("who is IT?")
+    asked = [f"Who is number {i}" for i in range(20)]
+    assert all(split_of(f"  {one.upper()}{sign}") == split_of(one) for one in asked for sign in ("", "?", " ?", "!"))
+
+
+def test_a_question_that_a_model_was_trained_on_never_judges_it(tmp_path: Path) -> None:
+    """Also one of before, when a question mark could put it into the other half, and one that was taken back since."""
+    asked = [f"Who is number {i}" for i in range(30)]
+    signs = [*asked, *(f"{one}?" for one in asked)]
+    old_file(
+        tmp_path,
+        3,
+        [
+            ("INSERT INTO questions VALUES (?, 'docs', ?, 1.0)", [(question_id(one), one) for one in signs]),
+            (
+                "INSERT INTO judgements VALUES ('docs', ?, 'd:0-9', ?, 1, 1.0)",
+                [(question_id(one), f"answer to {one}") for one in signs],
+            ),
+        ],
+    )
+    taken_back = next(text for i in range(99) if split_of(text := f"What was {i}") == "verdict")
+    (tmp_path / "tuned" / "20260101-000000-abcdef").mkdir(parents=True)
+    given = f"und\tund\t{taken_back}?\tthe answer\n"
+    (tmp_path / "tuned" / "20260101-000000-abcdef" / "questions.tsv").write_text(given, encoding="utf-8")
+    teaching = Teaching(tmp_path)
+    halves = {one.text: one.split for one in teaching.judgements.questions("docs")}
+    trained_on = {one for one in signs if was_trained_on(one)}
+    assert trained_on and all(halves[one] == "training" for one in trained_on)
+    assert all(halves[one] == halves[f"{one}?"] for one in asked) and "verdict" in halves.values()
+    assert {one.source for one in teaching.judgements.training_pairs("docs")} == {
+        one for one, half in halves.items() if half == "training"
+    }
+    judgements = teaching.judgements
+    for question in (taken_back, next(one for one in trained_on if split_of(one) == "verdict")):
+        judgements.take_back("docs", question, "d:0-9")
+        judgements.put("docs", f"{question} ?", "d:0-9", "an answer", answers=True)
+        judgements.put("other", question, "d:0-9", "an answer", answers=True)
+        assert {one.split for one in judgements.questions("other")} == {"training"}
+        assert f"{question} ?" in {one.text for one in judgements.questions("docs", "training")}
+    elsewhere = Teaching(tmp_path / "elsewhere")
+    elsewhere.judgements.put("docs", taken_back, "d:0-9", "an answer", answers=True)
+    assert elsewhere.judgements.questions("docs", "training") == []
+    elsewhere.bring(teaching, "docs", "docs")
+    assert taken_back in {one.text for one in elsewhere.judgements.questions("docs", "training")}
 
 
 def test_the_last_word_about_an_answer_counts_and_can_be_taken_back(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which passages answer a question: a person's own test set, and pairs of question and passage to train on.
 
 A question belongs to training or to the verdict by a hash of its words, for good: what a model was trained on never
-says whether it got better.
+says whether it got better, with a question mark or without.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from labse_search.corpora.lines import one_line
+from labse_search.corpora.text_keys import text_key
 from labse_search.errors import UserError
 from labse_search.files import written_aside
 from labse_search.library.database import Database
@@ -27,11 +28,7 @@ class Question:
 
     id: str
     text: str
-
-    @property
-    def split(self) -> Split:
-        """The half it belongs to, for good."""
-        return split_of(self.text)
+    split: Split  # the half it belongs to, for good
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,10 @@ class Judgements:
                 (identity, collection, question.strip(), time.time()),
             )
             database.execute(
+                "INSERT INTO halves (words, split) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (text_key(question), split_of(question)),
+            )
+            database.execute(
                 "INSERT INTO judgements (collection, question, passage, text, answers, given) "
                 "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (collection, question, passage) "
                 "DO UPDATE SET text = excluded.text, answers = excluded.answers, given = excluded.given",
@@ -69,7 +70,8 @@ class Judgements:
             )
 
     def take_back(self, collection: str, question: str, passage: str) -> None:
-        """Forget what was said of one answer, and the question when it was the last."""
+        """Forget what was said of one answer, and the question when it was the last, but not its half: a model may have
+        been trained on it."""
         with self._database.write() as database:
             key = (collection, question_id(question))
             database.execute(
@@ -84,9 +86,11 @@ class Judgements:
     def questions(self, collection: str, split: Split | None = None) -> list[Question]:
         """In the order they were asked."""
         rows = self._database.read(
-            "SELECT id, text FROM questions WHERE collection = ? ORDER BY asked, id", (collection,)
+            "SELECT id, text, split FROM questions LEFT JOIN halves ON words = text_key(text) WHERE collection = ? "
+            "ORDER BY asked, id",
+            (collection,),
         )
-        found = [Question(row["id"], row["text"]) for row in rows]
+        found = [Question(row["id"], row["text"], row["split"] or split_of(row["text"])) for row in rows]
         return [one for one in found if split is None or one.split == split]
 
     def judged(self, collection: str, question: str | None = None) -> list[Judgement]:
@@ -139,5 +143,10 @@ def passage_name(document: str, start: int, end: int) -> str:
 
 
 def split_of(question: str) -> Split:
-    """Half of all questions each, decided by the words alone."""
-    return "training" if int(question_id(question), 16) % 2 else "verdict"
+    """Half of all questions each, decided by the words alone; what was judged before that was so is in `halves`."""
+    return "training" if text_key(question) % 2 else "verdict"
+
+
+def was_trained_on(question: str) -> bool:
+    """Whether the question belonged to training up to version 3 of the schema, where its signs decided, too."""
+    return int(question_id(question), 16) % 2 == 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import sqlite3
 from pathlib import Path
 
+from labse_search.corpora.lines import read_lines
+from labse_search.corpora.text_keys import text_key
 from labse_search.errors import LedgerDamaged, UserError
 from labse_search.library.database import Database
-from labse_search.teach.judgements import Judgements
+from labse_search.teach.judgements import Judgements, was_trained_on
 from labse_search.teach.pairs import WRONG_IS_NOT_MEASURED, Pairs, pair_key
 
 log = logging.getLogger(__name__)
@@ -57,7 +61,7 @@ class Teaching(Database):
 
     def bring(self, other: Teaching, collection: str, into: str) -> None:
         """Put what was said in a collection of another home beside what is said here; where both say something, what is
-        said here stays."""
+        said here stays. A question that a model of the other home may have been trained on measures none here."""
         with self.write() as database:
             for table, columns in _SAID.items():
                 rows = other.read(f"SELECT {', '.join(columns)} FROM {table} WHERE collection = ?", (collection,))
@@ -67,11 +71,28 @@ class Teaching(Database):
                     [(into, *row) for row in rows],
                 )
             database.execute(WRONG_IS_NOT_MEASURED)
+            database.executemany(
+                "INSERT INTO halves (words, split) VALUES (?, ?) ON CONFLICT DO UPDATE SET "
+                "split = IIF(excluded.split = 'training', 'training', halves.split)",
+                [tuple(row) for row in other.read("SELECT words, split FROM halves")],
+            )
 
     def _connect(self, busy_seconds: float) -> sqlite3.Connection:
         connection = super()._connect(busy_seconds)
-        connection.create_function("pair_key", 2, pair_key, deterministic=True)  # for the versions of the schema
+        connection.create_function("text_key", 1, text_key, deterministic=True)
+        # What the versions of the schema ask for.
+        connection.create_function("pair_key", 2, pair_key, deterministic=True)
+        connection.create_function("was_trained_on", 1, was_trained_on, deterministic=True)
+        connection.create_function("trained_words", 0, self._trained_words)
         return connection
+
+    def _trained_words(self) -> str:
+        """Of every question that a tuning of this home was given, its text_key(), as JSON."""
+        lines: list[str] = []
+        for file in self.path.parent.glob("tuned/*/questions.tsv"):
+            with contextlib.suppress(UserError):  # a damaged one says nothing, and must not keep the home closed
+                lines += read_lines(file)
+        return json.dumps(sorted({text_key(line.split("\t")[2]) for line in lines if line.count("\t") == 3}))
 
     def _replaced(self, connection: sqlite3.Connection) -> None:
         log.warning("%s was replaced while it was open; it was opened again", self.path)
