@@ -139,7 +139,14 @@ def test_a_tuning_is_shown_before_and_after_applied_and_taken_back(client: Any, 
     assert tab.start("documents", Event({"name": run.name}))["message"] != ""  # nobody has seen what it takes
     planned = replace(run, plan={"seconds": 60.0, "seconds_a_text": 0.01, "processes": 1, "plan": {"steps": 8}})
     save(planned)
-    shown = tab.start("documents", Event({"name": run.name}))["runs"][0]
+    sent, pairs = {"name": run.name, "epochs": "2"}, handlers.shared.teaching.pairs
+    pairs.judge(pairs.all("documents")[0].id, "wrong")  # after somebody saw what it takes
+    assert "See again" in tab.start("documents", Event(sent))["message"]
+    pairs.undo("documents")
+    for other in ({"epochs": "3"}, {"threshold": "9"}):
+        assert "See again" in tab.start("documents", Event(sent | other))["message"]
+    assert planned.state == "planned"
+    shown = tab.start("documents", Event(sent))["runs"][0]
     assert (shown["state"], shown["job"]["state"], shown["steps"]) == ("open", "queued", 8)
     assert "still being made" in tab.delete_run("documents", Event({"name": run.name}))["message"]
     job = shown["job"]["id"]

@@ -151,23 +151,39 @@ def plan_run(
 ) -> Run:
     """A new folder with everything a training reads. UserError where there are no pairs."""
     home = teaching.path.parent
-    pairs = teaching.pairs.kept(collection, threshold)
-    questions = teaching.judgements.training_pairs(collection)
-    known = teaching.pairs.to_measure(collection)
-    if not pairs:
+    given = _given(teaching, collection, threshold)
+    if not given["pairs"]:
         raise UserError(
             f"Collection {collection!r} has no pairs to train on yet. Find translations first: python -m "
             f"labse_search.teach mine --collection {collection}"
         )
     sweep(home)
     folder = home / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    run = Run(folder, collection, base, time.time(), recipe, len(pairs), len(questions), len(known), {})
+    counts = {name: len(pairs) for name, pairs in given.items()}
+    run = Run(folder, collection, base, time.time(), recipe, **counts, plan={})
     folder.mkdir(parents=True)
-    for name, some in (("pairs", pairs), ("questions", questions), ("known", known)):
-        write_table(folder / f"{name}.tsv", some)
-    write_table(folder / "everyday.tsv", everyday_pairs())
+    for name, pairs in (given | {"everyday": everyday_pairs()}).items():
+        with written_aside(folder / f"{name}.tsv") as lines:
+            lines.write(table_text(pairs))
     save(run)
     return run
+
+
+def is_outdated(teaching: Teaching, run: Run, *, base: str, recipe: Recipe, threshold: float) -> bool:
+    """Whether the run, if it was planned now, would train another model, or otherwise, or on something else."""
+    if (run.base, run.recipe) != (base, recipe):
+        return True
+    given = _given(teaching, run.collection, threshold)
+    return any((run.folder / f"{name}.tsv").read_bytes() != table_text(some).encode() for name, some in given.items())
+
+
+def _given(teaching: Teaching, collection: str, threshold: float) -> dict[str, list[Pair]]:
+    """What a training of the collection reads."""
+    return {
+        "pairs": teaching.pairs.kept(collection, threshold),
+        "questions": teaching.judgements.training_pairs(collection),
+        "known": teaching.pairs.to_measure(collection),
+    }
 
 
 def everyday_pairs() -> list[Pair]:
@@ -184,12 +200,11 @@ def save(run: Run) -> None:
     write_json(run.folder / "run.json", values)
 
 
-def write_table(path: Path, pairs: Sequence[Pair]) -> None:
+def table_text(pairs: Sequence[Pair]) -> str:
     """Lines of source language TAB target language TAB source TAB target; "und" where nobody knows the language."""
-    with written_aside(path) as lines:
-        for pair in pairs:
-            codes = (pair.source_language or "und", pair.target_language or "und")
-            lines.write("\t".join((*codes, one_line(pair.source), one_line(pair.target))) + "\n")
+    codes = [(pair.source_language or "und", pair.target_language or "und") for pair in pairs]
+    rows = [(*two, one_line(one.source), one_line(one.target)) for two, one in zip(codes, pairs, strict=True)]
+    return "".join("\t".join(row) + "\n" for row in rows)
 
 
 def runs(home: Path, collection: str) -> list[Run]:

@@ -13,7 +13,7 @@ from labse_search.errors import UserError
 from labse_search.library import JobRow
 from labse_search.library.generations import Generation
 from labse_search.library.jobs import UNFINISHED
-from labse_search.teach.runs import Recipe, Run, find_run, plan_run, runs
+from labse_search.teach.runs import Recipe, Run, find_run, is_outdated, plan_run, runs
 from labse_search.teach.tuning import KIND, add_tune_job, estimate
 from labse_search.teach.uses import uses_of
 from labse_search.ui.events import Event
@@ -74,10 +74,17 @@ class TuningHandlers:
         return then_shown(make, self.shown, collection) | {"planned": True}
 
     def start(self, collection: str, event: Event) -> Value:
-        """Make a job of a planned run. All runs then."""
+        """Make a job of a planned run, if it still is what the event and the review list say. All runs then."""
 
         def begin() -> None:
-            add_tune_job(self.context.library, self._run(event))
+            run = self._run(event)
+            base, recipe, threshold = self.context.model_of(run.collection), recipe_of(event), threshold_of(event)
+            if is_outdated(self.shared.teaching, run, base=base, recipe=recipe, threshold=threshold):
+                raise UserError(
+                    "What is trained, on which pairs or how, was changed since. See again what it takes: nothing was "
+                    "started."
+                )
+            add_tune_job(self.context.library, run)
             self.context.wake()
 
         return then_shown(begin, self.shown, collection)

@@ -1,7 +1,7 @@
 // @ts-check
 // Tuning: what it takes, how far it is, before and after, applied and taken back. Events to Python: 'look', 'plan' {threshold
-// and the recipe}, 'start' {name}, 'request' {job, action}, 'delete_run' {name}, 'use_model' {name}, 'switch' {number}; all
-// but 'look' with {collection}: whose tunings are shown.
+// and the recipe}, 'start' {name, and the same}, 'request' {job, action}, 'delete_run' {name}, 'use_model' {name}, 'switch'
+// {number}; all but 'look' with {collection}: whose tunings are shown.
 const { el, t, button, date, duration, number, bytes, language } = labse;
 const root = element.querySelector('.tune-part');
 const FIELDS = [['epochs', 3, 0.5], ['processes', 0, 1], ['batch', 0, 1], ['learning_rate', 0, 'any'], ['scale', 20, 1], ['margin', 0.1, 0.05]];
@@ -10,6 +10,7 @@ let value = {}, last = '', planning = false, open = new Set(), advanced = false;
 const send = (event, data) => trigger(event, { collection: value.collection, ...data });
 const SVG = 'http://www.w3.org/2000/svg';
 const draw1 = (tag, attributes) => { const node = document.createElementNS(SVG, tag); for (const key in attributes) node.setAttribute(key, attributes[key]); return node; };
+const asked = () => ({ threshold: labse.keepFrom || '', ...Object.fromEntries(Object.entries(chosen).map(([key, one]) => [key, String(one)])) });
 const points = x => `${x > 0 ? '+' : ''}${x.toFixed(1)}`;
 
 // One line over the steps, with its first and its last value written out.
@@ -63,7 +64,7 @@ const plan = run => {
   const { seconds, memory, free, processes, training_pairs: pairs, dev_pairs: dev } = run.plan, small = memory * processes > free;
   return el('article', 'run planned', null, { 'data-run': run.name }, el('p', null, t('teach_plan', { time: duration(seconds), memory: bytes(memory * processes), free: bytes(free), pairs, dev })),
     run.counts.known ? null : el('p', 'note', t('teach_known_note')), small ? el('p', 'notice weak', t('teach_too_small'), { role: 'alert' }) : null,
-    el('div', 'buttons', null, {}, button('primary start', t('teach_start'), event => { labse.hold(event.target); send('start', { name: run.name }); }), button('link discard', t('discard'), () => send('delete_run', { name: run.name }))));
+    el('div', 'buttons', null, {}, button('primary start', t('teach_start'), event => { labse.hold(event.target); send('start', { name: run.name, ...asked() }); }), button('link discard', t('discard'), () => send('delete_run', { name: run.name }))));
 };
 const card = run => {
   const state = { accepted: 'teach_accepted', refused: 'teach_refused', open: 'teach_unfinished' }[run.state];
@@ -105,7 +106,7 @@ const draw = () => {
   const busy = value.runs.some(run => run.job && run.job.state !== 'failed'), planned = value.runs.find(run => run.state === 'planned' && run.plan.seconds);
   const go = button('primary tune', t('teach_tune'), () => {
     planning = true; last = ''; draw();
-    send('plan', { threshold: labse.keepFrom || '', ...Object.fromEntries(Object.entries(chosen).map(([key, one]) => [key, String(one)])) });
+    send('plan', asked());
   });
   go.disabled = busy || planning;
   const tune = el('section', null, null, { 'aria-labelledby': 'labse-teach-tune' }, el('h2', null, t('teach_tune_title'), { id: 'labse-teach-tune' }), el('p', 'note', t('teach_tune_note')),
