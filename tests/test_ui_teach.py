@@ -188,6 +188,23 @@ def test_a_tuning_is_shown_before_and_after_applied_and_taken_back(client: Any, 
     assert tab.delete_run("documents", Event({"name": run.name}))["runs"] == [] and not run.folder.exists()
 
 
+def test_every_tuning_is_listed_for_its_model_may_answer(client: Any) -> None:
+    from labse_search.ui.handlers import Handlers
+
+    home, tab = client.context.settings.home, Handlers(client.context).tuning
+    names = [f"20261203-10101{number}-abcdef" for number in range(9)]
+    for name in names:
+        run = Run(home / "tuned" / name, "many", "labse-mini", 0.0, Recipe(), 9, 0, 0, {})
+        (run.model / "run").mkdir(parents=True)
+        save(run)
+        (run.model / "run" / "history.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n')
+    shown = tab.shown("many")["runs"]
+    assert [one["name"] for one in shown] == names[::-1]
+    assert [len(one["loss"]) for one in shown] == [2] * 6 + [0] * 3
+    assert tab.delete_run("many", Event({"name": names[0]}))["message"] == ""
+    assert len(tab.shown("many")["runs"]) == 8
+
+
 def test_a_model_that_anything_else_needs_is_not_deleted(client: Any) -> None:
     from lexicon import make_lexicon_model
 

@@ -22,7 +22,7 @@ from labse_search.ui.handlers.jobs import ask_job, embed_again, job_value
 from labse_search.ui.handlers.teaching import threshold_of
 from labse_search.ui.strings import text
 
-RUNS = 6  # shown, the newest
+CURVES = 6  # drawn, of the newest runs; the others are listed, since their models lie there and may answer
 POINTS = 200  # of a curve
 PLOTS = ("similarities", "alpha")  # the curves are drawn by the page, what the languages gained stands in a table
 MOST = {"epochs": 1000.0, "processes": 16.0, "batch": 100_000.0, "learning_rate": 1.0, "scale": 1000.0, "margin": 1.0}
@@ -44,7 +44,9 @@ class TuningHandlers:
             jobs = {one.id: one for one in self.context.library.jobs(collection, kinds=(KIND, "reembed"))}
             if any(one.state in ("queued", "running") for one in jobs.values()):
                 self.context.wake()  # a worker that died is replaced
-            found = [run_value(run, jobs, generations) for run in runs(home, collection)[:RUNS]]
+            found = [run_value(run, jobs, generations) for run in runs(home, collection)]
+            for value in found[CURVES:]:
+                value |= {"loss": [], "accuracy": []}
             before = [one for one in generations if one.state == "ready" and one.served is not None]
             return {
                 "runs": found,
