@@ -106,3 +106,46 @@ def test_a_tuned_model_is_deleted_only_by_whoever_means_it(home: tuple[Path, Pat
     expect(page.locator(".delete-run")).to_have_count(0)
     assert len(asked) == 2 and not run.folder.exists()
     visit.was_clean()
+
+
+@pytest.mark.parametrize("part", ["queue", "runs"])
+def test_an_answer_that_a_later_one_overtook_is_not_shown(home: tuple[Path, Path], visit: Visit, part: str) -> None:
+    page = visit.page
+    pairs = Teaching(home[0]).pairs
+    pairs.clear("documents", "train")
+    pairs.add("documents", [Pair(f"{part} {i}", f"{part} {i} too", 1.2) for i in range(9)])
+    run = Run(home[0] / "tuned" / "20261130-202020-abcdef", "documents", "labse-mini", 1.0, Recipe(), 9, 0, 0, {})
+    shutil.copytree(home[1], run.model)
+    save(run)
+    held: list[tuple[Any, Any]] = []
+
+    def hold(route: Any) -> None:
+        answer = route.fetch()
+        if f'"{part}":' in answer.text() and not held:
+            held.append((route, answer))
+        else:
+            route.fulfill(response=answer)
+
+    visit.open()
+    visit.tab("Teach")
+    page.locator(".delete-run").wait_for()
+    page.locator(".review .pair").wait_for()
+    judged = page.locator("tr.gone").count()
+    page.on("dialog", lambda dialog: dialog.accept())
+    visit.tab("Search")
+    page.route("**/run/predict*", hold)
+    visit.tab("Teach")  # asks what is to be shown, and the answer takes long
+    while not held:  # routes are told while Playwright waits; pytest's time limit ends this
+        page.wait_for_timeout(50)
+    page.locator(".delete-run").click()
+    expect(page.locator(".delete-run")).to_have_count(0)
+    page.keyboard.press("w")
+    expect(page.locator("tr.gone")).to_have_count(judged + 1)
+    for route, answer in held:
+        route.fulfill(response=answer)
+    page.wait_for_timeout(1000)
+    assert page.locator(".delete-run").count() == 0
+    assert page.locator("tr.gone").count() == judged + 1
+    page.keyboard.press("u")
+    expect(page.locator("tr.gone")).to_have_count(judged)
+    visit.was_clean()

@@ -49,8 +49,9 @@ class TeachingHandlers:
             value["queue"] = [pair_value(row) for row in in_turn(rows, threshold, QUEUE)]
             return value | {"job": newest_job(self.context, collection, KIND), "message": message, **more}
 
+        asked = time.time_ns()  # before looking: of two answers the one that looked later is the newer
         value = guarded(look, lambda *failed: {"message": sentence(*failed)})
-        return value | {"collection": collection, "nonce": time.time_ns()}
+        return value | {"collection": collection, "nonce": asked}
 
     def look(self, collection: str) -> Value:
         """How far the job is, asked while it goes on: the list itself follows at its end."""

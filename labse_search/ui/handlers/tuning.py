@@ -56,8 +56,9 @@ class TuningHandlers:
                 "message": message,
             }
 
+        asked = time.time_ns()  # before looking: of two answers the one that looked later is the newer
         value = guarded(look, lambda *failed: {"runs": [], "message": sentence(*failed)})
-        return value | {"collection": collection, "nonce": time.time_ns()}
+        return value | {"collection": collection, "nonce": asked}
 
     def plan(self, collection: str, event: Event) -> Value:
         """Write down what would be trained, and measure on this machine what it takes. Takes as long as that does."""

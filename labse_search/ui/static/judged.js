@@ -3,7 +3,7 @@
 // another collection was opened.
 const { el, t, button } = labse;
 const root = element.querySelector('.judged-part');
-let last = '';
+let last = '', newest = 0;
 const row = one => {
   const right = one.answers.filter(answer => answer.answers).length;
   const list = el('ul', 'judgements');
@@ -16,6 +16,8 @@ const draw = () => {
   const value = props.value;
   if (!value?.questions) return;
   labse.release(root);
+  if (value.nonce < newest) return; // a later answer overtook it
+  newest = value.nonce;
   const now = JSON.stringify([value.collection, value.questions, value.message]);
   if (now === last) return;
   last = now;

@@ -5,7 +5,7 @@
 const { el, t, language, dir, button, number } = labse;
 const root = element.querySelector('.pairs-part');
 const MOST_LANGUAGES = 12, PAGE = 25, VERDICTS = { r: 'right', w: 'wrong', s: 'skip' };
-let value = {}, threshold = labse.keepFrom = '', limit = PAGE, last = '', open = false, wantsBack = false, saying = null, drawn = null, again = false;
+let value = {}, threshold = labse.keepFrom = '', limit = PAGE, last = 0, newest = 0, open = false, wantsBack = false, saying = null, drawn = null, again = false;
 let ahead = []; // pairs to review: the page goes on before the app has answered
 const said = new Set();
 const send = (event, data = {}) => trigger(event, { collection: value.collection, threshold, limit, ...data });
@@ -126,20 +126,23 @@ const draw = () => {
 const take = () => {
   const given = props.value;
   if (!given || given.nonce === last) return;
+  const late = given.nonce < newest; // a later answer overtook it: it only says what was heard
+  if (late && (given.partial || given.collection !== value.collection)) return;
   last = given.nonce;
+  newest = Math.max(newest, last || 0); // none in what it begins with
   if (given.partial) {
     const ended = value.job && !given.job;
     value = { ...value, job: given.job, message: given.message || '' };
     if (ended) { send('shown'); return; }
   } else {
     if (given.collection !== value.collection) { said.clear(); limit = PAGE; labse.keepFrom = threshold = ''; saying = null; }
-    value = given;
+    if (!late) value = given;
     if (given.said === saying || given.message) saying = null;
     for (const one of given.undone || []) said.delete(one.id);
-    ahead = [...(given.undone || []), ...(given.queue || []).filter(one => !(given.undone || []).some(other => other.id === one.id))].filter(one => !said.has(one.id));
+    ahead = [...(given.undone || []), ...(late ? ahead : given.queue || []).filter(one => !(given.undone || []).some(other => other.id === one.id))].filter(one => !said.has(one.id));
     if (wantsBack && saying == null) { wantsBack = false; send('take_back'); }
     // Asked for before the threshold was changed, or by the tab, which knows of none: its numbers are not those of the field.
-    const other = !!given.languages && (given.threshold ?? null) !== (threshold === '' ? null : Number(threshold));
+    const other = !late && !!given.languages && (given.threshold ?? null) !== (threshold === '' ? null : Number(threshold));
     again = other && !again;
     if (again) { send('shown'); if (drawn === value.collection && !given.message) return; }
   }

@@ -122,8 +122,8 @@ const take = () => {
   if (!given?.runs || given.nonce === value.nonce) return;
   labse.release(root);
   if (given.planned || given.collection !== value.collection) planning = false;
-  value = given;
-  const now = JSON.stringify({ ...given, nonce: 0, planned: 0, planning });
+  if (!(given.nonce < value.nonce)) value = given; // else a later answer overtook it
+  const now = JSON.stringify({ ...value, nonce: 0, planned: 0, planning });
   if (now === last) return;
   last = now;
   draw();
