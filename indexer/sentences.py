@@ -37,6 +37,14 @@ HEADINGS = 2  # in a row, at most, that nothing marks: more short paragraphs are
 _VISIBLE = re.compile(r"\S")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
 _ITEM = re.compile(r"[^\S\n]*(?:[-*•‣–—]\s|#{1,6}\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
+# A number that counts the word behind it, as in dates: "6. joulukuuta", "3. Oktober 1990". Georgian has no capitals.
+_ORDINAL = regex.compile(r"[^\S\n]*\d{1,3}\.\s+(?:(?!\p{Georgian})\p{Ll}|\p{L}+\s+\d{4}\b)")
+# What stands alone before the words of a section or an item: "6.", "4.2", "§ 4", "a)", "(iii)", "第3条", "٣."
+_ENUMERATOR = regex.compile(
+    r"\(?(?:\d{1,3}(?:\.\d{1,2})*|[ivxIVX]{1,5}|\p{L})[.)]"
+    r"|\d{1,3}(?:\.\d{1,2})+|§+\s?\d{1,3}\p{L}?\.?|第\w{1,5}[条條章節节]"
+)
+LONGEST_ENUMERATOR = 20  # code points, with white space around it
 _MARKED_HEADING = re.compile(r"#{1,6}\s")
 _ROW = re.compile(r"\S\s\|\s")  # as readers join the cells of a table, whose headings they mark
 _FIELD = re.compile(r"\w[^\S\n]?[:：=]\s*\S")
@@ -44,6 +52,17 @@ _TERMINAL = tuple(".!?:;,…。！？；：、，।॥။።؟،؛")
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WRAPS_ANYWHERE = re.compile(rf"[{_HAN}\u3040-\u30ff]")
 _CLUSTER = regex.compile(r"\X")
+# Abbreviations that end no sentence and that sentencex 1.0.32 does not know, without their last dot: titles, streets,
+# firms. Of all languages together, since addresses tell little of theirs; without those that often end sentences.
+_BEFORE_WORDS = frozenset(
+    "M Mme Mw Dr St Dipl Dña mevr dl dna Tn Bpk ThS TS Av Sn Doç г-н д-р د أ أ.د ص ص.ب डॉ श्री "
+    "Mah Cad Sok Bul Apt San Tic bd bul str ul pl św tř просп пл ул οδ λεωφ Λεωφ Jl Jln Gg TP רח".split()
+)
+# The same of what has a number: these end no sentence only where a digit follows.
+_BEFORE_NUMBERS = frozenset(
+    "No no Nr nr N n Apt apt approx Approx aprox ca Kfz kl Kl godz pag Pag p Tel tel Tlf tlf tél Puh puh "
+    "рис Тел тел бр br αρ τηλ Τηλ".split()
+)
 _EXTENDER = regex.compile(r"[\p{Grapheme_Extend}\p{Emoji_Modifier}\p{Mc}\u200d\u0e33\u0eb3]")
 _CUTS = (
     regex.compile(r"\n+"),
@@ -102,9 +121,14 @@ def line_borders(text: str) -> list[tuple[int, int]]:
             continue
         if _MARKED_HEADING.match(line) or _MARKED_HEADING.match(following):
             borders[at] = PARAGRAPH
-        elif not NARROW <= width <= WIDE or _ITEM.match(following) or _had_room(line, following, width):
+        elif not NARROW <= width <= WIDE or _is_item(following) or _had_room(line, following, width):
             borders[at] = LINE
     return sorted(borders.items())
+
+
+def _is_item(text: str, at: int = 0) -> bool:
+    """Whether an item of a list, or a numbered section, begins here."""
+    return _ITEM.match(text, at) is not None and not _ORDINAL.match(text, at)
 
 
 def with_headings(
@@ -154,10 +178,24 @@ def sentences(
     borders = dict.fromkeys(_sentence_ends(text, unit_blocks, languages), SENTENCE)
     borders = {at: border for at, border in borders.items() if not _EXTENDER.match(text, at)}
     borders.update(lines)
+    borders = {at: border for at, border in borders.items() if border == PARAGRAPH or not _goes_on(text, at, border)}
     if HOLE in text:
         borders.update((match.end(), MUST) for match in re.finditer(HOLE, text))
     found = _spans(text, borders, [block.start for block in unit_blocks], languages)
     return list(_with_headings(text, found))
+
+
+def _goes_on(text: str, at: int, border: int) -> bool:
+    """Whether the dot before a border ends no sentence: it is that of an enumerator, or of an abbreviation."""
+    before = text[max(0, at - LONGEST_ENUMERATOR) : at].rstrip()
+    line = before.rpartition("\n")[2].strip()
+    if ("\n" in before or at <= LONGEST_ENUMERATOR) and _ENUMERATOR.fullmatch(line):
+        return True
+    if border == LINE or not before.endswith("."):
+        return False
+    word = line.split()[-1].lstrip("([\"'„“«").removesuffix(".")
+    following = _VISIBLE.search(text, at)
+    return word in _BEFORE_WORDS or word in _BEFORE_NUMBERS and following is not None and following[0].isdigit()
 
 
 def _sentence_ends(text: str, unit_blocks: Sequence[Block], languages: Sequence[str]) -> Iterator[int]:

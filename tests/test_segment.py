@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tokenizing import TinyTokenizer
 
 from indexer.segment import Segmenter, Split
+from indexer.sentences import blocks, line_borders, sentences
 from labse_search.encoder import Tokenizer, load_tokenizer
 from labse_search.encoder.tokens import pack_ids
 from labse_search.languages.identify import LanguageIdentifier
@@ -239,6 +240,79 @@ def test_wrapped_lines_are_one_sentence_and_meant_line_ends_are_borders() -> Non
     poem = "bread and salt\nwind and rain\nsun and sea"
     split = segmenter(target=12).split(document(poem))
     assert sentences_of(split.segments[0]) == ["bread and salt", "wind and rain", "sun and sea"]
+
+
+@pytest.mark.parametrize(
+    ("language", "item"),
+    [
+        ("en", "6. Sickness of the tenant must be told at once."),
+        ("en", "4.2 The tenant keeps the key."),
+        ("en", "4.2. The tenant keeps the key."),
+        ("en", "a) The tenant keeps the key."),
+        ("en", "(iii) The tenant keeps the key."),
+        ("en", "iv. The tenant keeps the key."),
+        ("de", "§ 4. Der Mieter behält den Schlüssel."),
+        ("de", "1. September 1990 war ein Samstag."),
+        ("ru", "а) Ключ остаётся у жильца дома."),
+        ("fi", "6. joulukuuta on juhla koko maassa."),
+        ("ja", "第3条 鍵は借主が持っています。"),
+        ("ar", "٣. يبقى المفتاح عند المستأجر في البيت."),
+        ("hi", "३. चाबी किराएदार के पास रहती है।"),
+    ],
+)
+def test_an_enumerator_at_the_beginning_of_a_line_is_no_sentence(language: str, item: str) -> None:
+    whole = f"{item}\n\n{item}"
+    lines = line_borders(whole)
+    stretches = list(blocks(whole, lines))
+    found = sentences(whole, lines, stretches, [language] * len(stretches))
+    assert [whole[one.start : one.end] for one in found] == [item, item]
+
+
+def test_an_enumerator_on_a_line_of_its_own_stays_with_the_next_one() -> None:
+    (segment,) = segmenter().split(document("1.\nThe key stays here.\n2.\nThe door stays shut.")).segments
+    assert sentences_of(segment) == ["1.\nThe key stays here.", "2.\nThe door stays shut."]
+
+
+def test_a_date_at_the_beginning_of_a_wrapped_line_is_no_item() -> None:
+    wrapped = (
+        "Itsenäisyyspäivää vietetään koko maassa vuosittain\n"
+        "6. joulukuuta, ja kaupat ovat silloin suljettuina.\n"
+        "Die deutschen Länder wurden wieder ein Staat am Tag\n"
+        "3. Oktober 1990, und daran erinnert seither ein Fest"
+    )
+    assert [border for _, border in line_borders(wrapped)] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("ar", "الطبيب المعالج: د. عمر حدّاد"),
+        ("ar", "حضر أ.د. علي حسن"),
+        ("tr", "Atatürk Mah. Lale Sok. No: 7 Daire: 4"),
+        ("tr", "Yıldız Mobilya San. ve Tic. Ltd. Şti."),
+        ("tr", "Tel. 0224 555 01 62"),
+        ("fr", "Le bail est signé par M. Dupont et Mme. Durand"),
+        ("el", "Μένει στην οδ. Ερμού 5, τηλ. 123"),
+        ("sv", "Mötet börjar kl. 18.30 hos Lars"),
+        ("en", "It weighs approx. 5 kilos"),
+        ("id", "Alamatnya Jl. Merdeka No. 5"),
+        ("unknown", "Lale Sok. No. 7"),
+    ],
+)
+def test_titles_streets_and_what_has_a_number_end_no_sentence(language: str, sentence: str) -> None:
+    found = sentences(sentence, [], list(blocks(sentence, [])), [language])
+    assert [sentence[one.start : one.end] for one in found] == [sentence]
+
+
+def test_what_looks_like_an_abbreviation_ends_a_sentence_where_no_number_follows() -> None:
+    text = "The answer is no. Then he left. He has 3. They have none."
+    found = sentences(text, [], list(blocks(text, [])), ["en"])
+    assert [text[one.start : one.end] for one in found] == [
+        "The answer is no.",
+        "Then he left.",
+        "He has 3.",
+        "They have none.",
+    ]
 
 
 def test_the_fields_of_a_row_are_not_counted_as_sentences() -> None:
