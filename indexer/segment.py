@@ -1,8 +1,8 @@
 """Cuts what was read from a file into segments that fill, and never exceed, the model's window.
 
 In: an Extraction. Out: a Split: segments in reading order, and a count of the characters that are in none, by reason,
-so that both add up to the document's text to the character. Segments are made of one to four whole sentences, stay
-inside their unit and inside one language, and begin rather than end with a heading.
+so that both add up to the document's text to the character. Segments are made of one to four whole sentences,
+and a short fifth one; they stay inside their unit and inside one language, and begin rather than end with headings.
 
 Tokens are counted once: sentences are packed by an estimate (the document's own tokens per character), and the
 finished segments are counted in large batches. What turns out too long is divided and counted again: no segment leaves
@@ -182,26 +182,32 @@ class Segmenter:
         """Where the group from `begin` ends if sentence `i` is not to join it, else 0."""
         if unit[i].border == MUST:
             return i
-        full = held + size > self._target or i - begin >= self._max_sentences
-        rounded = unit[i].border == PARAGRAPH and held >= self._target / 3 and not unit[i - 1].heading
-        if rounded or not full:
-            return i if rounded else 0
-        end = i
-        while end > begin and unit[end - 1].heading:  # a heading stays with what follows
-            end -= 1
-        # Headings only, or a heading with a long sentence: these stay together, and are divided if they must be.
-        return end if end > begin else (0 if i - begin < self._max_sentences and held < self._target / 3 else i)
+        # Headings count as one sentence, however many they are.
+        sentences = _says(unit, begin, i) + unit[begin].heading
+        full = held + size > self._target or sentences >= self._max_sentences
+        if unit[i - 1].heading:  # only headings so far: they stay with what follows, and are divided if they must be
+            return i if full and held >= self._target / 3 else 0
+        rounded = unit[i].border == PARAGRAPH and held >= self._target / 3
+        # The next section begins a passage, unless there is only a line or two so far, as on top of a letter.
+        top = begin == 0 and not unit[0].heading and held < self._target / 4
+        return i if full or rounded or unit[i].heading and not top else 0
 
     def _close(
         self, groups: list[tuple[int, int]], unit: Sequence[Sentence], sizes: Sequence[float], begin: int, end: int
     ) -> None:
-        """Adds a group; a scrap joins the group before it where there is room."""
+        """Adds a group. What is left over of a section joins the group before it if it is a scrap and there is room; a
+        sentence that would be alone takes another one with it. Alone they say little and are close to any question."""
         if groups and unit[begin].border != MUST and not unit[begin].heading:
-            first, after = groups[-1]
+            first, _ = groups[-1]
             scrap = sum(sizes[begin:end]) < self._target / 4
-            if scrap and end - first <= self._max_sentences and sum(sizes[first:end]) <= self._target * 1.25:
+            fits = sum(sizes[first:end]) <= self._limit - self._special
+            if scrap and fits and _says(unit, first, end) <= self._max_sentences + 1:
                 groups[-1] = (first, end)
                 return
+            alone = end - begin == 1 and unit[begin].border < PARAGRAPH
+            if alone and _says(unit, first, begin) > 2 and sum(sizes[begin - 1 : end]) <= self._target:
+                begin -= 1
+                groups[-1] = (first, begin)
         groups.append((begin, end))
 
     def _fit(self, text: str, pending: list[Group]) -> tuple[list[tuple[Group, bytes]], Counter[str]]:
@@ -261,14 +267,20 @@ def _join_lines(
     held: Sentence | None = None
     for sentence in unit:
         size = (sentence.end - (held or sentence).start) * tokens_per_code_point[sentence.language]
-        if held and sentence.border == LINE and size <= most_tokens and not ends_a_sentence(text, held):
-            held = held._replace(end=sentence.end, heading=held.heading and sentence.heading)
+        same = held and sentence.border == LINE and sentence.heading == held.heading
+        if held and same and size <= most_tokens and not ends_a_sentence(text, held):
+            held = held._replace(end=sentence.end)
             continue
         if held:
             yield held
         held = sentence
     if held:
         yield held
+
+
+def _says(unit: Sequence[Sentence], begin: int, end: int) -> int:
+    """How many of these sentences are no headings."""
+    return sum(not sentence.heading for sentence in unit[begin:end])
 
 
 def _halves(group: Group) -> list[Group]:

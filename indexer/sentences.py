@@ -44,10 +44,16 @@ _ENUMERATOR = regex.compile(
     r"\(?(?:\d{1,3}(?:\.\d{1,2})*|[ivxIVX]{1,5}|\p{L})[.)]"
     r"|\d{1,3}(?:\.\d{1,2})+|§+\s?\d{1,3}\p{L}?\.?|第\w{1,5}[条條章節节]"
 )
+# The number of a section whose title follows.
+_NUMBERED = regex.compile(
+    r"(?:\d{1,3}(?:\.\d{1,2})*\.|\d{1,3}(?:\.\d{1,2})+|§+\s?\d{1,3}\p{L}?\.?|第\w{1,5}[条條章節节])\s"
+)
 LONGEST_ENUMERATOR = 20  # code points, with white space around it
 _MARKED_HEADING = re.compile(r"#{1,6}\s")
 _ROW = re.compile(r"\S\s\|\s")  # as readers join the cells of a table, whose headings they mark
 _FIELD = re.compile(r"\w[^\S\n]?[:：=]\s*\S")
+_FULL_STOP = tuple(".!?…。！？।॥؟")
+_CLOSING = "\"'”’»)）」』"
 _TERMINAL = tuple(".!?:;,…。！？；：、，।॥။።؟،؛")
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WRAPS_ANYWHERE = re.compile(rf"[{_HAN}\u3040-\u30ff]")
@@ -291,8 +297,8 @@ def _between_characters(text: str, at: int, ideal: int, end: int) -> int:
 
 
 def _with_headings(text: str, found: Iterator[Sentence]) -> Iterator[Sentence]:
-    """The sentences with their headings known: marked ones, and one or two short paragraphs of one line without an end
-    mark that stand before others."""
+    """The sentences with their headings known: marked ones, one or two short paragraphs of one line without an end mark
+    that stand before others, and such a line above the text of its own paragraph."""
     short: list[Sentence] = []  # in a row; what they are is known when something else follows
     every = list(found)
     for number, sentence in enumerate(every):
@@ -304,6 +310,10 @@ def _with_headings(text: str, found: Iterator[Sentence]) -> Iterator[Sentence]:
             short = []
         elif before and after and _is_short(text, sentence):
             short.append(sentence)
+        elif before and _is_short(text, sentence) and _is_title(text, every, number):
+            yield from _told_apart(text, short)
+            yield sentence._replace(heading=True)
+            short = []
         else:
             yield from _told_apart(text, short)
             yield sentence
@@ -319,6 +329,36 @@ def _told_apart(text: str, short: Sequence[Sentence]) -> Iterator[Sentence]:
     fields = sum(_FIELD.search(text, sentence.start, sentence.end) is not None for sentence in short)
     heading = len(short) <= HEADINGS and fields < HEADINGS
     return (sentence._replace(heading=heading) for sentence in short)
+
+
+def _is_title(text: str, every: Sequence[Sentence], number: int) -> bool:
+    """Whether a short line that begins a paragraph names what the rest of it says. One with a number does, unless
+    another one follows, as in a list; one without, where the text is longer than it and has sentences, which a poem, a
+    list and an address have not."""
+    title, following = every[number], every[number + 1]
+    if following.border != LINE or _FIELD.search(text, title.start, title.end):
+        return False
+    level = _level(text, title)
+    if level:
+        return level not in (_level(text, one) for one in _of_paragraph(every, number + 1))
+    says = text[following.start : following.end].rstrip(_CLOSING)
+    longer = following.end - following.start >= 2 * (title.end - title.start)
+    return longer and says.endswith(_FULL_STOP) and not _is_item(text, title.start)
+
+
+def _of_paragraph(every: Sequence[Sentence], number: int) -> Iterator[Sentence]:
+    """The sentences from `number` to the end of their paragraph."""
+    while number < len(every) and every[number].border < PARAGRAPH:
+        yield every[number]
+        number += 1
+
+
+def _level(text: str, sentence: Sentence) -> str:
+    """Of the number of a section that it begins with, without its digits: 4.2 lies below 4; "" if it has none."""
+    found = _NUMBERED.match(text, sentence.start, sentence.end)
+    if found is None or _ORDINAL.match(text, sentence.start, sentence.end):
+        return ""
+    return re.sub(r"\w+", "1", found[0].strip().removesuffix("."))
 
 
 def ends_a_sentence(text: str, sentence: Sentence) -> bool:

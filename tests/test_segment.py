@@ -167,9 +167,44 @@ def test_documents_in_many_languages_fill_the_target_and_balance(shared: Path) -
 
 
 def test_short_neighbouring_sentences_share_a_segment() -> None:
-    split = segmenter().split(document("One is short. Two is short. Three is short. Four is short. Five is short."))
-    assert texts(split) == ["One is short. Two is short. Three is short. Four is short.", "Five is short."]
+    six = "One is short. Two is short. Three is short. Four is short. Five is short. Six is short."
+    split = segmenter().split(document(six))
+    assert texts(split) == [
+        "One is short. Two is short. Three is short. Four is short.",
+        "Five is short. Six is short.",
+    ]
     assert sentences_of(split.segments[0]) == ["One is short.", "Two is short.", "Three is short.", "Four is short."]
+
+
+def test_headings_leave_room_for_the_sentences_of_their_section() -> None:
+    text = "# The town\n\n## The river\n\n### Its bridges\n\nOne is long. Two is long. Three is long. Four is long."
+    assert texts(segmenter().split(document(text))) == [text]
+
+
+def test_a_short_last_sentence_joins_those_before_it_in_its_section() -> None:
+    five = "One is short. Two is short. Three is short. Four is short. Five is short."
+    assert texts(segmenter().split(document(five))) == [five]
+    assert texts(segmenter().split(document(f"{five}\n\n# The river\n\nIt rises."))) == [
+        five,
+        "# The river\n\nIt rises.",
+    ]
+    narrow = TinyTokenizer.of_words(16)
+    assert texts(segmenter(narrow).split(document(five)))[1:] == ["Four is short. Five is short."]  # the window is full
+
+
+def test_a_last_sentence_that_is_no_scrap_is_not_left_alone() -> None:
+    long = [f"Sentence {n} is as long as a sentence has to be." for n in range(5)]
+    split = segmenter(target=32).split(document(" ".join(long)))
+    assert [sentences_of(segment) for segment in split.segments] == [long[:2], long[2:4], long[4:]]
+    four = segmenter(target=40).split(
+        document(" ".join(long[:4] + ["The last one is a long sentence of eleven words too."]))
+    )
+    assert [len(segment.sentences) for segment in four.segments] == [3, 2]
+
+
+def test_a_line_above_the_first_section_stays_with_it() -> None:
+    text = "Miller & Co.\n\n1. Keys\nThree keys are handed over to the tenant."
+    assert texts(segmenter().split(document(text))) == [text]
 
 
 def test_a_segment_ends_where_the_next_sentence_would_pass_the_target() -> None:
@@ -227,6 +262,57 @@ def test_short_paragraphs_in_a_row_are_a_list_and_no_headings(lines: list[str]) 
 def test_one_or_two_short_paragraphs_before_a_text_are_its_headings(text: str, headings: tuple[int, ...]) -> None:
     (segment,) = segmenter(sentences=9).split(document(text)).segments
     assert segment.headings == headings
+
+
+@pytest.mark.parametrize(
+    ("text", "headings"),
+    [
+        ("4. Deposit\nThe tenant pays the deposit before the keys are handed over.", ["4. Deposit"]),
+        ("4. Deposit\n4.1 The tenant pays a deposit.\n4.2 It is paid back.", ["4. Deposit"]),
+        ("3. Opening hours\nMonday: nine to five\nTuesday: nine to six", ["3. Opening hours"]),
+        ("§ 4 Bryggan\nDen västra bryggan skadades under stormen i januari.", ["§ 4 Bryggan"]),
+        ("第3条 鍵\n鍵は借主が持っています。", ["第3条 鍵"]),
+        ("٣. المفتاح\nيبقى المفتاح عند المستأجر في البيت.", ["٣. المفتاح"]),
+        ("الموعد القادم\nالمراجعة بعد ستة أسابيع، مع إعادة تحليل السكر.", ["الموعد القادم"]),
+        ("【お願い】\n最近、ヘルメットをかぶっていない児童が見られます。", ["【お願い】"]),
+        (
+            "The house\n\n1. Keys\nThree keys are handed over.\n\n2. Pets\nA dog must be agreed on.",
+            ["The house", "1. Keys", "2. Pets"],
+        ),
+    ],
+)
+def test_a_short_line_above_its_text_is_a_heading(text: str, headings: list[str]) -> None:
+    found = [s for s in segmenter().split(document(text)).segments]
+    assert [sentences_of(s)[number] for s in found for number in s.headings] == headings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1. Milk\n2. Bread\n3. Salt",
+        "1. Flour\nfive hundred grams.\n2. Eggs\nfour of them, not too small.",
+        "1. Take the flour and the eggs.\n2. Stir until it is smooth.",
+        "6. joulukuuta oli kylmä\nja satoi lunta.",
+        "Anna Miller\n5 Mill Lane\n90100 Oulu",
+        "Anna Miller\nTelephone: 123",
+        "bread and salt\nwind and rain\nsun and sea.",
+        "Roses are red,\nviolets are blue, and so is the sky above the town.",
+        "- Milk\nfrom the farm behind the hill, where it is cheap.",
+        "Telephone: 123\nCall before noon, since nobody is there later.",
+    ],
+)
+def test_lists_addresses_and_poems_have_no_headings(text: str) -> None:
+    assert [segment.headings for segment in segmenter().split(document(text)).segments] == [()]
+
+
+def test_sections_with_numbers_are_not_glued_to_each_other() -> None:
+    contract = (
+        "1. Holidays\nThere are 25 days of holiday. Five of them may be carried over. They must be taken by March. "
+        "The office is closed at Christmas. Please ask for leave four weeks ahead.\n\n"
+        "2. Sickness\nIf you cannot come to work, telephone before nine. A note is needed after a week."
+    )
+    found = segmenter().split(document(contract)).segments
+    assert [(segment.text[:9], segment.headings) for segment in found] == [("1. Holida", (0,)), ("2. Sickne", (0,))]
 
 
 def test_wrapped_lines_are_one_sentence_and_meant_line_ends_are_borders() -> None:
@@ -354,7 +440,7 @@ def test_a_line_of_unknown_language_stays_with_its_neighbours() -> None:
 
 def test_the_place_is_that_of_the_unit_and_the_line_is_counted_on() -> None:
     text = "One.\n\nTwo two two.\nThree three.\n\n\nFour four four."
-    split = segmenter(sentences=1).split(document(text, text, place={"line": 10, "section": "Salt"}))
+    split = segmenter(target=4, sentences=1).split(document(text, text, place={"line": 10, "section": "Salt"}))
     assert [segment.place["line"] for segment in split.segments] == [10, 12, 13, 16] * 2
     assert all(segment.place["section"] == "Salt" for segment in split.segments)
     page = {"page": 3, "pages": 9}
