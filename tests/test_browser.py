@@ -390,7 +390,7 @@ def test_the_first_cards_are_marked_at_once_and_the_others_when_somebody_comes_t
     visit.ask("Where can I buy bread at night?")
     cards = page.locator(".card")
     expect(cards.nth(FINER - 1).locator("mark").first).to_be_attached(timeout=SECONDS)
-    expect(cards.nth(FINER).locator("mark")).to_have_count(0)
+    expect(cards.last.locator("mark")).to_have_count(0)  # a row of a table may have been read, too
     sentence = cards.first.locator("mark").first.inner_text()
     cards.first.focus()
     page.keyboard.press("c")
