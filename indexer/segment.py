@@ -185,8 +185,13 @@ class Segmenter:
         # Headings count as one sentence, however many they are.
         sentences = _says(unit, begin, i) + unit[begin].heading
         full = held + size > self._target or sentences >= self._max_sentences
-        if unit[i - 1].heading:  # only headings so far: they stay with what follows, and are divided if they must be
-            return i if full and held >= self._target / 3 else 0
+        if unit[i - 1].heading:  # headings stay with what follows
+            end = i
+            while end > begin and unit[end - 1].heading:
+                end -= 1
+            if end > begin:
+                return end if full else 0
+            return i if full and held >= self._target / 3 else 0  # only headings: divided if they must be
         rounded = unit[i].border == PARAGRAPH and held >= self._target / 3
         # The next section begins a passage, unless there is only a line or two so far, as on top of a letter.
         top = begin == 0 and not unit[0].heading and held < self._target / 4
@@ -205,7 +210,8 @@ class Segmenter:
                 groups[-1] = (first, end)
                 return
             alone = end - begin == 1 and unit[begin].border < PARAGRAPH
-            if alone and _says(unit, first, begin) > 2 and sum(sizes[begin - 1 : end]) <= self._target:
+            heads = unit[begin - 2].heading  # what another sentence would leave alone
+            if alone and not heads and _says(unit, first, begin) > 2 and sum(sizes[begin - 1 : end]) <= self._target:
                 begin -= 1
                 groups[-1] = (first, begin)
         groups.append((begin, end))

@@ -338,10 +338,12 @@ def _is_title(text: str, every: Sequence[Sentence], number: int) -> bool:
     title, following = every[number], every[number + 1]
     if following.border != LINE or _FIELD.search(text, title.start, title.end):
         return False
+    says = text[following.start : following.end].rstrip(_CLOSING)
+    if says[:1].islower():  # the line goes on
+        return False
     level = _level(text, title)
     if level:
         return level not in (_level(text, one) for one in _of_paragraph(every, number + 1))
-    says = text[following.start : following.end].rstrip(_CLOSING)
     longer = following.end - following.start >= 2 * (title.end - title.start)
     return longer and says.endswith(_FULL_STOP) and not _is_item(text, title.start)
 

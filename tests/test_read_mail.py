@@ -66,6 +66,9 @@ def test_a_mailbox_is_read_mail_by_mail_with_or_without_extension(name: str) -> 
         "From 1756@xxx Mon Jan 01 11:00:00 +0000 2024", "From ann at example.org  Mon Jan  1 11:00:00 2024",
         "From MAILER-DAEMON Mon Jan  1 11:00:00 2024", "From Ann B <ann@example.org> Mon Jan  1 11:00:00 2024",
         "From ann@example.org Jan 1 11:00 2024", "From ann@example.org 2024-01-01 11:00:00",
+        "From ann@example.org lun. janv. 1 11:00:00 2024", "From bob 2024-01-01 11:00:00",
+        "From  Mon Jan  1 11:00:00 2024",
+        "From ann at example.org (Ann Lee)  Mon Jan  1 11:00:00 2024", "From ann@example.org  01/01/24",
     ],
 )  # fmt: skip
 def test_a_sentence_that_begins_with_from_divides_no_mail(line: str) -> None:

@@ -76,6 +76,8 @@ def test_cells_with_paragraphs_inside_stand_in_their_row(tag: str) -> None:
         ("<td><pre>a  b\n c</pre><td>1", "a  b\n c\n\n1"),
         ("<td><p></p><td><div></div>", ""),
         ("<td><ruby>漢<rt>かん</ruby><td>1", "漢(かん) | 1"),
+        ("<td><p><ruby>漢<rt>かん</ruby></p><p>次</p><td>1", "漢(かん)\n次 | 1"),
+        ("<td>Home<td><p>One<p>Two<p>Three<p>Four", "Home | One\n\nTwo\n\nThree\n\nFour"),
     ],
 )
 def test_whatever_stands_in_a_cell_is_read(cells: str, text: str) -> None:

@@ -111,7 +111,8 @@ def test_running_lines_are_kept_once_and_marked() -> None:
         ("Your answers to question {} (10 points)", False),
         ("The port of Lindau {}", True), ("{} The port of Lindau", True),
         ("{}", True), ("- {} -", True), ("Seite {} von 5", True), ("Pág. {}/5", True), ("第{}页 共5页", True),
-        ("{} / 5", True),
+        ("{} / 5", True), ("Confidential - Page {} of 5", True), ("ACME – Seite {}", True), ("Draft, p. {}", True),
+        ("Version 2 Page {} of 5", True), ("Page {} – Annual Report", True), ("Report | Page {} of 5 | ACME Ltd", True),
         ("Страница {} из 5", True), ("p. {}", True), ("{} ページ", True),
     ],
 )  # fmt: skip

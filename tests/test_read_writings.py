@@ -314,6 +314,7 @@ def test_latex_is_read_as_people_write() -> None:
         ("See \\url{http://a.org/a%20b} for \\href{http://b.org/%C3}{the report} of % not this",
          "See http://a.org/a%20b for http://b.org/%C3 the report of"),
         (r"\verb|50% \emph| is \emph{typed}", r"50% \emph is typed"),
+        (r"Let $a$$b$ be \emph{given}", r"Let $a$$b$ be given"),
         (r"Type \begin{verbatim}50% \emph\end{verbatim} \emph{now}", r"Type 50% \emph now"),
         ("\\begin{lstlisting}[language=C] a % b\n c\n\\end{lstlisting} and \\emph{so} on", " a % b\n c\nand so on"),
         ("% \\begin{verbatim}\n\\emph{words}", "words"),

@@ -207,6 +207,18 @@ def test_a_line_above_the_first_section_stays_with_it() -> None:
     assert texts(segmenter().split(document(text))) == [text]
 
 
+def test_no_heading_is_left_behind_by_a_long_sentence_of_its_section() -> None:
+    def line(words: int) -> str:
+        return "Word " + "word " * (words - 2) + "word"
+
+    top, heading, long, last = line(20) + ".", "# " + line(14), line(65) + ".", line(40) + "."
+    found = segmenter().split(document(f"{top}\n\n{heading}\n\n{long} {last}")).segments
+    assert [segment.headings for segment in found] == [(), (0,), ()]
+    short = " ".join(line(5) + "." for _ in range(2))
+    found = segmenter().split(document(f"{short}\n\n# {line(4)}\n\n{line(30)}. {line(60)}.")).segments
+    assert not any(segment.headings and segment.headings[-1] + 1 == len(segment.sentences) for segment in found)
+
+
 def test_a_segment_ends_where_the_next_sentence_would_pass_the_target() -> None:
     split = segmenter(target=10).split(document("One two three four five. Six seven eight nine. Ten eleven twelve."))
     assert texts(split) == ["One two three four five. Six seven eight nine.", "Ten eleven twelve."]
@@ -293,6 +305,7 @@ def test_a_short_line_above_its_text_is_a_heading(text: str, headings: list[str]
         "1. Flour\nfive hundred grams.\n2. Eggs\nfour of them, not too small.",
         "1. Take the flour and the eggs.\n2. Stir until it is smooth.",
         "6. joulukuuta oli kylmä\nja satoi lunta.",
+        "1. Take the bread\nand cut it in two.\n\n2. Take the butter\nand put it on the bread.",
         "Anna Miller\n5 Mill Lane\n90100 Oulu",
         "Anna Miller\nTelephone: 123",
         "bread and salt\nwind and rain\nsun and sea.",

@@ -91,10 +91,16 @@ ZIPPED = frozenset(("docx", "pptx", "spreadsheet", "opendocument", "epub"))
 
 _DAY, _MONTH = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 # The line above each mail in a mailbox: "From ann@example.org Tue Nov 14 10:00:00 2023". A sentence that begins with
-# "From" has no address or "-" and no day and month behind its first word, or no year.
+# "From" has no address or "-" and no day and month behind its first word, or no year. Programs also write days in other
+# languages, dates in figures, and nobody's address: of such a line only the heads of a mail below it tell.
+_HEADS = (
+    r"(?=(?:>?From [^\r\n]*\r?\n)?(?i:Return-Path|Received|From|Date|Subject|To|Cc|Sender|Reply-To|Message-ID"
+    r"|Delivered-To|MIME-Version|Content-Type|Status|X-[\w-]{1,60}):[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n){0,50}"
+    r"[!-9;-~]{1,76}:)"
+)
 ENVELOPE = (
-    r"From (?=[^\r\n]{0,300}(?:19|20)\d\d)(?:"
+    r"From (?:(?=[^\r\n]{0,300}(?:19|20)\d\d)(?:"
     rf"(?:-|[^\r\n]{{0,200}}@\S*) +(?:{_DAY}|{_MONTH}|\d{{1,2}} +{_MONTH}|\d{{4}}-\d\d-\d\d|\d{{1,2}}:\d\d)"
     rf"|\S+(?: at \S+)? +{_DAY},? +(?:{_MONTH}|\d{{1,2}} +{_MONTH})"
-    r")[^\r\n]{0,200}\r?\n"
+    rf")[^\r\n]{{0,200}}\r?\n|[^\r\n]{{0,200}}\d\d[^\r\n]{{0,60}}\r?\n{_HEADS})"
 )

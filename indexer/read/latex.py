@@ -57,7 +57,7 @@ _BARE = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,80}\])?|\\[,;:!/ ]|\\\\(?:\[[^
 _MATH = re.compile(r"\\[\\$]|\$(?:[^$\\\n]|\\.){1,2000}\$|\\\([^\n]{1,2000}?\\\)")
 # Formulas that stand by themselves, over several lines: what opens each, and what closes it. "\\\\[" ends a line.
 _DISPLAY = re.compile(
-    r"\\[\\$]|(\\\[|\$\$)|\\begin\{((?:equation|align|flalign|gather|multline|eqnarray|displaymath|math|dmath)\*?)\}"
+    r"\\[\\$]|\$(?!\$)(?:[^$\\\n]|\\.){1,2000}\$|(\\\[|\$\$)|\\begin\{((?:equation|align|flalign|gather|multline|eqnarray|displaymath|math|dmath)\*?)\}"
     r"|\\begin\{((?:alignat|IEEEeqnarray)\*?)\}\{[^{}\n]*\}"
 )
 _CLOSING = {"\\[": re.compile(r"\\\\|(\\\])"), "$$": re.compile(r"\\[\\$]|(\$\$)")}

@@ -19,6 +19,8 @@ _QUOTED_FROM = re.compile(rb"^>(>*From )", re.M)
 def read_mbox(source: Source) -> Extraction:
     """ "message" in a place is the number of the mail in the box, "title" its subject."""
     separators = _separators(source.content)
+    if not separators:
+        raise Unreadable("damaged", "no mail in the mailbox")
     starts = [match.end() for match in separators]
     ends = [match.start() for match in separators][1:] + [len(source.content)]
     units: list[Unit] = []

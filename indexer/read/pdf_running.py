@@ -10,16 +10,21 @@ _EDGE = 2  # lines at either end of a page that are looked at
 _LEAST = 3  # pages on which the same line must stand
 _SHARE = 0.3  # of all pages: left and right pages have titles of their own
 _LONGEST = 120  # code points of such a line
-# What stands beside a page's number, in many languages: "Page 3 of 9", "Seite 3 von 9". With one other word beside it
-# a number that counts with the pages may be anything's ("Question 3"): then the line stays on its page. Several words
-# with the number at either end are a running title: "The port of Lindau 17".
-_PAGE_WORDS = re.compile(
-    r"(?<![^\W\d_])(?:pages?|pgs?|pp?|of|seiten?|blatt|folio|von|s|sur|feuille|p[áa]gs?|p[áa]ginas?|folha|de|di|da|pagin[ae]|van|"
-    r"str|strona|strana|stran[ay]?|stranica|z|ze|od|side|sida|sidan|sivu|av|af|lehekülg|lk|lappuse|lpp|no|puslapis|psl|iš|oldal|"
-    r"sayfa|halaman|hal|dari|trang|страниц[аы]|стр|с|из|сторінка|стор|з|із|страна|от|σελίδα|σελ|από|עמוד|מתוך|صفحة|ص|من|صفحه|از|"
-    r"पृष्ठ|का|পৃষ্ঠা|பக்கம்|หน้า|ที่|จาก)(?![^\W\d_])|[第页頁共总]|ページ|쪽|페이지",
-    re.I,
+# What stands beside a page's number, in many languages: "Page 3 of 9", "Seite 3 von 9". Without any, and one other
+# word beside it, a number that counts with the pages may be anything's ("Question 3"): then the line stays on its page.
+# Several words with the number at either end are a running title: "The port of Lindau 17".
+_PAGE = (
+    r"(?:(?<![^\W\d_])(?:pages?|pgs?|pp?|seiten?|blatt|folio|s|feuille|p[áa]gs?|p[áa]ginas?|folha|pagin[ae]|"
+    r"str|strona|strana|stran[ay]?|stranica|side|sida|sidan|sivu|lehekülg|lk|lappuse|lpp|puslapis|psl|oldal|"
+    r"sayfa|halaman|hal|trang|страниц[аы]|стр|с|сторінка|стор|страна|σελίδα|σελ|עמוד|صفحة|ص|صفحه|"
+    r"पृष्ठ|পৃষ্ঠা|பக்கம்|หน้า)(?![^\W\d_])|[第页頁]|ページ|쪽|페이지)"
 )
+_BETWEEN = (
+    r"(?<![^\W\d_])(?:of|von|sur|de|di|da|van|z|ze|od|av|af|no|iš|dari|из|з|із|от|από|מתוך|من|از|का|ที่|จาก)(?![^\W\d_])"
+    r"|[共总]"
+)
+_PAGE_WORDS = re.compile(f"{_PAGE}|{_BETWEEN}", re.I)
+_PAGE_NUMBER = re.compile(rf"{_PAGE}[.:]?\s*\d|\d\.?\s*{_PAGE}", re.I)
 _NUMBER = re.compile(r"\d{1,6}")
 
 
@@ -82,7 +87,8 @@ def _counting(number: int, line: str) -> list[str]:
     """The outermost line without its page number, for each number in it that may be one: what is left must be the same
     on all pages, and so must be how far the number is from the page's."""
     words = re.findall(r"[^\W\d_]+", _PAGE_WORDS.sub("", line))
-    if len(words) == 1 or (words and not (line[0].isdigit() or line[-1].isdigit())):
+    anything = len(words) == 1 or (words and not (line[0].isdigit() or line[-1].isdigit()))
+    if anything and not _PAGE_NUMBER.search(line):
         return []
     return [
         f"{line[: match.start()]}\x00{int(match[0]) - number}\x00{line[match.end() :]}"

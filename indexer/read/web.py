@@ -47,11 +47,17 @@ def read_html(source: Source) -> Extraction:
     return Extraction(_titled(units, page.title or ""), "html", page.title, decoded.encoding, notes, holds=page.holds())
 
 
+ARTICLE = 4  # paragraphs in a cell, which then is no cell of a table
+_NO_TITLES = frozenset(("untitled", "untitled document", "document", "home", "index", "new page 1"))  # of programs
+
+
 def _titled(units: tuple[Unit, ...], title: str) -> tuple[Unit, ...]:
     """With the title that the browser shows above the page as its first heading, unless the page itself says it."""
     said = [" ".join(unit.text.split()).casefold() for unit in units]
     headings = [" ".join(unit.text[a:b].split()).casefold() for unit in units for a, b in unit.headings]
     wanted = title.casefold()
+    if wanted in _NO_TITLES:
+        return units
     # "Vaccines – Dr. Lohmann": most pages add who they are of, and have the rest as a heading.
     if not title or not units or any(wanted in text for text in said):
         return units
@@ -203,6 +209,8 @@ class Page:
         self._cell_at = len(self._parts)
 
     def _divide_cell(self) -> None:
+        if self._readings:
+            self._give_readings()
         while len(self._parts) > self._cell_at and (self._parts[-1].isspace() or self._parts[-1] == _BORDER):
             self._parts.pop()
         if len(self._parts) > self._cell_at:
@@ -229,8 +237,9 @@ class Page:
         text = "".join(self._parts).strip()
         self._parts, self._cell_at = [], 0
         cells, self._cells = self._cells, []
-        filled = sum(bool(cell.strip(" |")) for cell in text.split(" | "))
-        if _BORDER in text and filled < 2:  # a table for the layout only
+        filled = [cell for cell in text.split(" | ") if cell.strip(" |")]
+        # A table for the layout only: one cell, or one with an article in it.
+        if _BORDER in text and (len(filled) < 2 or any(cell.count(_BORDER) >= ARTICLE - 1 for cell in filled)):
             paragraphs = [self._trimmed(paragraph) for paragraph in text.strip("| ").split(_BORDER)]
             for paragraph in filter(None, paragraphs[:-1]):
                 self._place(paragraph, cells, is_row=False)
