@@ -439,8 +439,24 @@ def test_no_passage_stands_above_one_that_is_called_closer(store: Store) -> None
     store.create("order", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
     store.upsert("order", stored, encoder.encode(texts), fingerprint=encoder.fingerprint)
     for question in ("sea night", "sea the code", "dog the code", "the wind at night"):
-        levels = [STRENGTHS.index(hit.strength) for hit in Searcher(store, encoder, "order").search(question).hits]
+        hits = Searcher(store, encoder, "order").search(question).hits
+        levels = [STRENGTHS.index(hit.strength) for hit in hits]
         assert levels == sorted(levels, reverse=True)
+        for limit in range(1, 4):
+            fewer = Searcher(store, encoder, "order").search(question, limit=limit).hits
+            assert [hit.stored for hit in fewer] == [hit.stored for hit in hits[:limit]]
+
+
+def test_a_heading_that_is_the_question_comes_after_what_answers(store: Store) -> None:
+    encoder = LexiconEncoder()
+    texts = ["Regen night.", "Regen sea wind.", "Rain"]
+    stored = [StoredSegment(f"{n:032x}", (f"{n}.txt",), (), "txt", 1.0,
+                            Segment(0, 0, len(text), text, "en", {}, ((0, len(text)),), (0,) if text == "Rain" else ()))
+              for n, text in enumerate(texts)]  # fmt: skip
+    store.create("headings", CollectionSpec(encoder.dimension, encoder.fingerprint, encoder.model))
+    store.upsert("headings", stored, encoder.encode(texts), fingerprint=encoder.fingerprint)
+    hits = Searcher(store, encoder, "headings").search("Rain").hits
+    assert [hit.stored.segment.text for hit in hits][-1] == "Rain"
 
 
 def test_a_question_to_one_document_shows_its_passages_apart(searcher: Searcher) -> None:

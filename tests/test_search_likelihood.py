@@ -25,8 +25,7 @@ def is_certain(question: str, passage: str, *, by_words: bool = False) -> bool:
         ("накипь", "Накипь: раз в три месяца."),
         ("E2", "E2 – нет слива."),
         ("1987", "The flood of 1987."),
-        ("東京都庁", "新しい東京都庁の展望台"),
-        ("fee?", "The fee is 20 euros."),
+        ("rent", "The rent is 20 euros."),
         ("authorized access", "Only “authorized”\naccess is logged."),
         ("How high is the tower?", "He asked how high is the tower, and who built it."),
         ("invoice number 1234", "The invoice number: 1234."),
@@ -52,6 +51,11 @@ def test_the_very_words_are_certain(question: str, passage: str) -> None:
         ("fee", "They drank coffee."),
         ("กา", "การเดินทาง"),
         ("the fee", "The fee is 20 euros."),
+        ("ライス", "プライスの確認"),
+        ("学生会", "大学生会议"),
+        ("서울", "서울은 크다"),
+        ("was", "What the cat was for."),
+        ("Which?", "Ask which of them it is."),
         ("constitutional", "A debate on constitutionalism."),
         ("authorized access", "Unauthorized access to the server room."),
         ("authorized access", "Who authorized accession talks?"),
@@ -73,10 +77,11 @@ def test_other_words_that_hold_them_are_not(question: str, passage: str) -> None
 
 
 def test_who_looks_for_words_alone_finds_them_in_any_order() -> None:
-    assert is_certain("fee the", "The yearly FEE is 20 euros.", by_words=True)
+    assert is_certain("yearly fee for members", "Members pay for it: the FEE is yearly.", by_words=True)
     assert is_certain("Zuzahlung", "Für jeden Tag eine Zuzahlung.", by_words=True)
     assert is_certain("resume", "Send your résumé.", by_words=True)
-    assert not is_certain("yearly fee", "The fee is 20 euros.", by_words=True)
+    assert not is_certain("yearly fee for members", "The fee is yearly for all.", by_words=True)
+    assert not is_certain("was the for", "What the cat was for.", by_words=True)
 
 
 def test_a_translation_is_not_looked_for_by_its_words() -> None:

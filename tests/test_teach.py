@@ -375,3 +375,10 @@ def test_the_command_judges_the_answers_of_a_search(tmp_path: Path, capsys: pyte
     assert main(["judge", question, str(hits), "--right", "7", *home]) == 2
     assert "has the ranks [1, 2]" in capsys.readouterr().err
     assert main(["judgements", str(tmp_path / "out"), "--split", "verdict", *home]) == 2
+
+
+def test_pairs_whose_signs_tell_them_apart_are_two(tmp_path: Path) -> None:
+    pairs = Teaching(tmp_path).pairs
+    texts = ["Width 3.5 mm", "Width 35 mm", "Language C", "Language C++", "Set x to 5", "Set x to -5", "a < b", "a > b"]
+    assert pairs.add("docs", [Pair(text, f"{text} (de)", 1.0, "en", "de") for text in texts]) == len(texts)
+    assert pairs.add("docs", [Pair("Language  c++.", "LANGUAGE C++ (de)", 1.0, "en", "de")]) == 0

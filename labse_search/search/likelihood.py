@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 
 from labse_search.records import Found, StoredSegment
 from labse_search.search.asked import Asked
 from labse_search.search.fusion import coverage
+from labse_search.search.passages import is_heading
 from labse_search.search.profile import RELATED, ModelProfile, Pool, Unanswered, others_of
 from labse_search.search.spelling import letters, tokens
 from labse_search.similarity import Vectors
 from labse_search.store import Store
+from labse_search.store.folding import UNSPACED, UNSPACED_BEYOND
 
 SAMPLE = 1000  # segments whose closeness to the question says what "usual" is in this collection
 CERTAIN = 0.99  # the probability of a passage that holds the very words of the question
 QUOTE = 12  # letters and digits of a question from which holding its very words is no accident
-WORD = 3  # of a question that is a single word; fewer where it has digits, as a code has
-_WITHOUT_SPACES = regex.compile(r"[\p{Thai}\p{Lao}\p{Myanmar}\p{Khmer}]")
+WORD = 4  # of a question that is a single word; fewer where it has digits, as a code has
+_WITHOUT_SPACES = re.compile(f"[{UNSPACED}{UNSPACED_BEYOND}]")
 
 
 @dataclass(frozen=True)
@@ -82,26 +84,26 @@ def late_chances(
 def certain(asked: Asked, shown: Sequence[Found], *, by_words: bool = False) -> set[str]:
     """The points of passages that hold the question's very words: those answer, whatever the cosine. A single word is
     what somebody looks for, and no accident. `by_words`: nothing was looked for but words, so all of them are enough,
-    in any order."""
+    in any order. A heading is no answer."""
     if asked.intent == "translation":
         return set()
-    texts = {one.stored.point: one.stored.segment.text for one in shown}
-    if by_words:
-        return {point for point, text in texts.items() if coverage(asked.said, text) == 1.0}
     wanted = tokens(asked.text)
     while wanted and wanted[-1] in "?؟":
         wanted = wanted[:-1]
-    run, plain = _run(wanted), letters("".join(wanted))
     if not _tells(asked.text, "".join(wanted)):
         return set()
+    texts = {one.stored.point: one.stored.segment.text for one in shown if not is_heading(one.stored.segment)}
+    if by_words:
+        return {point for point, text in texts.items() if coverage(asked.said, text) == 1.0}
+    run, plain = _run(wanted), letters("".join(wanted))
     # The letters alone tell nearly all that do not hold them, and take a twentieth of the time.
     return {point for point, text in texts.items() if plain in letters(text) and run in _run(tokens(text))}
 
 
 def _tells(question: str, letters: str) -> bool:
-    """Whether holding these letters and signs of the question is no accident. Without spaces nobody knows where a word
-    ends: กา, a crow, stands in การ."""
-    if len(question.split()) > 1 or _WITHOUT_SPACES.search(letters):
+    """Whether holding these letters and signs of the question is no accident. Where words have no spaces between them
+    nobody knows where one ends: ライス, rice, stands in プライス, price. Who asks "Why?" does not look for a word."""
+    if len(question.split()) > 1 or question.rstrip().endswith(tuple("?？؟")) or _WITHOUT_SPACES.search(letters):
         return len(letters) >= QUOTE
     return len(letters) >= WORD or (any(map(str.isdigit, letters)) and any(map(str.isalpha, letters)))
 

@@ -22,11 +22,12 @@ def is_readable(found: Found) -> bool:
 
 def answers_first(ordered: Sequence[Found]) -> list[Found]:
     """The same order, but what consists of headings alone comes last: it names an answer and is none."""
-    headings = [_only_headings(one.stored.segment) for one in ordered]
+    headings = [is_heading(one.stored.segment) for one in ordered]
     return [one for want in (False, True) for one, heading in zip(ordered, headings, strict=True) if heading is want]
 
 
-def _only_headings(segment: Segment) -> bool:
+def is_heading(segment: Segment) -> bool:
+    """Whether it consists of headings alone."""
     return bool(segment.sentences) and len(segment.headings) == len(segment.sentences)
 
 

@@ -43,7 +43,7 @@ from labse_search.search.likelihood import (
     take_sample,
 )
 from labse_search.search.links import word_links
-from labse_search.search.passages import answers_first, grouped, is_readable, translations
+from labse_search.search.passages import Shown, answers_first, grouped, is_heading, is_readable, translations
 from labse_search.search.profile import UNMEASURED, ModelProfile, Odds, Pool, ScoredOdds, Unanswered
 from labse_search.search.question import Question, read_question
 from labse_search.search.refining import FINER, refined, rows_beside
@@ -329,7 +329,9 @@ class Searcher:
             first = grouped(refined(entries, {one.point for one in finer}, asked.said, words, late), group)
             # Judged beside one another as the profile was measured: so many, whatever else was read to choose them.
             late = {point: late[point] for one, _, _ in first[:FINER] if (point := one.stored.point) in late}
-        first = first[:limit]
+        first = first[
+            : max(limit, FINER) if late else limit
+        ]  # what comes first is known when all that was read is judged
         shown = [one for one, _, _ in first]
         seen = Pool(np.array(list(closeness.values())), neutral)
         around = self._surroundings(asked, seen, count, closest=bool(meaning))
@@ -348,8 +350,11 @@ class Searcher:
             for point in (one.stored.point for one in shown)
         }
         if late:  # words may bring a passage up among those as close as it is, and not above a closer one
-            read_first = sorted(first[:FINER], key=lambda one: -STRENGTHS.index(strengths[one[0].stored.point]))
-            first = [*read_first, *first[FINER:]]
+
+            def place(one: Shown) -> tuple[bool, int]:
+                return is_heading(one[0].stored.segment), -STRENGTHS.index(strengths[one[0].stored.point])
+
+            first = [*sorted(first[:FINER], key=place), *first[FINER:]][:limit]
             shown = [one for one, _, _ in first]
         same = translations(shown, there, neutral, profile.translation)
         near = neighbours(self.store, self.collection, shown)

@@ -7,7 +7,9 @@ gets twice as many turns as the next. So whoever stops after twenty has seen a s
 
 from __future__ import annotations
 
+import hashlib
 import time
+import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,7 +21,6 @@ from typing import Literal
 import numpy as np
 
 from labse_search.corpora.pairs import read_scored_pairs
-from labse_search.corpora.text_keys import text_key
 from labse_search.errors import UserError
 from labse_search.library.database import Database
 from labse_search.records import Pair
@@ -27,6 +28,7 @@ from labse_search.records import Pair
 Verdict = Literal["right", "wrong", "skip"]
 Purpose = Literal["train", "measure"]  # what was mined, and what people translated: on that a tuned model is measured
 WRONG_IS_NOT_MEASURED = "UPDATE pairs SET purpose = 'train' WHERE purpose = 'measure' AND verdict = 'wrong'"
+_ENDS = ".!?…。！？।؟ "
 STRATA = 5  # of the pairs above the threshold; those below are one
 
 
@@ -164,8 +166,10 @@ class Pairs:
 
 
 def pair_key(one: str, other: str) -> str:
-    """The same for two texts in either order, also where they differ in case, spacing or punctuation."""
-    return " ".join(sorted(f"{text_key(text):016x}" for text in (one, other)))
+    """The same for two texts in either order, also where they differ in case, width, spacing or at their end: signs
+    inside a text may tell it from another, as in 3.5 and 35, C and C++."""
+    even = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(_ENDS) for text in (one, other))
+    return " ".join(sorted(hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for text in even))
 
 
 def in_one_direction(pairs: Sequence[Pair]) -> list[Pair]:

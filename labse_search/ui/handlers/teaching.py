@@ -55,10 +55,11 @@ class TeachingHandlers:
 
     def look(self, collection: str) -> Value:
         """How far the job is, asked while it goes on: the list itself follows at its end."""
+        asked = time.time_ns()
         value = guarded(
             lambda: {"job": newest_job(self.context, collection, KIND)}, lambda *failed: {"message": sentence(*failed)}
         )
-        return value | {"partial": True, "nonce": time.time_ns()}
+        return value | {"partial": True, "nonce": asked}
 
     def mine(self, collection: str, event: Event) -> Value:
         """Begin a job that looks for translations in the collection. The list then."""

@@ -129,7 +129,7 @@ const take = () => {
   const late = given.nonce < newest; // a later answer overtook it: it only says what was heard
   if (late && (given.partial || given.collection !== value.collection)) return;
   last = given.nonce;
-  newest = Math.max(newest, last || 0); // none in what it begins with
+  if (!given.partial) newest = Math.max(newest, last || 0); // none in what it begins with
   if (given.partial) {
     const ended = value.job && !given.job;
     value = { ...value, job: given.job, message: given.message || '' };
