@@ -102,7 +102,7 @@ READY = (
     ".findings .finding",
     "#labse-path",
     ".models .model-name",
-    ".teach h2",
+    "body:has(.pairs-part h2):has(.judged-part h2):has(.tune-part h2)",  # each is drawn when its answer comes
     ".settings select",
 )
 
