@@ -54,10 +54,12 @@ _MUTE = re.compile(
 _DRESSED = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,200}\])?\{")
 _BARE = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]{0,80}\])?|\\[,;:!/ ]|\\\\(?:\[[^\]\n]{0,20}\])?")
 # A backslash or dollar that is written as one comes first: it begins no formula.
-_MATH = re.compile(r"\\[\\$]|\$(?:[^$\\\n]|\\.){1,2000}\$|\\\([^\n]{1,2000}?\\\)")
+_INLINE = r"\\[\\$]|\$(?:[^$\\\n]|\\.){1,2000}\$"
+_MATH = re.compile(_INLINE + r"|\\\([^\n]{1,2000}?\\\)")
 # Formulas that stand by themselves, over several lines: what opens each, and what closes it. "\\\\[" ends a line.
 _DISPLAY = re.compile(
-    r"\\[\\$]|\$(?!\$)(?:[^$\\\n]|\\.){1,2000}\$|(\\\[|\$\$)|\\begin\{((?:equation|align|flalign|gather|multline|eqnarray|displaymath|math|dmath)\*?)\}"
+    _INLINE + r"|(\\\[|\$\$)"
+    r"|\\begin\{((?:equation|align|flalign|gather|multline|eqnarray|displaymath|math|dmath)\*?)\}"
     r"|\\begin\{((?:alignat|IEEEeqnarray)\*?)\}\{[^{}\n]*\}"
 )
 _CLOSING = {"\\[": re.compile(r"\\\\|(\\\])"), "$$": re.compile(r"\\[\\$]|(\$\$)")}

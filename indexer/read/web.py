@@ -26,6 +26,8 @@ _BLOCKS = frozenset(
     "tbody textarea tfoot thead tr ul".split()
 )
 _FRAMES_OF_TABLES = frozenset("table caption thead tbody tfoot tr".split())
+_ARTICLE = 4  # paragraphs in a cell, which then is no cell of a table
+_NO_TITLES = frozenset(("untitled", "untitled document", "document", "home", "index", "new page 1"))  # of programs
 _BORDER = "\x00"  # between paragraphs inside a cell; HTML has no such character
 _SPACES = re.compile(r"[\t\r\n\f][ \t\r\n\f]*| [ \t\r\n\f]+")
 _WIDE_SPACES, _LINE_ENDS = re.compile(r"[ \t\u00a0]{2,}"), re.compile(r"[ \t]*\n[ \t]*")
@@ -47,20 +49,15 @@ def read_html(source: Source) -> Extraction:
     return Extraction(_titled(units, page.title or ""), "html", page.title, decoded.encoding, notes, holds=page.holds())
 
 
-ARTICLE = 4  # paragraphs in a cell, which then is no cell of a table
-_NO_TITLES = frozenset(("untitled", "untitled document", "document", "home", "index", "new page 1"))  # of programs
-
-
 def _titled(units: tuple[Unit, ...], title: str) -> tuple[Unit, ...]:
     """With the title that the browser shows above the page as its first heading, unless the page itself says it."""
-    said = [" ".join(unit.text.split()).casefold() for unit in units]
-    headings = [" ".join(unit.text[a:b].split()).casefold() for unit in units for a, b in unit.headings]
     wanted = title.casefold()
-    if wanted in _NO_TITLES:
+    if not title or not units or wanted in _NO_TITLES:
+        return units
+    if any(wanted in " ".join(unit.text.split()).casefold() for unit in units):
         return units
     # "Vaccines – Dr. Lohmann": most pages add who they are of, and have the rest as a heading.
-    if not title or not units or any(wanted in text for text in said):
-        return units
+    headings = [" ".join(unit.text[a:b].split()).casefold() for unit in units for a, b in unit.headings]
     if any(heading in wanted and len(heading) * 2 >= len(wanted) for heading in headings):
         return units
     first, ahead = units[0], len(title) + 2
@@ -239,7 +236,7 @@ class Page:
         cells, self._cells = self._cells, []
         filled = [cell for cell in text.split(" | ") if cell.strip(" |")]
         # A table for the layout only: one cell, or one with an article in it.
-        if _BORDER in text and (len(filled) < 2 or any(cell.count(_BORDER) >= ARTICLE - 1 for cell in filled)):
+        if _BORDER in text and (len(filled) < 2 or any(cell.count(_BORDER) >= _ARTICLE - 1 for cell in filled)):
             paragraphs = [self._trimmed(paragraph) for paragraph in text.strip("| ").split(_BORDER)]
             for paragraph in filter(None, paragraphs[:-1]):
                 self._place(paragraph, cells, is_row=False)

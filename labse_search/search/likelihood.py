@@ -23,6 +23,7 @@ SAMPLE = 1000  # segments whose closeness to the question says what "usual" is i
 CERTAIN = 0.99  # the probability of a passage that holds the very words of the question
 QUOTE = 12  # letters and digits of a question from which holding its very words is no accident
 WORD = 4  # of a question that is a single word; fewer where it has digits, as a code has
+QUESTION_MARKS = "?؟？"
 _WITHOUT_SPACES = re.compile(f"[{UNSPACED}{UNSPACED_BEYOND}]")
 
 
@@ -88,7 +89,7 @@ def certain(asked: Asked, shown: Sequence[Found], *, by_words: bool = False) -> 
     if asked.intent == "translation":
         return set()
     wanted = tokens(asked.text)
-    while wanted and wanted[-1] in "?؟":
+    while wanted and wanted[-1] in QUESTION_MARKS:
         wanted = wanted[:-1]
     if not _tells(asked.text, "".join(wanted)):
         return set()
@@ -100,12 +101,13 @@ def certain(asked: Asked, shown: Sequence[Found], *, by_words: bool = False) -> 
     return {point for point, text in texts.items() if plain in letters(text) and run in _run(tokens(text))}
 
 
-def _tells(question: str, letters: str) -> bool:
-    """Whether holding these letters and signs of the question is no accident. Where words have no spaces between them
-    nobody knows where one ends: ライス, rice, stands in プライス, price. Who asks "Why?" does not look for a word."""
-    if len(question.split()) > 1 or question.rstrip().endswith(tuple("?？؟")) or _WITHOUT_SPACES.search(letters):
-        return len(letters) >= QUOTE
-    return len(letters) >= WORD or (any(map(str.isdigit, letters)) and any(map(str.isalpha, letters)))
+def _tells(question: str, said: str) -> bool:
+    """Whether holding what the question says, these letters and signs, is no accident. Where words have no spaces
+    between them nobody knows where one ends: ライス, rice, stands in プライス, price. Who asks "Why?" does not look for
+    a word."""
+    if len(question.split()) > 1 or question.rstrip().endswith(tuple(QUESTION_MARKS)) or _WITHOUT_SPACES.search(said):
+        return len(said) >= QUOTE
+    return len(said) >= WORD or (any(map(str.isdigit, said)) and any(map(str.isalpha, said)))
 
 
 def _run(words: Sequence[str]) -> str:

@@ -329,9 +329,8 @@ class Searcher:
             first = grouped(refined(entries, {one.point for one in finer}, asked.said, words, late), group)
             # Judged beside one another as the profile was measured: so many, whatever else was read to choose them.
             late = {point: late[point] for one, _, _ in first[:FINER] if (point := one.stored.point) in late}
-        first = first[
-            : max(limit, FINER) if late else limit
-        ]  # what comes first is known when all that was read is judged
+        # What comes first is known when all that was read is judged.
+        first = first[: max(limit, FINER) if late else limit]
         shown = [one for one, _, _ in first]
         seen = Pool(np.array(list(closeness.values())), neutral)
         around = self._surroundings(asked, seen, count, closest=bool(meaning))

@@ -126,8 +126,8 @@ class Measured:
         best = []
         for vector, (found, rows), close in zip(vectors, answers, closeness, strict=True):
             there = [number for number, one in enumerate(found) if one.point in close]
-            there.sort(key=lambda number: -close[found[number].point])
-            del there[FINER:]  # of rows that were read beside them, those that come first
+            # Of the rows that were read beside them those that come first.
+            there = sorted(there, key=lambda number: -close[found[number].point])[:FINER]
             if there:
                 values = np.array([close[found[number].point] for number in there], np.float64)
                 _, first, beside = first_one(values, rows[there], profile.translation)

@@ -121,8 +121,10 @@ class Pairs:
             row = database.execute("SELECT verdict FROM pairs WHERE id = ?", (pair,)).fetchone()
             if row is None:
                 raise UserError(f"The review list has no pair number {pair}.")
-            database.execute("UPDATE pairs SET verdict = ? WHERE id = ?", (verdict, pair))
-            database.execute(WRONG_IS_NOT_MEASURED)
+            database.execute(
+                "UPDATE pairs SET verdict = ?1, purpose = IIF(?1 = 'wrong', 'train', purpose) WHERE id = ?2",
+                (verdict, pair),
+            )
             database.execute(
                 "INSERT INTO verdicts (pair, before, verdict, given) VALUES (?, ?, ?, ?)",
                 (pair, row["verdict"], verdict, time.time()),

@@ -14,7 +14,7 @@ from labse_search.places import describe_place
 from labse_search.records import Filter
 from labse_search.ui.cards import title
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, sentence, then_shown
+from labse_search.ui.handlers.base import Shared, Value, looked, sentence, then_shown
 from labse_search.ui.query import MAX_QUESTION
 from labse_search.ui.strings import text
 
@@ -29,14 +29,12 @@ class FindingsHandlers:
     def shown(self, collection: str, message: str = "") -> Value:
         """All findings of the collection, for findings.js and for the stars on cards."""
 
-        began = time.time_ns()  # whoever began to read later knows more: answers may overtake each other
-
         def look() -> Value:
             rows = [asdict(one) | {"tags": list(one.tags)} for one in self.findings.all(collection)]
             return {"findings": rows, "message": message}
 
-        value = guarded(look, lambda *failed: {"findings": [], "message": sentence(*failed)})
-        return value | {"collection": collection, "nonce": began}
+        value = looked(look, lambda *failed: {"findings": [], "message": sentence(*failed)})
+        return value | {"collection": collection}
 
     def keep(self, collection: str, event: Event) -> Value:
         """Keep the passage that the event names, as the store has it. What is kept then."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tempfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from labse_search.errors import UserError
 from labse_search.records import Filter
 from labse_search.teach import passage_name
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence, then_shown
+from labse_search.ui.handlers.base import Shared, Value, looked, same_collection, sentence, then_shown
 from labse_search.ui.query import MAX_QUESTION
 from labse_search.ui.strings import text
 
@@ -42,9 +41,8 @@ class JudgingHandlers:
             ]
             return {"questions": rows, "count": len(questions), "message": message}
 
-        asked = time.time_ns()  # before looking: of two answers the one that looked later is the newer
-        value = guarded(look, lambda *failed: {"questions": [], "count": 0, "message": sentence(*failed)})
-        return value | {"collection": collection, "nonce": asked}
+        value = looked(look, lambda *failed: {"questions": [], "count": 0, "message": sentence(*failed)})
+        return value | {"collection": collection}
 
     def judge(self, collection: str, event: Event) -> Value:
         """Keep, or take back, whether a passage answers a question."""

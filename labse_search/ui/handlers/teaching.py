@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast, get_args
@@ -19,7 +18,7 @@ from labse_search.teach.mining import KIND, add_mine_job
 from labse_search.teach.pairs import Purpose, in_turn, is_kept
 from labse_search.teach.runs import FEWEST_TO_MEASURE_ON
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence
+from labse_search.ui.handlers.base import Shared, Value, guarded, looked, same_collection, sentence
 from labse_search.ui.handlers.jobs import ask_job, newest_job
 from labse_search.ui.strings import text
 from labse_search.ui.uploads import received
@@ -49,17 +48,14 @@ class TeachingHandlers:
             value["queue"] = [pair_value(row) for row in in_turn(rows, threshold, QUEUE)]
             return value | {"job": newest_job(self.context, collection, KIND), "message": message, **more}
 
-        asked = time.time_ns()  # before looking: of two answers the one that looked later is the newer
-        value = guarded(look, lambda *failed: {"message": sentence(*failed)})
-        return value | {"collection": collection, "nonce": asked}
+        return looked(look, lambda *failed: {"message": sentence(*failed)}) | {"collection": collection}
 
     def look(self, collection: str) -> Value:
         """How far the job is, asked while it goes on: the list itself follows at its end."""
-        asked = time.time_ns()
-        value = guarded(
+        value = looked(
             lambda: {"job": newest_job(self.context, collection, KIND)}, lambda *failed: {"message": sentence(*failed)}
         )
-        return value | {"partial": True, "nonce": asked}
+        return value | {"partial": True}
 
     def mine(self, collection: str, event: Event) -> Value:
         """Begin a job that looks for translations in the collection. The list then."""

@@ -4,7 +4,6 @@ values out; no gradio here."""
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from labse_search.teach.runs import Recipe, Run, find_run, is_outdated, plan_run
 from labse_search.teach.tuning import KIND, add_tune_job, estimate
 from labse_search.teach.uses import uses_of
 from labse_search.ui.events import Event
-from labse_search.ui.handlers.base import Shared, Value, guarded, same_collection, sentence, then_shown
+from labse_search.ui.handlers.base import Shared, Value, looked, same_collection, sentence, then_shown
 from labse_search.ui.handlers.jobs import ask_job, embed_again, job_value
 from labse_search.ui.handlers.teaching import threshold_of
 from labse_search.ui.strings import text
@@ -56,9 +55,8 @@ class TuningHandlers:
                 "message": message,
             }
 
-        asked = time.time_ns()  # before looking: of two answers the one that looked later is the newer
-        value = guarded(look, lambda *failed: {"runs": [], "message": sentence(*failed)})
-        return value | {"collection": collection, "nonce": asked}
+        value = looked(look, lambda *failed: {"runs": [], "message": sentence(*failed)})
+        return value | {"collection": collection}
 
     def plan(self, collection: str, event: Event) -> Value:
         """Write down what would be trained, and measure on this machine what it takes. Takes as long as that does."""
